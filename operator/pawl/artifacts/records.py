@@ -1,0 +1,228 @@
+"""What is written in JSON to the artifact store and into pods: one frozen record per file.
+
+Bundle layout (`<store>/bundles/<namespace>/<model>/<hex of the manifest's digest>/`):
+
+    manifest.json   Manifest: name, size and sha256 of every other file; its own sha256 is the
+                    digest of the bundle
+    model.onnx      and/or model.skops; never a pickle
+    signature.json  Signature
+    metrics.json    Metrics
+    baseline.json   Baseline: what held-out rows looked like, as bins and counts
+    lineage.json    Lineage (a *pure* function of recipe, data and image: no run identity, no time,
+                    so the same training gives the same digest twice)
+    card.md         for people
+
+Records are camelCase in JSON and ignore fields they do not know, so an older server reads a
+newer bundle; `formatVersion` changes when that would be wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+FORMAT_VERSION = 1
+
+Task = Literal["binary", "multiclass", "regression"]
+#: Open Inference Protocol v2 tensor datatypes.
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "FP32", "FP64", "BYTES",
+]  # fmt: skip
+Verdict = Literal["Pass", "Fail", "Inconclusive", "Error"]
+
+
+class Record(BaseModel):
+    """A frozen JSON record."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class File(Record):
+    """One file of a bundle."""
+
+    name: str
+    size_bytes: int
+    sha256: str  # lower-case hex
+
+
+class Manifest(Record):
+    """The table of contents of a bundle; serialised canonically (sorted keys, no spaces)."""
+
+    format_version: int = FORMAT_VERSION
+    files: tuple[File, ...]
+
+
+class Tensor(Record):
+    """An input or output as the protocol names it. In `shape`, -1 is the batch."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+
+class Signature(Record):
+    """What a served model takes and gives.
+
+    `layout` says how the graph is fed:
+    * `tabular`: `inputs` are columns, each of shape [-1]. The ONNX graph has the inputs `numeric`
+      (double [N, k]; NaN is missing) and/or `categorical` (string [N, m]; "" is missing), whose
+      columns are `numeric` and `categorical` below, in that order. Its outputs are `label` and
+      `probabilities` [N, C] (classification) or `prediction` [N] or [N, 1] (regression). The skops
+      engine is given a DataFrame with the columns in the order of `inputs`.
+      A client may also send all numeric columns as one matrix input named `input` [N, k].
+    * `tensor`: `inputs` are the graph's own, by name (imported ONNX models).
+
+    For `binary`, `threshold` is applied by the server to the probability of `classes[1]`.
+    """
+
+    task: Task | None = None
+    layout: Literal["tabular", "tensor"] = "tabular"
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    classes: tuple[str | int | float | bool, ...] = ()
+    threshold: float | None = None
+
+
+class Metrics(Record):
+    """Scores of the artifact that will be served, on the held-out test rows."""
+
+    rows: int
+    values: dict[str, float]
+    dummy: dict[str, float]  # the same metrics of a model that ignores the features
+    validation: dict[str, float] = {}
+
+
+class NumericBaseline(Record):
+    """Quantile bins with open ends. len(counts) == len(edges) + 1, bin i is
+    (edges[i-1], edges[i]]; `fine_sums[i]` is the sum of the values in fine bin i."""
+
+    name: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    fine_edges: tuple[float, ...]
+    fine_counts: tuple[int, ...]
+    fine_sums: tuple[float, ...]
+    minimum: float
+    maximum: float
+    missing: int
+
+
+class CategoryBaseline(Record):
+    """A table of the frequent categories; everything else known counts as `other`."""
+
+    name: str
+    categories: tuple[str, ...]
+    counts: tuple[int, ...]
+    other: int
+    missing: int
+
+
+class Baseline(Record):
+    """What the data looked like: features over the training rows, predictions over held-out rows
+    only (training rows would look like drift)."""
+
+    rows: int
+    numeric: tuple[NumericBaseline, ...] = ()
+    categorical: tuple[CategoryBaseline, ...] = ()
+    prediction_rows: int
+    prediction: NumericBaseline | CategoryBaseline  # score (binary, regression) or class counts
+
+
+class DataLineage(Record):
+    """What was read. `digest` is over content, not over names or times."""
+
+    uri: str  # credentials redacted
+    digest: str
+    rows: int
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+
+
+class Lineage(Record):
+    """How a model came to be; no run identity in it (see the module docstring)."""
+
+    data: DataLineage
+    recipe_digest: str
+    trainer: dict[str, Any]
+    parameters: dict[str, Any]
+    seed: int
+    image: str
+    environment: dict[str, str]  # distribution -> version, of what decides the result
+    environment_digest: str
+    training_row_digests: str | None = None  # name of the file with the hashes of training rows
+
+
+class StoreRef(Record):
+    """A bundle in the store."""
+
+    name: str
+    uri: str
+    digest: str
+
+
+class RunConfig(Record):
+    """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
+
+    name: str
+    namespace: str
+    uid: str
+    run: int
+    model: str
+    spec: dict[str, Any]  # TrainingJob.spec with its defaults filled in
+    recipe_digest: str
+    store: str
+    image: str
+    champion: StoreRef | None = None
+    allowed_estimators: tuple[str, ...] = ()
+
+
+class GateResult(Record):
+    """One gate, decided. `interval` is at 95 % and belongs to `value` (a difference for champion
+    gates)."""
+
+    metric: str
+    kind: Literal["min", "max", "champion", "dummy"]
+    required: bool
+    limit: float
+    value: float | None
+    interval: tuple[float, float] | None = None
+    n: int
+    verdict: Verdict
+    message: str
+
+
+class RunResult(Record):
+    """`runs/<uid>-<run>/result.json`: what a run gave, put if absent. The termination message
+    carries only its digest."""
+
+    format_version: int = FORMAT_VERSION
+    uid: str
+    run: int
+    outcome: Literal["Succeeded", "NoNewData"] = "Succeeded"
+    artifact: StoreRef
+    format: Literal["onnx", "skops"]
+    size_bytes: int
+    signature: Signature
+    metrics: dict[str, float]
+    gates: tuple[GateResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    lineage: Lineage
+
+
+class Termination(Record):
+    """A stage's termination message (<= 1 KiB): how it ended, and on success where the result is."""
+
+    stage: Literal["prepare", "train", "publish"]
+    reason: str = "Completed"
+    message: str = ""
+    result: str | None = None  # path in the store
+    digest: str | None = None  # of result.json
+    warnings: tuple[str, ...] = ()

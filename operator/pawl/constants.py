@@ -1,0 +1,51 @@
+"""The words that more than one part of Pawl must spell alike. A leaf: it imports nothing."""
+
+GROUP = "pawl.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+FIELD_MANAGER = "pawl"
+COMPONENT = "pawl-operator"
+
+# Labels on everything Pawl creates. Values are object names or small enums, never user text.
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_TRAINING_JOB = f"{GROUP}/training-job"
+LABEL_DEPLOYMENT = f"{GROUP}/deployment"
+LABEL_MODEL = f"{GROUP}/model"
+LABEL_VERSION = f"{GROUP}/version"
+LABEL_ROLE = f"{GROUP}/role"
+LABEL_RUN = f"{GROUP}/run"
+
+# The two things a pod of ours may be to its router or its job.
+ROLE_SERVER = "server"
+ROLE_ROUTER = "router"
+ROLE_TRAINER = "trainer"
+
+# Environment of the containers: paths come by environment because mount paths are only a
+# convention on a real kubelet and are rewritten by the embedded one.
+ENV_RUN_CONFIG = "PAWL_RUN_CONFIG"  # path of run.json (artifacts.records.RunConfig)
+ENV_WORK_DIR = "PAWL_WORK_DIR"  # the workspace that the stages of a training pod share
+ENV_DATA_DIR = "PAWL_DATA_DIR"  # file contract: where `train` finds its data
+ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
+ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
+ENV_SEED = "PAWL_SEED"
+ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
+ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
+ENV_ALLOWED_ESTIMATORS = "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
+
+ENV_MODEL = "PAWL_MODEL"
+ENV_MODEL_VERSION = "PAWL_MODEL_VERSION"  # "7"
+ENV_ARTIFACT_URI = "PAWL_ARTIFACT_URI"
+ENV_ARTIFACT_DIGEST = "PAWL_ARTIFACT_DIGEST"
+ENV_BIND_ADDRESS = "BIND_ADDRESS"
+ENV_PORT = "PORT"
+
+STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its content
+
+SERVER_PORT = 8080
+ROUTER_PORT = 8080
+ROUTER_ADMIN_PORT = 9901
+METRICS_PORT = 8081
+
+# Exit codes of the stages; the Job's podFailurePolicy reads them (docs/file-contract.md).
+EXIT_USER_ERROR = 10  # the input is wrong: trying again cannot help
+EXIT_STORE_UNREACHABLE = 11  # retried in the pod first, then by the Job's backoffLimit
