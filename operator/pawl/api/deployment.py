@@ -1,0 +1,155 @@
+"""Deployment: which version of a model is served, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from pawl.api.base import (
+    ApiModel,
+    Digest,
+    Name,
+    ObjectStatus,
+    Placement,
+    Resources,
+    StatusModel,
+    Time,
+    Uri,
+    cel,
+)
+
+
+class Autoscaling(ApiModel):
+    """A HorizontalPodAutoscaler on the CPU of the server pods."""
+
+    model_config = cel(("self.min <= self.max", "min must not exceed max"))
+    min: Annotated[int, Field(ge=1, le=1000)] = 1
+    max: Annotated[int, Field(ge=1, le=1000)]
+    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        70, alias="targetCPUPercent", description="Of the CPU that the pods request."
+    )
+
+
+class Server(Placement):
+    """The pods that answer."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        None, description="Default: the image of the installation for the version's format."
+    )
+    resources: Resources | None = None
+    processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Processes per pod; one per core is what they can use."
+    )
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        64, description="Rows of waiting requests that are scored together at most."
+    )
+    max_batch_delay_millis: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="How long a request may wait for company; 0: only while the model is busy."
+    )
+
+
+class Routing(ApiModel):
+    """The router in front of the pods (Envoy)."""
+
+    replicas: Annotated[int, Field(ge=1, le=100)] = 2
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        30, description="A request that is not answered by then gets 504."
+    )
+    resources: Resources | None = None
+
+
+class DeploymentSpec(ApiModel):
+    """What is wanted; what is running is in status."""
+
+    model_config = cel(
+        (
+            "!(has(self.replicas) && has(self.autoscaling))",
+            "give replicas or autoscaling, not both",
+        ),
+        (
+            "!has(self.autoscaling) || (has(self.server) && has(self.server.resources) && "
+            "has(self.server.resources.requests) && 'cpu' in self.server.resources.requests)",
+            "autoscaling needs server.resources.requests.cpu: the target is a share of it",
+        ),
+        (
+            "self.version == 'latest' || self.version.startsWith(self.model + '-v')",
+            "version must be latest or a version of this model, like <model>-v7",
+        ),
+    )
+    model: Name = Field(
+        description="The series of ModelVersions that is served.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {"rule": "self == oldSelf", "message": "model is immutable; write a new Deployment"}
+            ]
+        },
+    )
+    version: Annotated[
+        str, Field(max_length=63, pattern=r"^(latest|[a-z0-9][-a-z0-9]*-v[0-9]+)$")
+    ] = Field(
+        "latest",
+        description="latest: the newest approved version that passed its gates; or one by name "
+        "(an older one rolls back).",
+    )
+    replicas: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Server pods; default 1."
+    )
+    autoscaling: Autoscaling | None = None
+    server: Server = Server()
+    routing: Routing = Routing()
+
+
+class ServedVersion(StatusModel):
+    """A version that has pods, with all that is needed to keep serving it when its object is
+    gone."""
+
+    name: Annotated[str, Field(max_length=63)]
+    version: int
+    uri: Uri
+    digest: Digest
+    format: Literal["onnx", "skops"] = "onnx"
+    since: Time | None = None
+
+
+class Traffic(StatusModel):
+    """The share of the requests that a version gets, as the routers have confirmed it."""
+
+    version: Annotated[str, Field(max_length=63)]
+    role: Literal["stable", "candidate"]
+    weight: Annotated[int, Field(ge=0, le=100)]
+
+
+class HistoryEntry(StatusModel):
+    """A version that became the served one."""
+
+    version: Annotated[str, Field(max_length=63)]
+    at: Time
+    reason: Annotated[str, Field(max_length=128)]
+
+
+class DeploymentStatus(ObjectStatus):
+    """What is running."""
+
+    phase: Annotated[str, Field(max_length=32)] | None = Field(
+        None, description="In a word, for kubectl get."
+    )
+    url: Annotated[str, Field(max_length=512)] | None = Field(
+        None, description="Where the model answers inside the cluster (Open Inference Protocol v2)."
+    )
+    stable: ServedVersion | None = None
+    candidate: ServedVersion | None = None
+    traffic: Annotated[tuple[Traffic, ...], Field(max_length=4)] = ()
+    replicas: int | None = Field(None, description="Server pods of the stable version.")
+    ready_replicas: int | None = None
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
+        (), description="Newest first."
+    )
+
+
+class Deployment(ApiModel):
+    """Serves the best approved version of a model behind a router."""
+
+    model_config = ConfigDict(extra="ignore")
+    spec: DeploymentSpec
+    status: DeploymentStatus = DeploymentStatus()

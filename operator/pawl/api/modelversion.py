@@ -1,0 +1,177 @@
+"""ModelVersion: an immutable record of one trained or imported model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from pawl.api.base import (
+    ApiModel,
+    Digest,
+    GateStatus,
+    Name,
+    ObjectStatus,
+    StatusModel,
+    Uri,
+    immutable,
+)
+
+Stage = Literal["Pending", "Candidate", "Champion", "Archived", "Rejected"]
+
+
+class Artifact(ApiModel):
+    """Where the model is and what its bytes must hash to."""
+
+    uri: Uri = Field(
+        description="A bundle's folder, or for an import a single .onnx file (file, s3, http(s))."
+    )
+    digest: Digest = Field(
+        description="Of the bundle's manifest.json, or of the single file: sha256:<hex>."
+    )
+    format: Literal["onnx", "skops"] = Field(
+        "onnx", description="skops needs the server-sklearn image; pickle is never loaded."
+    )
+    size_bytes: Annotated[int, Field(ge=0)] | None = Field(None, description="Of all files.")
+
+
+class TensorSpec(ApiModel):
+    """An input or output as the Open Inference Protocol names it; -1 in shape is the batch."""
+
+    name: Annotated[str, Field(max_length=128)]
+    datatype: Annotated[str, Field(max_length=8)]
+    shape: Annotated[tuple[int, ...], Field(max_length=8)] = ()
+
+
+class SignatureSpec(ApiModel):
+    """What the served model takes and gives."""
+
+    inputs: Annotated[tuple[TensorSpec, ...], Field(max_length=512)] = ()
+    outputs: Annotated[tuple[TensorSpec, ...], Field(max_length=32)] = ()
+
+
+class TrainingJobRef(ApiModel):
+    """The run that made this version."""
+
+    name: Annotated[str, Field(max_length=253)]
+    uid: Annotated[str, Field(max_length=64)]
+    run: Annotated[int, Field(ge=1)] = 1
+
+
+class DataRef(ApiModel):
+    """What the model was trained on."""
+
+    uri: Annotated[str, Field(max_length=1024)]
+    digest: Annotated[str, Field(max_length=80)]
+    rows: Annotated[int, Field(ge=0)] | None = None
+
+
+class CodeRef(ApiModel):
+    """The source that trained the model."""
+
+    repo: Annotated[str, Field(max_length=512)]
+    revision: Annotated[str, Field(max_length=128)]
+
+
+class LineageSpec(ApiModel):
+    """How the version came to be."""
+
+    training_job: TrainingJobRef | None = None
+    recipe_digest: Annotated[str, Field(max_length=80)] | None = None
+    parent: Annotated[str, Field(max_length=63)] | None = Field(
+        None, description="The champion when this version was trained."
+    )
+    data: DataRef | None = None
+    code: CodeRef | None = None
+    image: Annotated[str, Field(max_length=512)] | None = None
+    parameters: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra={
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "maxProperties": 64,
+        },
+    )
+    seed: int | None = None
+    environment_digest: Annotated[str, Field(max_length=80)] | None = None
+
+
+class ModelVersionSpec(ApiModel):
+    """Everything is immutable but `approval`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": " && ".join(
+                        f"has(self.{f}) == has(oldSelf.{f})"
+                        for f in ("signature", "metrics", "lineage", "gates")
+                    ),
+                    "message": "only approval can change; write a new version instead",
+                },
+            ]
+        }
+    )
+    model: Name = Field(json_schema_extra=immutable("model"), description="The series it is of.")
+    version: Annotated[int, Field(ge=1, le=999_999)] = Field(
+        json_schema_extra=immutable("version"), description="Its number in the series."
+    )
+    artifact: Artifact = Field(json_schema_extra=immutable("artifact"))
+    signature: SignatureSpec | None = Field(None, json_schema_extra=immutable("signature"))
+    metrics: Annotated[dict[str, float], Field(max_length=64)] | None = Field(
+        None,
+        json_schema_extra=immutable("metrics"),
+        description="Scores on rows that were held out.",
+    )
+    gates: Annotated[tuple[GateStatus, ...], Field(max_length=40)] | None = Field(
+        None,
+        json_schema_extra=immutable("gates"),
+        description="How its gates were decided; a required one that did not pass rejects it.",
+    )
+    lineage: LineageSpec | None = Field(None, json_schema_extra=immutable("lineage"))
+    approval: Literal["Automatic", "Required", "Approved", "Rejected"] = Field(
+        "Automatic", description="Required waits for Approved; Rejected is never served by latest."
+    )
+
+
+class DeployedBy(StatusModel):
+    """A Deployment that serves this version, and as what."""
+
+    name: Annotated[str, Field(max_length=63)]
+    role: Literal["stable", "candidate"]
+
+
+class ModelVersionStatus(ObjectStatus):
+    """Where the version stands."""
+
+    stage: Stage | None = Field(
+        None,
+        description="Candidate may be served next, Champion is the best known, Archived was "
+        "overtaken, Rejected is not served by latest.",
+    )
+    verified_digest: Digest | None = Field(
+        None, description="The digest that was found when the artifact was read."
+    )
+    deployed_by: Annotated[tuple[DeployedBy, ...], Field(max_length=32)] = ()
+    score: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="The first metric, for kubectl get."
+    )
+
+
+class ModelVersion(ApiModel):
+    """An immutable record of a model: artifact, digest, signature, metrics, lineage."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self.metadata.name == self.spec.model + '-v' + "
+                    "string(self.spec.version)",
+                    "message": "the name must be <model>-v<version>, so that a number is given once",
+                }
+            ]
+        },
+    )
+    spec: ModelVersionSpec
+    status: ModelVersionStatus = ModelVersionStatus()
