@@ -25,6 +25,13 @@ from pydantic.alias_generators import to_camel
 
 FORMAT_VERSION = 1
 
+# Names below PAWL_WORK_DIR, the workspace that the stages of a training pod share. The file
+# contract (docs/file-contract.md) promises the first three to a container trainer.
+WORK_DATA = "data"  # = PAWL_DATA_DIR: train.parquet, validation.parquet, schema.json
+WORK_PARAMETERS = "parameters.json"  # = PAWL_PARAMETERS
+WORK_OUTPUT = "output"  # = PAWL_OUTPUT_DIR: model.onnx or model.skops
+WORK_HELD_OUT = "held-out"  # test rows and bookkeeping: for publish only
+
 Task = Literal["binary", "multiclass", "regression"]
 #: Open Inference Protocol v2 tensor datatypes.
 Datatype = Literal[
@@ -73,7 +80,11 @@ class Signature(Record):
       (double [N, k]; NaN is missing) and/or `categorical` (string [N, m]; "" is missing), whose
       columns are `numeric` and `categorical` below, in that order. Its outputs are `label` and
       `probabilities` [N, C] (classification) or `prediction` [N] or [N, 1] (regression). The skops
-      engine is given a DataFrame with the columns in the order of `inputs`.
+      engine is given a DataFrame with the columns in the order of `inputs`: numeric and boolean
+      ones as float64 (NaN is missing; 0 and 1 for booleans), categorical ones as str ("" is
+      missing). Column i of `probabilities` belongs to `classes[i]`; `label`, where a graph has
+      it, is the index into `classes`, decided without the threshold: servers go by
+      `probabilities`.
       A client may also send all numeric columns as one matrix input named `input` [N, k].
     * `tensor`: `inputs` are the graph's own, by name (imported ONNX models).
 
@@ -157,7 +168,10 @@ class Lineage(Record):
     image: str
     environment: dict[str, str]  # distribution -> version, of what decides the result
     environment_digest: str
-    training_row_digests: str | None = None  # name of the file with the hashes of training rows
+    # Name of the bundle's file with the sorted 64-bit hashes (.npy, uint64) of the rows that the
+    # trainer was given (train and validation), and the columns that were hashed.
+    training_row_digests: str | None = None
+    training_row_columns: tuple[str, ...] = ()
 
 
 class StoreRef(Record):
