@@ -1,0 +1,1 @@
+"""Bundles, digests and the artifact store. Imports stay light: the server loads this."""

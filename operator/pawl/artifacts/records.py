@@ -232,7 +232,7 @@ class RunResult(Record):
 
 
 class Termination(Record):
-    """A stage's termination message (<= 1 KiB): how it ended, and on success where the result is."""
+    """A stage's termination message (<= 1 KiB): how it ended, and where its result is."""
 
     stage: Literal["prepare", "train", "publish"]
     reason: str = "Completed"
