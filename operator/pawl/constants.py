@@ -30,7 +30,9 @@ ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its mo
 ENV_SEED = "PAWL_SEED"
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
 ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
-ENV_ALLOWED_ESTIMATORS = "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
+ENV_ALLOWED_ESTIMATORS = (
+    "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
+)
 
 ENV_MODEL = "PAWL_MODEL"
 ENV_MODEL_VERSION = "PAWL_MODEL_VERSION"  # "7"
@@ -43,9 +45,13 @@ STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its conten
 
 SERVER_PORT = 8080
 ROUTER_PORT = 8080
-ROUTER_ADMIN_PORT = 9901
-METRICS_PORT = 8081
 
 # Exit codes of the stages; the Job's podFailurePolicy reads them (docs/file-contract.md).
 EXIT_USER_ERROR = 10  # the input is wrong: trying again cannot help
 EXIT_STORE_UNREACHABLE = 11  # retried in the pod first, then by the Job's backoffLimit
+
+ANNOTATION_SERVED = f"{GROUP}/served-version"  # on a server: which artifact, as JSON
+ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.route.Route as JSON
+ANNOTATION_REFRESH = f"{GROUP}/refresh"  # touched on pods so that the kubelet refreshes volumes
+ANNOTATION_RUN_KEY = f"{GROUP}/run-key"  # on a ModelVersion: <TrainingJob uid>-<run>
+ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; never routed

@@ -53,7 +53,7 @@ Uri = Annotated[
     Field(
         min_length=1,
         max_length=1024,
-        pattern=r"^(file|s3|gs|http|https|pvc)://[^\s@]+$",
+        pattern=r"^(file|s3|http|https|pvc)://[^\s@]+$",
         description="No credentials belong in it: they come from the Secret pawl-store.",
     ),
 ]

@@ -18,9 +18,12 @@ from pawl.constants import GROUP, VERSION
 
 #: Keywords of a structural schema that pass through unchanged.
 _KEPT = frozenset(
-    "type format description default enum pattern minLength maxLength minItems maxItems "
-    "maxProperties minimum maximum exclusiveMinimum exclusiveMaximum required".split()
-)
+    {
+        "type", "format", "description", "default", "enum", "pattern", "minLength", "maxLength",
+        "minItems", "maxItems", "maxProperties", "minimum", "maximum", "exclusiveMinimum",
+        "exclusiveMaximum",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _structural(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
     node = _resolve(node, defs)
     if node.get("x-kubernetes-preserve-unknown-fields"):
         return _free_form(node)
-    out = {key: value for key, value in node.items() if key in _KEPT and key != "required"}
+    out = {key: value for key, value in node.items() if key in _KEPT}
     out |= {key: value for key, value in node.items() if key.startswith("x-kubernetes-")}
     if out.get("x-kubernetes-int-or-string"):
         out.pop("type", None)

@@ -168,7 +168,7 @@ class ModelVersion(ApiModel):
                 {
                     "rule": "self.metadata.name == self.spec.model + '-v' + "
                     "string(self.spec.version)",
-                    "message": "the name must be <model>-v<version>, so that a number is given once",
+                    "message": "the name must be <model>-v<version>: a number is given once",
                 }
             ]
         },

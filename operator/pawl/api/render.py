@@ -104,7 +104,7 @@ def _messages(node: dict[str, Any]) -> list[str]:
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = "--check" in argv
-    root = Path([arg for arg in argv if arg != "--check"][0])
+    root = Path(next(arg for arg in argv if arg != "--check"))
     stale = []
     for name, text in rendered().items():
         path = root / name

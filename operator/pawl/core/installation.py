@@ -1,0 +1,39 @@
+"""What the administrator has decided once for all objects of an installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of the pods that Pawl creates."""
+
+    server: str
+    server_sklearn: str
+    trainer: str
+    router: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Settings that the planners may look at.
+
+    `id` names this installation in the decision record; the record of another id is refused.
+    `store_claim` is the PersistentVolumeClaim (in each namespace) that a `file://` store lies on;
+    without it the path is taken to be there already, as on the embedded cluster.
+    """
+
+    id: str
+    store: str
+    images: Images
+    store_claim: str | None = None
+    cluster_domain: str = "cluster.local"
+    allowed_estimators: tuple[str, ...] = ()
+    server_drain_seconds: int = 45
+    image_pull_policy: str = "IfNotPresent"
+
+    @property
+    def store_path(self) -> str | None:
+        """The folder of a `file://` store."""
+        return self.store.removeprefix("file://") if self.store.startswith("file://") else None

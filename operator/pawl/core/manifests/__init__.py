@@ -1,0 +1,1 @@
+"""The objects that Pawl creates, as JSON."""

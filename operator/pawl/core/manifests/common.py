@@ -1,0 +1,104 @@
+"""What all pods of ours have alike: labels, ownership, and the restricted pod security profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pawl.api.base import Placement, Resources
+from pawl.constants import (
+    API_VERSION,
+    LABEL_MANAGED_BY,
+    STORE_SECRET,
+)
+from pawl.core.installation import Installation
+
+_UID = 65532
+TERMINATION_LOG = "/dev/termination-log"
+
+
+def owner_reference(owner: dict[str, Any]) -> dict[str, Any]:
+    """A controller reference to one of our own objects."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def metadata(
+    name: str, namespace: str, owner: dict[str, Any] | None, labels: dict[str, str]
+) -> dict[str, Any]:
+    """Metadata of a child."""
+    meta: dict[str, Any] = {
+        "name": name,
+        "namespace": namespace,
+        "labels": {LABEL_MANAGED_BY: "pawl", **labels},
+    }
+    if owner is not None:
+        meta["ownerReferences"] = [owner_reference(owner)]
+    return meta
+
+
+def env(**values: str) -> list[dict[str, str]]:
+    """Literal environment variables, in the order given."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def pod_security() -> dict[str, Any]:
+    """Pod-level part of the restricted profile (Pod Security Standards)."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": _UID,
+        "runAsGroup": _UID,
+        "fsGroup": _UID,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """Container-level part of the restricted profile, with a read-only root."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def placement(spec: Placement) -> dict[str, Any]:
+    """nodeSelector and tolerations of a pod spec, where given."""
+    out: dict[str, Any] = {}
+    if spec.node_selector:
+        out["nodeSelector"] = dict(spec.node_selector)
+    if spec.tolerations:
+        out["tolerations"] = [
+            toleration.model_dump(by_alias=True, exclude_none=True)
+            for toleration in spec.tolerations
+        ]
+    return out
+
+
+def resources(spec: Resources | None, **requests: str) -> dict[str, Any]:
+    """As the user gave them, else small default requests."""
+    if spec is None:
+        return {"requests": requests}
+    return spec.model_dump(exclude_none=True)
+
+
+def store_access(installation: Installation) -> dict[str, Any]:
+    """Container fields that give access to the store: credentials, and the claim where it is one."""
+    fields: dict[str, Any] = {"envFrom": [{"secretRef": {"name": STORE_SECRET, "optional": True}}]}
+    if installation.store_claim:
+        fields["volumeMounts"] = [{"name": "store", "mountPath": installation.store_path}]
+    return fields
+
+
+def store_volumes(installation: Installation) -> list[dict[str, Any]]:
+    """The volume that `store_access` mounts."""
+    if not installation.store_claim:
+        return []
+    return [
+        {"name": "store", "persistentVolumeClaim": {"claimName": installation.store_claim}},
+    ]

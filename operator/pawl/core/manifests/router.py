@@ -1,0 +1,141 @@
+"""The router in front of a model: Envoy pods, their configuration, and the Service users call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.deployment import DeploymentSpec
+from pawl.api.names import child_name
+from pawl.core.installation import Installation
+from pawl.core.manifests import common
+from pawl.core.routing import envoy
+from pawl.core.routing.route import Route
+
+
+def router_name(deployment: str) -> str:
+    """Name of the router's apps/v1 Deployment and ConfigMap."""
+    return child_name(deployment, "router", limit=52)
+
+
+def router_labels(deployment: str, model: str) -> dict[str, str]:
+    """Labels that select the router's pods."""
+    return {
+        c.LABEL_DEPLOYMENT: deployment,
+        c.LABEL_MODEL: model,
+        c.LABEL_ROLE: c.ROLE_ROUTER,
+    }
+
+
+def build_router(
+    owner: dict[str, Any], spec: DeploymentSpec, installation: Installation
+) -> dict[str, Any]:
+    """The router's apps/v1 Deployment."""
+    meta = owner["metadata"]
+    labels = router_labels(meta["name"], spec.model)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": common.metadata(router_name(meta["name"]), meta["namespace"], owner, labels),
+        "spec": {
+            "replicas": spec.routing.replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+            },
+            "template": {
+                "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
+                "spec": _pod(spec, router_name(meta["name"]), installation),
+            },
+        },
+    }
+
+
+def build_router_service(owner: dict[str, Any], spec: DeploymentSpec) -> dict[str, Any]:
+    """The Service that users call; it has the Deployment's own name."""
+    meta = owner["metadata"]
+    labels = router_labels(meta["name"], spec.model)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": common.metadata(meta["name"], meta["namespace"], owner, labels),
+        "spec": {
+            "selector": labels,
+            "ports": [{"name": "http", "port": c.ROUTER_PORT, "targetPort": "http"}],
+        },
+    }
+
+
+def build_router_config(
+    owner: dict[str, Any], spec: DeploymentSpec, route: Route
+) -> dict[str, Any]:
+    """The ConfigMap that Envoy watches. JSON is YAML, and leaves nothing to quoting."""
+    meta = owner["metadata"]
+    labels = router_labels(meta["name"], spec.model)
+    metadata = common.metadata(router_name(meta["name"]), meta["namespace"], owner, labels)
+    metadata["annotations"] = {c.ANNOTATION_ROUTE: route.to_json()}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {
+            "cds.yaml": json.dumps(envoy.clusters(route), indent=1),
+            "rds.yaml": json.dumps(envoy.routes(route), indent=1),
+        },
+    }
+
+
+def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> dict[str, Any]:
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": common.pod_security(),
+        "terminationGracePeriodSeconds": installation.server_drain_seconds + 15,
+        "containers": [
+            {
+                "name": "envoy",
+                "image": installation.images.router,
+                "imagePullPolicy": installation.image_pull_policy,
+                "args": [
+                    "--config-yaml",
+                    json.dumps(envoy.bootstrap(), separators=(",", ":")),
+                    "--log-level",
+                    "warning",
+                    "--concurrency",
+                    "1",
+                    "--drain-time-s",
+                    str(installation.server_drain_seconds),
+                ],
+                "env": common.env(
+                    **{c.ENV_BIND_ADDRESS: "0.0.0.0", "HOME": "/tmp"}  # noqa: S104, S108
+                ),
+                "ports": [
+                    {"name": "http", "containerPort": c.ROUTER_PORT},
+                    {"name": "state", "containerPort": c.ROUTER_STATE_PORT},
+                ],
+                "resources": common.resources(spec.routing.resources, cpu="100m", memory="128Mi"),
+                "securityContext": common.container_security(),
+                # Ready only when the first routes are there and their clusters are warm.
+                "readinessProbe": {
+                    "httpGet": {"path": "/ready", "port": "state"},
+                    "periodSeconds": 2,
+                    "timeoutSeconds": 2,
+                    "failureThreshold": 3,
+                },
+                # Endpoints forget a terminating pod only after a while: keep answering meanwhile.
+                "lifecycle": {
+                    "preStop": {"sleep": {"seconds": min(10, installation.server_drain_seconds)}}
+                },
+                "volumeMounts": [
+                    {"name": "config", "mountPath": envoy.CONFIG_DIR, "readOnly": True},
+                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "config", "configMap": {"name": config_map}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }

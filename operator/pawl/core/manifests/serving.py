@@ -1,0 +1,187 @@
+"""The pods of one version: an apps/v1 Deployment and the headless Service that names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.api.names import child_name
+from pawl.core.installation import Installation
+from pawl.core.manifests import common
+
+WORK = "/pawl/work"
+
+
+def server_name(deployment: str, version: int) -> str:
+    """Name of a version's apps/v1 Deployment and Service."""
+    return child_name(deployment, f"v{version}", limit=52)
+
+
+def server_labels(deployment: str, model: str, version: int) -> dict[str, str]:
+    """Labels that select the pods of one version."""
+    return {
+        c.LABEL_DEPLOYMENT: deployment,
+        c.LABEL_MODEL: model,
+        c.LABEL_VERSION: str(version),
+        c.LABEL_ROLE: c.ROLE_SERVER,
+    }
+
+
+def server_image(spec: DeploymentSpec, version: ServedVersion, installation: Installation) -> str:
+    """The user's image, else the installation's for the version's format."""
+    if spec.server.image:
+        return spec.server.image
+    images = installation.images
+    return images.server if version.format == "onnx" else images.server_sklearn
+
+
+def build_server(
+    owner: dict[str, Any],
+    spec: DeploymentSpec,
+    version: ServedVersion,
+    replicas: int | None,
+    installation: Installation,
+) -> dict[str, Any]:
+    """The apps/v1 Deployment of a version. `replicas` None leaves the count to its owner (HPA)."""
+    meta = owner["metadata"]
+    labels = server_labels(meta["name"], spec.model, version.version)
+    body: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "template": {
+            "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
+            "spec": _pod(spec, version, installation),
+        },
+    }
+    if replicas is not None:
+        body["replicas"] = replicas
+    metadata = common.metadata(
+        server_name(meta["name"], version.version), meta["namespace"], owner, labels
+    )
+    # Enough to keep serving when the ModelVersion and our status are gone.
+    metadata["annotations"] = {
+        c.ANNOTATION_SERVED: version.model_dump_json(by_alias=True, exclude={"since"})
+    }
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
+
+
+def build_server_service(
+    owner: dict[str, Any], spec: DeploymentSpec, version: ServedVersion
+) -> dict[str, Any]:
+    """The headless Service by which the routers find the ready pods of a version."""
+    meta = owner["metadata"]
+    labels = server_labels(meta["name"], spec.model, version.version)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": common.metadata(
+            server_name(meta["name"], version.version), meta["namespace"], owner, labels
+        ),
+        "spec": {
+            "clusterIP": "None",
+            "selector": labels,
+            "ports": [{"name": "http", "port": c.SERVER_PORT, "targetPort": "http"}],
+        },
+    }
+
+
+def build_autoscaler(
+    owner: dict[str, Any], spec: DeploymentSpec, version: ServedVersion
+) -> dict[str, Any]:
+    """A HorizontalPodAutoscaler (autoscaling/v2) on CPU. Requires `spec.autoscaling`."""
+    scaling = spec.autoscaling
+    if scaling is None:
+        raise ValueError("autoscaling is not set")
+    meta = owner["metadata"]
+    name = server_name(meta["name"], version.version)
+    labels = server_labels(meta["name"], spec.model, version.version)
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": common.metadata(name, meta["namespace"], owner, labels),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": scaling.min,
+            "maxReplicas": scaling.max,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {
+                            "type": "Utilization",
+                            "averageUtilization": scaling.target_cpu_percent,
+                        },
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _pod(
+    spec: DeploymentSpec, version: ServedVersion, installation: Installation
+) -> dict[str, Any]:
+    server = spec.server
+    access = common.store_access(installation)
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": common.pod_security(),
+        "terminationGracePeriodSeconds": installation.server_drain_seconds + 30,
+        "containers": [
+            {
+                "name": "server",
+                "image": server_image(spec, version, installation),
+                "imagePullPolicy": installation.image_pull_policy,
+                "env": common.env(
+                    **{
+                        c.ENV_MODEL: spec.model,
+                        c.ENV_MODEL_VERSION: str(version.version),
+                        c.ENV_ARTIFACT_URI: version.uri,
+                        c.ENV_ARTIFACT_DIGEST: version.digest,
+                        c.ENV_WORK_DIR: WORK,
+                        c.ENV_BIND_ADDRESS: "0.0.0.0",  # noqa: S104 - port-forward needs it
+                        c.ENV_PORT: str(c.SERVER_PORT),
+                        "PAWL_PROCESSES": str(server.processes),
+                        "PAWL_MAX_BATCH_SIZE": str(server.max_batch_size),
+                        "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
+                        "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
+                        "OMP_NUM_THREADS": "1",
+                        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
+                    }
+                ),
+                "envFrom": access["envFrom"],
+                "ports": [{"name": "http", "containerPort": c.SERVER_PORT}],
+                "resources": common.resources(server.resources, cpu="100m", memory="192Mi"),
+                "securityContext": common.container_security(),
+                "startupProbe": _probe("/v2/health/live", period=1, failures=120),
+                "readinessProbe": _probe("/v2/health/ready", period=2, failures=2),
+                "livenessProbe": _probe("/v2/health/live", period=10, failures=6),
+                "volumeMounts": [
+                    {"name": "work", "mountPath": WORK},
+                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                    *access.get("volumeMounts", []),
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "work", "emptyDir": {}},
+            {"name": "tmp", "emptyDir": {}},
+            *common.store_volumes(installation),
+        ],
+        **common.placement(server),
+    }
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }

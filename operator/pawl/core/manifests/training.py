@@ -1,0 +1,175 @@
+"""The Job of a run and the ConfigMap that tells its stages what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.names import child_name
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.records import RunConfig
+from pawl.core.installation import Installation
+from pawl.core.manifests import common
+
+WORK = "/pawl/work"
+CONFIG = "/pawl/run"
+CLAIM = "/pawl/claim"
+
+
+def run_name(job_name: str, run: int) -> str:
+    """Name of a run's Job and ConfigMap."""
+    return child_name(job_name, f"r{run}", limit=52)  # pods add "-" and five characters
+
+
+def build_run_config(
+    owner: dict[str, Any], config: RunConfig, labels: dict[str, str]
+) -> dict[str, Any]:
+    """run.json as a ConfigMap."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": common.metadata(
+            run_name(config.name, config.run), config.namespace, owner, labels
+        ),
+        "immutable": True,
+        "data": {"run.json": json.dumps(config.model_dump(mode="json", by_alias=True))},
+    }
+
+
+def build_job(
+    owner: dict[str, Any],
+    spec: TrainingJobSpec,
+    run: int,
+    labels: dict[str, str],
+    installation: Installation,
+) -> dict[str, Any]:
+    """The Job of a run: prepare and train as init containers, publish as the main one."""
+    meta = owner["metadata"]
+    name = run_name(meta["name"], run)
+    job_spec: dict[str, Any] = {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": spec.backoff_limit,
+        "suspend": spec.suspend,
+        "podFailurePolicy": {
+            "rules": [
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {"operator": "In", "values": [c.EXIT_USER_ERROR]},
+                },
+            ]
+        },
+        "template": {
+            "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
+            "spec": _pod(spec, name, installation),
+        },
+    }
+    if spec.active_deadline_seconds is not None:
+        job_spec["activeDeadlineSeconds"] = spec.active_deadline_seconds
+    if spec.ttl_seconds_after_finished is not None:
+        job_spec["ttlSecondsAfterFinished"] = spec.ttl_seconds_after_finished
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": common.metadata(name, meta["namespace"], owner, labels),
+        "spec": job_spec,
+    }
+
+
+def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[str, Any]:
+    template = spec.template
+    volumes: list[dict[str, Any]] = [
+        {"name": "work", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "run", "configMap": {"name": name}},
+        *common.store_volumes(installation),
+        *(
+            {"name": f"cm-{i}", "configMap": {"name": cm}}
+            for i, cm in enumerate(template.config_maps)
+        ),
+    ]
+    prepare = _stage("prepare", installation, store=True)
+    if spec.data.uri.startswith("pvc://"):
+        claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
+        volumes.append({"name": "claim", "persistentVolumeClaim": {"claimName": claim}})
+        prepare["volumeMounts"].append({"name": "claim", "mountPath": CLAIM, "readOnly": True})
+        prepare["env"] += common.env(PAWL_CLAIM_DIR=CLAIM)
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": common.pod_security(),
+        "initContainers": [prepare, _train(spec, installation)],
+        "containers": [_stage("publish", installation, store=True)],
+        "volumes": volumes,
+        **common.placement(template),
+    }
+    if template.service_account_name:
+        pod["serviceAccountName"] = template.service_account_name
+    if template.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": secret} for secret in template.image_pull_secrets]
+    return pod
+
+
+def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
+    train = _stage("train", installation, store=False)
+    train["env"] += common.env(PAWL_SEED=str(spec.seed))
+    trainer = spec.trainer.container
+    if trainer is not None:
+        del train["args"]
+        train["image"] = trainer.image
+        if trainer.command:
+            train["command"] = list(trainer.command)
+        if trainer.args:
+            train["args"] = list(trainer.args)
+        train["env"] += [
+            {"name": var.name, "value": var.value}
+            for var in trainer.env
+            if not var.name.startswith("PAWL_")
+        ]
+    if spec.template.resources is not None:
+        train["resources"] = common.resources(spec.template.resources)
+    train["volumeMounts"] += [
+        {"name": f"cm-{i}", "mountPath": f"/pawl/config-maps/{cm}", "readOnly": True}
+        for i, cm in enumerate(spec.template.config_maps)
+    ]
+    return train
+
+
+def _stage(stage: str, installation: Installation, *, store: bool) -> dict[str, Any]:
+    access = common.store_access(installation) if store else {}
+    variables = {
+        c.ENV_RUN_CONFIG: f"{CONFIG}/run.json",
+        c.ENV_WORK_DIR: WORK,
+        c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
+        "OMP_NUM_THREADS": "1",
+    }
+    if store:
+        variables[c.ENV_STORE] = installation.store
+    else:
+        variables |= {
+            c.ENV_DATA_DIR: f"{WORK}/data",
+            c.ENV_PARAMETERS: f"{WORK}/parameters.json",
+            c.ENV_OUTPUT_DIR: f"{WORK}/output",
+        }
+    return {
+        "name": stage,
+        "image": installation.images.trainer,
+        "imagePullPolicy": installation.image_pull_policy,
+        "args": [stage],
+        "env": common.env(**variables),
+        **{key: value for key, value in access.items() if key != "volumeMounts"},
+        "resources": common.resources(None, cpu="100m", memory="256Mi"),
+        "securityContext": common.container_security(),
+        "terminationMessagePath": common.TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [
+            {"name": "work", "mountPath": WORK},
+            {"name": "run", "mountPath": CONFIG, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *access.get("volumeMounts", []),
+        ],
+    }

@@ -1,0 +1,1 @@
+"""From a route (versions and weights) to the configuration of a router."""
