@@ -55,3 +55,4 @@ ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.r
 ANNOTATION_REFRESH = f"{GROUP}/refresh"  # touched on pods so that the kubelet refreshes volumes
 ANNOTATION_RUN_KEY = f"{GROUP}/run-key"  # on a ModelVersion: <TrainingJob uid>-<run>
 ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; never routed
+ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest

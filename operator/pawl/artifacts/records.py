@@ -182,6 +182,13 @@ class StoreRef(Record):
     digest: str
 
 
+class KnownVersion(Record):
+    """A version that the same recipe gave before, and for which data."""
+
+    version: StoreRef
+    data_digest: str
+
+
 class RunConfig(Record):
     """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
 
@@ -195,6 +202,7 @@ class RunConfig(Record):
     store: str
     image: str
     champion: StoreRef | None = None
+    known: tuple[KnownVersion, ...] = ()
     allowed_estimators: tuple[str, ...] = ()
 
 
@@ -220,7 +228,8 @@ class RunResult(Record):
     format_version: int = FORMAT_VERSION
     uid: str
     run: int
-    outcome: Literal["Succeeded", "NoNewData"] = "Succeeded"
+    #: Recorded: the recipe and the data gave `artifact` before; nothing was trained.
+    outcome: Literal["Succeeded", "Recorded"] = "Succeeded"
     artifact: StoreRef
     format: Literal["onnx", "skops"]
     size_bytes: int

@@ -88,7 +88,7 @@ def resources(spec: Resources | None, **requests: str) -> dict[str, Any]:
 
 
 def store_access(installation: Installation) -> dict[str, Any]:
-    """Container fields that give access to the store: credentials, and the claim where it is one."""
+    """Container fields that give access to the store: credentials, and the claim if any."""
     fields: dict[str, Any] = {"envFrom": [{"secretRef": {"name": STORE_SECRET, "optional": True}}]}
     if installation.store_claim:
         fields["volumeMounts"] = [{"name": "store", "mountPath": installation.store_path}]

@@ -1,8 +1,8 @@
 """Envoy's configuration for a route (Envoy v3 API).
 
 Static bootstrap: the public listener and the state listener. Dynamic, from files that the kubelet
-swaps: clusters (`cds.yaml`) and routes (`rds.yaml`). The admin interface is a socket in the pod; the
-state listener passes four of its read-only pages on. `/stats` tells by `version_text` which
+swaps: clusters (`cds.yaml`) and routes (`rds.yaml`). The admin interface is a socket in the pod;
+the state listener passes four of its read-only pages on. `/stats` tells by `version_text` which
 revision of each file is loaded, `/clusters` which hosts are healthy.
 `validate_clusters` keeps a route from naming a cluster that is not there yet.
 """

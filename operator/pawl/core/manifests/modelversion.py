@@ -1,0 +1,74 @@
+"""The ModelVersion that records what a run gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.names import version_name
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.records import RunResult
+
+
+def build_model_version(
+    owner: dict[str, Any], spec: TrainingJobSpec, result: RunResult, number: int, parent: str | None
+) -> dict[str, Any]:
+    """It carries no ownerReference: it outlives its TrainingJob, and no label of the user's."""
+    meta = owner["metadata"]
+    lineage = result.lineage
+    return {
+        "apiVersion": c.API_VERSION,
+        "kind": "ModelVersion",
+        "metadata": {
+            "name": version_name(spec.model, number),
+            "namespace": meta["namespace"],
+            "labels": {c.LABEL_MANAGED_BY: "pawl", c.LABEL_MODEL: spec.model},
+            "annotations": {c.ANNOTATION_RUN_KEY: f"{result.uid}-{result.run}"},
+        },
+        "spec": {
+            "model": spec.model,
+            "version": number,
+            "artifact": {
+                "uri": result.artifact.uri,
+                "digest": result.artifact.digest,
+                "format": result.format,
+                "sizeBytes": result.size_bytes,
+            },
+            "signature": {
+                side: [
+                    {"name": t.name, "datatype": t.datatype, "shape": list(t.shape)}
+                    for t in tensors
+                ]
+                for side, tensors in (
+                    ("inputs", result.signature.inputs),
+                    ("outputs", result.signature.outputs),
+                )
+            },
+            "metrics": dict(result.metrics),
+            "gates": [gate_status(gate.model_dump()) for gate in result.gates],
+            "lineage": {
+                "trainingJob": {"name": meta["name"], "uid": result.uid, "run": result.run},
+                "recipeDigest": lineage.recipe_digest,
+                **({"parent": parent} if parent else {}),
+                "data": {
+                    "uri": lineage.data.uri,
+                    "digest": lineage.data.digest,
+                    "rows": lineage.data.rows,
+                },
+                "image": lineage.image,
+                "parameters": lineage.parameters,
+                "seed": lineage.seed,
+                "environmentDigest": lineage.environment_digest,
+            },
+            "approval": spec.approval,
+        },
+    }
+
+
+def gate_status(gate: dict[str, Any]) -> dict[str, Any]:
+    """A gate result as the API shows it: no nulls, bounded text."""
+    shown = {key: value for key, value in gate.items() if value is not None}
+    shown["message"] = shown.get("message", "")[:512]
+    if "interval" in shown:
+        shown["interval"] = list(shown["interval"])
+    return shown

@@ -1,0 +1,170 @@
+"""Plans a ModelVersion: verification of its artifact, its stage, and who serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from pawl.api.modelversion import ModelVersion, ModelVersionStatus
+from pawl.core.conditions import Conditions
+from pawl.core.plan import Draft, Event, Plan
+from pawl.core.versions import Version, champion, read_versions, stage
+
+Object = Mapping[str, Any]
+_RETRY = 15.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What reading the artifact gave. `digest` is set when the bytes are what they must be."""
+
+    digest: str | None = None
+    reason: str = ""
+    message: str = ""
+    final: bool = False  # trying again cannot help
+
+
+@dataclass(frozen=True)
+class ModelVersionObserved:
+    """All that is looked at. `verification` is None until the artifact has been read."""
+
+    object: Object
+    siblings: tuple[Object, ...]  # the ModelVersions of the namespace, this one included
+    deployments: tuple[Object, ...]  # pawl Deployments of the same model and namespace
+    verification: Verification | None
+
+
+def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
+    """The plan. It has no actions: a ModelVersion only has a status."""
+    item = observed.object
+    generation = item["metadata"].get("generation", 0)
+    draft = Draft()
+    try:
+        parsed = ModelVersion.model_validate(item)
+    except ValidationError as error:
+        return _invalid(item, error, now)
+    conditions = Conditions(parsed.status.conditions, generation=generation, now=now)
+    verified = _verify(observed, parsed, conditions, draft)
+    version = _this(observed, parsed, verified)
+    others = tuple(
+        v for v in read_versions(observed.siblings, parsed.spec.model) if v.name != version.name
+    )
+    versions = tuple(sorted((*others, version), key=lambda v: v.number))
+    best = champion(versions, observed.deployments)
+    where = stage(version, best)
+    _judge(version, conditions)
+    status = ModelVersionStatus(
+        observed_generation=generation,
+        conditions=conditions.all(),
+        stage=where,
+        verified_digest=verified,
+        deployed_by=_deployed_by(version.name, observed.deployments),
+        score=_score(parsed),
+    )
+    if where != parsed.status.stage:
+        sentence = _sentence(version, where)
+        draft.events.append(Event(where, sentence, "Warning" if where == "Rejected" else "Normal"))
+    return draft.finish(status.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _verify(
+    observed: ModelVersionObserved, parsed: ModelVersion, conditions: Conditions, draft: Draft
+) -> str | None:
+    """Sets ArtifactVerified and gives the digest when the bytes have it."""
+    wanted = parsed.spec.artifact.digest
+    if parsed.status.verified_digest == wanted and conditions.holds("ArtifactVerified"):
+        return wanted
+    result = observed.verification
+    if result is None:
+        conditions.set("ArtifactVerified", None, "Verifying", "the artifact is being read")
+        return None
+    if result.digest == wanted:
+        conditions.set("ArtifactVerified", True, "DigestMatches", wanted)
+        return wanted
+    if result.final:
+        conditions.set("ArtifactVerified", False, result.reason, result.message)
+    else:
+        conditions.set("ArtifactVerified", None, result.reason, result.message)
+        draft.requeue(_RETRY)
+    return None
+
+
+def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | None) -> Version:
+    meta = observed.object["metadata"]
+    result = observed.verification
+    failed = digest is None and result is not None and result.final
+    return Version(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        spec=parsed.spec,
+        verified=True if digest else (False if failed else None),
+        failure=result.message if failed and result else "",
+    )
+
+
+def _judge(version: Version, conditions: Conditions) -> None:
+    failed = [g for g in version.spec.gates or () if g.required and g.verdict != "Pass"]
+    if failed:
+        text = "; ".join(f"{gate.metric}: {gate.message or gate.verdict}" for gate in failed)
+        conditions.set("GatesPassed", False, "GateFailed", text)
+    else:
+        conditions.set("GatesPassed", True, "Passed" if version.spec.gates else "NoGates")
+    approval = version.spec.approval
+    if approval == "Required":
+        conditions.set(
+            "Approved", None, "Waiting", "set spec.approval to Approved or Rejected to decide"
+        )
+    else:
+        conditions.set("Approved", approval != "Rejected", approval)
+    if version.verified is False:
+        conditions.stall("ArtifactInvalid", version.failure)
+    elif version.verified is None:
+        conditions.accept(ready=None, reason="Verifying", message="the artifact is being read")
+    else:
+        conditions.accept(ready=True, reason="Verified")
+
+
+def _deployed_by(name: str, deployments: tuple[Object, ...]) -> tuple[dict[str, str], ...]:
+    found = [
+        {"name": deployment["metadata"]["name"], "role": role}
+        for deployment in deployments
+        for role in ("stable", "candidate")
+        if (deployment.get("status", {}).get(role) or {}).get("name") == name
+    ]
+    return tuple(sorted(found, key=lambda entry: entry["name"]))[:32]
+
+
+def _score(parsed: ModelVersion) -> str | None:
+    """The metric of the first gate, else the first there is."""
+    metrics = parsed.spec.metrics or {}
+    gated = (gate.metric for gate in parsed.spec.gates or ())
+    name = next((metric for metric in (*gated, *metrics) if metric in metrics), None)
+    return f"{name}={metrics[name]:.4g}" if name else None
+
+
+def _sentence(version: Version, where: str) -> str:
+    if where == "Rejected":
+        if version.verified is False:
+            return f"the artifact is not what it must be: {version.failure}"
+        if not version.gates_passed:
+            failed = next(g for g in version.spec.gates or () if g.required and g.verdict != "Pass")
+            return f"gate {failed.metric}: {failed.message or failed.verdict}"
+        return "spec.approval is Rejected"
+    return f"{version.name} is now {where}"
+
+
+def _invalid(item: Object, error: ValidationError, now: datetime) -> Plan:
+    """An object from before a schema change, say: told, never tried again."""
+    old = ModelVersionStatus.model_validate(item.get("status") or {})
+    generation = item["metadata"].get("generation", 0)
+    conditions = Conditions(old.conditions, generation=generation, now=now)
+    conditions.stall("InvalidSpec", str(error.errors()[0]["msg"]))
+    status = old.model_copy(
+        update={"conditions": conditions.all(), "observed_generation": generation}
+    )
+    return Plan(status.model_dump(by_alias=True, exclude_none=True, mode="json"))

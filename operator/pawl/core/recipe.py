@@ -1,0 +1,24 @@
+"""The digest of a recipe: what a TrainingJob trains, and nothing else.
+
+Fields that equal their defaults are left out, so that an upgrade which adds a field or spells a
+default out starts no run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pawl.api.trainingjob import TrainingJobSpec
+
+#: A change of these starts a run; all other fields change in place.
+RECIPE_FIELDS = frozenset({"model", "data", "trainer", "seed", "evaluation", "template"})
+
+
+def recipe_digest(spec: TrainingJobSpec) -> str:
+    """`sha256:<hex>` over the canonical JSON of the recipe fields."""
+    recipe = spec.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, include=set(RECIPE_FIELDS)
+    )
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,160 @@
+"""What the Job and the pods of a run say: how far it is, and why it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pawl.artifacts.records import Termination
+from pawl.constants import EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
+
+Object = Mapping[str, Any]
+
+#: Per cent done when a stage begins.
+_PROGRESS = {"prepare": 5, "train": 30, "publish": 75}
+_PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_OTHER_WAITS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a run failed, or what keeps it from going on. `stage` is empty when no stage is to
+    blame."""
+
+    reason: str
+    message: str
+    stage: str = ""
+
+
+def job_condition(job: Object, type_: str) -> Object | None:
+    """The Job's condition of that type, if it is True."""
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["type"] == type_ and condition["status"] == "True":
+            return condition  # type: ignore[no-any-return]
+    return None
+
+
+def newest(pods: Iterable[Object]) -> Object | None:
+    """The pod of the latest attempt."""
+    return max(
+        pods,
+        key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]),
+        default=None,
+    )
+
+
+def container_statuses(pod: Object) -> list[Object]:
+    """Init containers first, in order."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
+def progress(pod: Object | None) -> int:
+    """Per cent, by the stage that is running."""
+    done = 0
+    for status in container_statuses(pod) if pod else []:
+        state = status.get("state", {})
+        if "running" in state or "terminated" in state:
+            done = max(done, _PROGRESS.get(status["name"], 0))
+    return done
+
+
+def stage_succeeded(pods: Iterable[Object], stage: str) -> bool:
+    """Whether any attempt got through that stage."""
+    return any(
+        status["name"] == stage
+        and status.get("state", {}).get("terminated", {}).get("exitCode") == 0
+        for pod in pods
+        for status in container_statuses(pod)
+    )
+
+
+def blocked(pod: Object | None) -> Trouble | None:
+    """What keeps a pod from starting: an image, the scheduler, a missing Secret or ConfigMap."""
+    if pod is None:
+        return None
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Trouble("Unschedulable", condition.get("message", ""))
+    for status in container_statuses(pod):
+        waiting = status.get("state", {}).get("waiting", {})
+        reason = waiting.get("reason", "")
+        if reason in _PULL_ERRORS:
+            text = f"image {status.get('image', '')} cannot be pulled: {waiting.get('message', '')}"
+            return Trouble("ImagePullFailed", text, status["name"])
+        if reason in _OTHER_WAITS:
+            return Trouble(reason, waiting.get("message", ""), status["name"])
+    return None
+
+
+def failure(job: Object, pods: Iterable[Object]) -> Trouble:
+    """Why the Job failed, in the words of the stage that did where it could still speak."""
+    condition = job_condition(job, "Failed") or {}
+    if condition.get("reason") == "DeadlineExceeded":
+        limit = job["spec"].get("activeDeadlineSeconds")
+        stage = _running_stage(pods)
+        at = f" in stage {stage}" if stage else ""
+        return Trouble(
+            "DeadlineExceeded",
+            f"the run was stopped{at} after activeDeadlineSeconds: {limit}",
+            stage,
+        )
+    failed = [pod for pod in pods if pod.get("status", {}).get("phase") == "Failed"]
+    for pod in sorted(
+        failed, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), reverse=True
+    ):
+        for status in container_statuses(pod):
+            ended = status.get("state", {}).get("terminated") or {}
+            if ended.get("exitCode", 0) != 0:
+                return _ended(pod, status["name"], ended)
+    reason = condition.get("reason", "Failed")
+    return Trouble(reason, condition.get("message", "the Job failed"))
+
+
+def _ended(pod: Object, stage: str, ended: Object) -> Trouble:
+    code = ended["exitCode"]
+    if ended.get("reason") == "OOMKilled":
+        limit = _memory_limit(pod, stage)
+        hint = f" of {limit}" if limit else ""
+        return Trouble(
+            "OutOfMemory",
+            f"stage {stage} was killed at its memory limit{hint}; raise template.resources",
+            stage,
+        )
+    told = _told(ended.get("message", ""))
+    if told is not None:
+        return Trouble(told.reason, told.message, stage)
+    if code == EXIT_STORE_UNREACHABLE:
+        return Trouble("StoreUnreachable", "the artifact store did not answer", stage)
+    reason = "InvalidInput" if code == EXIT_USER_ERROR else "StageFailed"
+    tail = ended.get("message", "").strip()[-300:]
+    text = f"stage {stage} ended with exit code {code}" + (f": {tail}" if tail else "")
+    return Trouble(reason, text, stage)
+
+
+def _told(message: str) -> Termination | None:
+    try:
+        return Termination.model_validate_json(message)
+    except ValidationError:
+        return None
+
+
+def _running_stage(pods: Iterable[Object]) -> str:
+    pod = newest(pods)
+    begun = [
+        status["name"]
+        for status in (container_statuses(pod) if pod else [])
+        if status.get("state", {}).get("running") or status.get("state", {}).get("terminated")
+    ]
+    return begun[-1] if begun else ""
+
+
+def _memory_limit(pod: Object, container: str) -> str:
+    spec = pod.get("spec", {})
+    for entry in [*spec.get("initContainers", []), *spec.get("containers", [])]:
+        if entry["name"] == container:
+            return str(entry.get("resources", {}).get("limits", {}).get("memory", ""))
+    return ""
