@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from pawl.api.base import Condition
+from pydantic import ValidationError
+
+from pawl.api.base import Condition, ObjectStatus
 
 _MESSAGE_LIMIT = 4000
 
@@ -60,6 +64,20 @@ class Conditions:
     def all(self) -> tuple[Condition, ...]:
         """In a fixed order."""
         return tuple(self._by_type[type_] for type_ in sorted(self._by_type))
+
+
+def invalid_status(
+    old: ObjectStatus, item: Mapping[str, Any], error: ValidationError, now: datetime
+) -> dict[str, Any]:
+    """The status of an object whose spec cannot be read (stored before a schema change, say): it
+    stalls with the first thing that is wrong, and is not tried again until it changes."""
+    generation = item["metadata"].get("generation", 0)
+    conditions = Conditions(old.conditions, generation=generation, now=now)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    conditions.stall("InvalidSpec", f"{where}: {first['msg']}")
+    changes = {"conditions": conditions.all(), "observed_generation": generation}
+    return old.model_copy(update=changes).model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def timestamp(moment: datetime) -> str:

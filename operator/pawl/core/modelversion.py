@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pawl.api.modelversion import ModelVersion, ModelVersionStatus
-from pawl.core.conditions import Conditions
+from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.plan import Draft, Event, Plan
 from pawl.core.versions import Version, champion, read_versions, stage
 
@@ -46,7 +46,8 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     try:
         parsed = ModelVersion.model_validate(item)
     except ValidationError as error:
-        return _invalid(item, error, now)
+        old = ModelVersionStatus.model_validate(item.get("status") or {})
+        return Plan(invalid_status(old, item, error, now))
     conditions = Conditions(parsed.status.conditions, generation=generation, now=now)
     verified = _verify(observed, parsed, conditions, draft)
     version = _this(observed, parsed, verified)
@@ -156,15 +157,3 @@ def _sentence(version: Version, where: str) -> str:
             return f"gate {failed.metric}: {failed.message or failed.verdict}"
         return "spec.approval is Rejected"
     return f"{version.name} is now {where}"
-
-
-def _invalid(item: Object, error: ValidationError, now: datetime) -> Plan:
-    """An object from before a schema change, say: told, never tried again."""
-    old = ModelVersionStatus.model_validate(item.get("status") or {})
-    generation = item["metadata"].get("generation", 0)
-    conditions = Conditions(old.conditions, generation=generation, now=now)
-    conditions.stall("InvalidSpec", str(error.errors()[0]["msg"]))
-    status = old.model_copy(
-        update={"conditions": conditions.all(), "observed_generation": generation}
-    )
-    return Plan(status.model_dump(by_alias=True, exclude_none=True, mode="json"))

@@ -19,7 +19,7 @@ from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob, TrainingJobStatus
 from pawl.artifacts.records import KnownVersion, RunConfig, RunResult
 from pawl.core import run_status
-from pawl.core.conditions import Conditions, timestamp
+from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.installation import Installation
 from pawl.core.manifests.training import build_job, build_run_config
 from pawl.core.plan import Create, Delete, Draft, Event, MergePatch, Plan
@@ -93,7 +93,8 @@ def plan_training_job(
     try:
         job = TrainingJob.model_validate(item)
     except ValidationError as error:
-        return _invalid(item, error, now)
+        old = TrainingJobStatus.model_validate(item.get("status") or {})
+        return Plan(invalid_status(old, item, error, now))
     conditions = Conditions(job.status.conditions, generation=generation, now=now)
     versions = read_versions(observed.versions, job.spec.model)
     work = Work(observed, job, versions, conditions, now, installation)
@@ -324,16 +325,3 @@ def _run_of(job: Object) -> int:
 
 def _job_of(work: Work, number: int) -> Object | None:
     return next((job for job in work.observed.jobs if _run_of(job) == number), None)
-
-
-def _invalid(item: Object, error: ValidationError, now: datetime) -> Plan:
-    """An object from before a schema change, say: told, never tried again."""
-    old = TrainingJobStatus.model_validate(item.get("status") or {})
-    generation = item["metadata"].get("generation", 0)
-    conditions = Conditions(old.conditions, generation=generation, now=now)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    conditions.stall("InvalidSpec", f"{where}: {first['msg']}")
-    changes = {"conditions": conditions.all(), "observed_generation": generation}
-    status = old.model_copy(update=changes)
-    return Plan(status.model_dump(by_alias=True, exclude_none=True, mode="json"))

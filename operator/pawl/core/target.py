@@ -1,0 +1,72 @@
+"""Which version a Deployment should serve, given what it serves and what there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.core.versions import Version, newest_servable
+
+
+@dataclass(frozen=True)
+class Target:
+    """`version` None: nothing can be served yet. `reason` is empty when all is as wanted;
+    `stalled` says that somebody has to change something."""
+
+    version: ServedVersion | None
+    reason: str = ""
+    message: str = ""
+    stalled: bool = False
+
+
+def resolve(
+    spec: DeploymentSpec, stable: ServedVersion | None, versions: tuple[Version, ...]
+) -> Target:
+    """A pin is followed wherever it points; `latest` only ever goes forward."""
+    if spec.version == "latest":
+        return _latest(spec, stable, versions)
+    pinned = next((version for version in versions if version.name == spec.version), None)
+    if pinned is None:
+        lost = stable is not None and stable.name == spec.version
+        message = f"there is no ModelVersion {spec.version}"
+        message = f"{spec.version} was deleted and is still served" if lost else message
+        return Target(stable, "VersionDeleted" if lost else "VersionNotFound", message, True)
+    if pinned.verified is False:
+        return Target(stable, "ArtifactInvalid", f"{pinned.name}: {pinned.failure}", True)
+    if pinned.verified is None:
+        return Target(stable, "Verifying", f"the artifact of {pinned.name} is being read")
+    return Target(served(pinned))
+
+
+def _latest(
+    spec: DeploymentSpec, stable: ServedVersion | None, versions: tuple[Version, ...]
+) -> Target:
+    best = newest_servable(versions)
+    if best is not None and (stable is None or best.number >= stable.version):
+        return Target(served(best))
+    if stable is None:
+        message = f"no version of {spec.model} may be served yet"
+        open_ones = [version.name for version in versions if not version.rejected]
+        if open_ones:
+            message += "; waiting for verification or approval: " + ", ".join(open_ones[-3:])
+        return Target(None, "NoVersion", message)
+    version = next((version for version in versions if version.name == stable.name), None)
+    if version is None:
+        message = f"{stable.name} was deleted and is still served; pin another version"
+        return Target(stable, "VersionDeleted", message, True)
+    if version.rejected:
+        message = f"{stable.name} is rejected and is still served; pin another version"
+        return Target(stable, "VersionRejected", message, True)
+    return Target(stable)
+
+
+def served(version: Version) -> ServedVersion:
+    """All that is needed to serve it."""
+    artifact = version.spec.artifact
+    return ServedVersion(
+        name=version.name,
+        version=version.number,
+        uri=artifact.uri,
+        digest=artifact.digest,
+        format=artifact.format,
+    )
