@@ -1,0 +1,84 @@
+"""How Go prints values: `%q`, `%v` and encoding/json. Messages of kube-apiserver contain them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+_SHORT_ESCAPES = {
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+    '"': '\\"', "\\": "\\\\",
+}  # fmt: skip
+
+
+def quote(text: str) -> str:
+    """strconv.Quote: `%q` of a string."""
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(char: str) -> str:
+    if char in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[char]
+    if char == " " or char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def number(value: float) -> str:
+    """`%v` of an int64 or float64 (shortest form; exponent below 1e-4 and from 1e21 on)."""
+    if isinstance(value, int):
+        return str(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    return repr(value)
+
+
+def plain(value: Any) -> str:
+    """`%v` of a JSON scalar; `[a b]` for a list."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list):
+        return "[" + " ".join(map(plain, value)) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{k}:{plain(value[k])}" for k in sorted(value)) + "]"
+    return str(value)
+
+
+def to_json(value: Any) -> str:
+    """encoding/json.Marshal: compact, sorted keys, `<`, `>` and `&` escaped."""
+    text = json.dumps(_integral(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _integral(value: Any) -> Any:
+    """Go writes 2.0 as 2."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _integral(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_integral(item) for item in value]
+    return value
+
+
+def same(a: Any, b: Any) -> bool:
+    """reflect.DeepEqual of decoded JSON: 1 is neither true nor 1.0."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)

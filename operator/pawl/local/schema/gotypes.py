@@ -1,0 +1,167 @@
+"""Decoding into Go structs, as far as a user sees it: the first type error, in Go's words
+(`json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Any
+
+from pawl.local.schema import golang
+
+Schema = dict[str, Any]
+_QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)((?:[KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_INTEGERS = {"int32": 2**31, "int64": 2**63}
+
+
+class _MismatchError(Exception):
+    """The first value that does not fit; `str()` is Go's message."""
+
+
+def type_error(obj: Any, schema: Schema) -> str | None:
+    """Go's message about the first value of a wrong type, or None. Null fits everything."""
+    try:
+        _check(obj, schema, [], "")
+    except _MismatchError as mismatch:
+        return str(mismatch)
+    return None
+
+
+def _check(value: Any, schema: Schema, path: list[str], struct: str) -> None:
+    if value is None or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    special = _SPECIAL.get(schema.get("format", ""))
+    if special:
+        special(value, path, struct)
+        return
+    kind = schema.get("type")
+    if kind == "object":
+        _object(value, schema, path, struct)
+    elif kind == "array":
+        if not isinstance(value, list):
+            _fail(value, path, struct, go_name(schema))
+        for item in value:
+            _check(item, schema["items"], path, struct)
+    else:
+        _scalar(value, schema, path, struct)
+
+
+def _object(value: Any, schema: Schema, path: list[str], struct: str) -> None:
+    if not isinstance(value, dict):
+        _fail(value, path, struct, go_name(schema))
+    fields = schema.get("properties")
+    if fields is not None:
+        own = schema.get("x-go-type", "").rpartition(".")[2]
+        for name, item in value.items():
+            if name in fields:
+                _check(item, fields[name], [*path, name], own)
+    elif isinstance(schema.get("additionalProperties"), dict):
+        for item in value.values():
+            _check(item, schema["additionalProperties"], path, struct)
+
+
+def _scalar(value: Any, schema: Schema, path: list[str], struct: str) -> None:
+    kind, wanted = schema.get("type"), go_name(schema)
+    if kind == "string":
+        fits = isinstance(value, str)
+    elif kind == "boolean":
+        fits = isinstance(value, bool)
+    elif kind == "number":
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+        limit = _INTEGERS[wanted]
+        if (fits and not -limit <= value < limit) or isinstance(value, float):
+            _fail(value, path, struct, wanted, f"number {golang.number(value)}")
+    if not fits:
+        _fail(value, path, struct, wanted)
+
+
+def go_name(schema: Schema) -> str:
+    """The Go type of a schema node: `int32`, `[]v1.Container`, `map[string]string`."""
+    kind = schema.get("type")
+    if schema.get("x-go-type"):
+        return str(schema["x-go-type"])
+    if kind == "array":
+        return "[]" + go_name(schema["items"])
+    if kind == "object":
+        return "map[string]" + go_name(schema.get("additionalProperties") or {"type": "string"})
+    if kind == "integer":
+        return str(schema.get("format", "int64"))
+    if schema.get("format") == "byte":
+        return "[]uint8"
+    return {"boolean": "bool", "number": "float64"}.get(kind or "", "string")
+
+
+def _fail(value: Any, path: list[str], struct: str, wanted: str, found: str = "") -> None:
+    found = found or _json_kind(value)
+    place = f"Go struct field {struct}.{'.'.join(path)}" if path else "Go value"
+    raise _MismatchError(f"json: cannot unmarshal {found} into {place} of type {wanted}")
+
+
+def _json_kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def _quantity(value: Any, _path: list[str], _struct: str) -> None:
+    text = golang.to_json(value) if not isinstance(value, str) else value
+    if isinstance(value, bool | list | dict) or not _QUANTITY.fullmatch(text):
+        raise _MismatchError(
+            "quantities must match the regular expression "
+            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        )
+
+
+def _int_or_string(value: Any, _path: list[str], _struct: str) -> None:
+    if isinstance(value, str):
+        return
+    if isinstance(value, bool | list | dict):
+        raise _MismatchError(
+            f"json: cannot unmarshal {_json_kind(value)} into Go value of type int32"
+        )
+    if isinstance(value, float) or not -(2**31) <= value < 2**31:
+        number = golang.number(value)
+        raise _MismatchError(f"json: cannot unmarshal number {number} into Go value of type int32")
+
+
+def _time(value: Any, _path: list[str], _struct: str) -> None:
+    if not isinstance(value, str):
+        raise _MismatchError(
+            f"json: cannot unmarshal {_json_kind(value)} into Go value of type string"
+        )
+    layout = "2006-01-02T15:04:05Z07:00"
+    try:
+        if not _RFC3339.fullmatch(value):
+            raise ValueError
+        datetime.fromisoformat(value)
+    except ValueError:
+        shown = golang.quote(value)
+        raise _MismatchError(
+            f'parsing time {shown} as "{layout}": cannot parse {shown} as "2006"'
+        ) from None
+
+
+def _bytes(value: Any, path: list[str], struct: str) -> None:
+    if not isinstance(value, str):
+        _fail(value, path, struct, "[]uint8")
+    try:
+        base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        wrong = re.search(r"[^A-Za-z0-9+/]", value)
+        at = wrong.start() if wrong else len(value) - len(value) % 4
+        raise _MismatchError(f"illegal base64 data at input byte {at}") from None
+
+
+_SPECIAL = {
+    "quantity": _quantity, "int-or-string": _int_or_string, "date-time": _time, "byte": _bytes,
+}  # fmt: skip
