@@ -1,0 +1,166 @@
+"""A TCP proxy in place of kube-proxy's packet rules: listen on cluster IPs, pass bytes on.
+
+Promises: a service with no endpoint refuses connections (its socket is closed, as kube-proxy's
+REJECT looks to a client); endpoints are used in turn; a connection lives as long as its two ends
+want, whatever happens to the table of endpoints; a slow reader slows its writer down (no
+unbounded buffers); half-closed connections work.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Address = tuple[str, int]
+
+_BACKLOG = 1024
+_CONNECT_LIMIT = 10.0  # seconds
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes close() send RST
+
+
+@dataclass
+class _Listener:
+    server: asyncio.Server
+    endpoints: Sequence[Address]
+    turn: int = field(default=0)
+
+    def next(self) -> Address | None:
+        if not self.endpoints:
+            return None
+        self.turn = (self.turn + 1) % len(self.endpoints)
+        return self.endpoints[self.turn]
+
+
+class Proxy:
+    """The data plane. `apply` is given the whole table each time."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[Address, _Listener] = {}
+
+    async def apply(self, table: Mapping[Address, Sequence[Address]]) -> dict[Address, OSError]:
+        """Serve exactly `table` (address to listen on -> endpoints). Returns what could not be
+        listened on."""
+        for address in [a for a in self._listeners if not table.get(a)]:
+            self._listeners.pop(address).server.close()
+        failed = {}
+        for address, endpoints in table.items():
+            if address in self._listeners:
+                self._listeners[address].endpoints = list(endpoints)
+            elif endpoints:
+                try:
+                    await self._listen(address, endpoints)
+                except OSError as error:
+                    failed[address] = error
+        return failed
+
+    def close(self) -> None:
+        for listener in self._listeners.values():
+            listener.server.close()
+        self._listeners.clear()
+
+    async def _listen(self, address: Address, endpoints: Sequence[Address]) -> None:
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            sock.setblocking(False)
+            server = await loop.create_server(
+                lambda: _Client(self._listeners.get(address)), sock=sock, backlog=_BACKLOG
+            )
+        except OSError:
+            sock.close()
+            raise
+        self._listeners[address] = _Listener(server, list(endpoints))
+
+
+class _End(asyncio.Protocol):
+    """One end of a spliced connection; `peer` is the other one."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.peer: _End | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP gives nothing else
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.write(data)
+
+    def eof_received(self) -> bool:
+        peer = self.peer.transport if self.peer is not None else None
+        if peer is not None and peer.can_write_eof() and not peer.is_closing():
+            peer.write_eof()
+        return True  # the other direction may go on
+
+    def pause_writing(self) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        peer, self.peer = self.peer, None
+        if peer is None or peer.transport is None:
+            return
+        if isinstance(exc, ConnectionResetError):
+            reset(peer.transport)
+        else:
+            peer.transport.close()
+
+
+class _Client(_End):
+    """The end that came in; connects the other end to the endpoint whose turn it is."""
+
+    def __init__(self, listener: _Listener | None) -> None:
+        super().__init__()
+        self._endpoint = None if listener is None else listener.next()
+        self._connecting: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert self.transport is not None  # noqa: S101 - just set
+        if self._endpoint is None:
+            reset(self.transport)
+            return
+        self.transport.pause_reading()
+        self._connecting = asyncio.get_running_loop().create_task(self._connect(*self._endpoint))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+        super().connection_lost(exc)
+
+    async def _connect(self, host: str, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        backend = _End()
+        backend.peer = self
+        try:
+            async with asyncio.timeout(_CONNECT_LIMIT):
+                await loop.create_connection(lambda: backend, host, port)
+        except (OSError, TimeoutError):
+            if self.transport is not None:
+                reset(self.transport)
+            return
+        finally:
+            self._connecting = None
+        if self.transport is None:  # the client left while we were connecting
+            if backend.transport is not None:
+                backend.transport.close()
+            return
+        self.peer = backend
+        self.transport.resume_reading()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with RST, as a connection to a dead endpoint would end."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
