@@ -1,0 +1,98 @@
+"""Runs controllers: one watch per resource wakes keys, one worker reconciles them in turn.
+
+All work of a key (observe, plan, apply) happens in one go on the event loop, so a controller
+never acts on a state that another has changed meanwhile. Between two keys the loop is free for
+everything else in the process.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+from pawl.local.api.errors import ApiError
+
+from pawl.local.controllers.changes import Registry
+from pawl.local.controllers.objects import Obj
+from pawl.local.controllers.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class Controller(Protocol):
+    """Level-triggered: `reconcile` looks at everything anew, whatever woke the key."""
+
+    name: str
+
+    @property
+    def watches(self) -> Mapping[str, Callable[[Obj], Iterable[Any]]]:
+        """By resource: which of the controller's keys an object (added, changed, gone) wakes."""
+        ...
+
+    def reconcile(self, key: Any, now: datetime) -> float | None:
+        """Do what is due; in how many seconds to look again, if nothing changes until then."""
+        ...
+
+
+class Item(NamedTuple):
+    controller: int
+    key: Hashable
+
+
+class Host:
+    def __init__(self, registry: Registry, controllers: Sequence[Controller]) -> None:
+        self._registry = registry
+        self._controllers = controllers
+        self._queue: WorkQueue[Item] = WorkQueue()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set, or a watch ends for good (which is an error)."""
+        resources = {r for c in self._controllers for r in c.watches}
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._watch(r)) for r in sorted(resources)]
+            tasks.append(group.create_task(self._work()))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _watch(self, resource: str) -> None:
+        while True:
+            watch = self._registry.watch(resource)
+            try:
+                for obj in self._registry.list(resource):
+                    self._wake(resource, obj)
+                async for event in watch:
+                    if event.type == "ERROR":  # the watcher was too slow: list and start over
+                        break
+                    if event.type != "BOOKMARK":
+                        self._wake(resource, event.object)
+            finally:
+                watch.close()
+
+    def _wake(self, resource: str, obj: Obj) -> None:
+        for number, controller in enumerate(self._controllers):
+            keys_of = controller.watches.get(resource)
+            for key in keys_of(obj) if keys_of is not None else ():
+                self._queue.add(Item(number, key))
+
+    async def _work(self) -> None:
+        while True:
+            item = await self._queue.get()
+            self._reconcile(item)
+            await asyncio.sleep(0)
+
+    def _reconcile(self, item: Item) -> None:
+        controller = self._controllers[item.controller]
+        try:
+            again = controller.reconcile(item.key, datetime.now(UTC))
+        except ApiError as error:
+            delay = self._queue.retry(item)
+            log.debug("%s %s: %s, again in %.3f s", controller.name, item.key, error, delay)
+        except Exception:
+            delay = self._queue.retry(item)
+            log.exception("%s %s: again in %.3f s", controller.name, item.key, delay)
+        else:
+            self._queue.forget(item)
+            if again is not None:
+                self._queue.add_after(item, again)

@@ -1,0 +1,1 @@
+"""autoscaling/v2 HorizontalPodAutoscaler (pkg/controller/podautoscaler)."""

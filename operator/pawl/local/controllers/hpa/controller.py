@@ -1,0 +1,54 @@
+"""The shell around the autoscaler planner: every autoscaler is looked at every 15 s."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from pawl.local.controllers.changes import Registry, Shell
+from pawl.local.controllers.hpa.behavior import Memory
+from pawl.local.controllers.hpa.metrics import Metrics
+from pawl.local.controllers.hpa.plan import RESOURCE, Observed, plan_hpa
+from pawl.local.controllers.objects import Key, Obj, key_of, meta
+
+PERIOD = 15.0  # seconds, --horizontal-pod-autoscaler-sync-period
+
+
+class HpaController:
+    name = "hpa"
+
+    def __init__(self, registry: Registry, metrics: Metrics | None, period: float = PERIOD) -> None:
+        self._shell = Shell(registry, "horizontal-pod-autoscaler")
+        self._metrics, self._period = metrics, period
+        self._memory: dict[Key, Memory] = {}
+        self._seen: dict[Key, tuple[int, datetime]] = {}
+
+    @property
+    def watches(self) -> Mapping[str, Callable[[Obj], Iterable[Key]]]:
+        return {RESOURCE: lambda hpa: [key_of(hpa)]}
+
+    def reconcile(self, key: Key, now: datetime) -> float | None:
+        hpa = self._shell.find(RESOURCE, key)
+        if hpa is None:
+            self._memory.pop(key, None)
+            self._seen.pop(key, None)
+            return None
+        left = self._wait(key, hpa, now)
+        if left > 0:
+            return left
+        target, missing = self._target(hpa)
+        usage = self._usage(target)
+        memory = self._memory.get(key, Memory())
+        plan = plan_hpa(Observed(hpa, target, missing, usage, memory), now)
+        self._memory[key] = plan.memory
+        self._shell.apply(plan.changes)
+        return self._period
+
+    def _wait(self, key: Key, hpa: Obj, now: datetime) -> float:
+        """Only a new spec is looked at before the period is over: else status writes would."""
+        generation = int(meta(hpa).get("generation") or 0)
+        before = self._seen.get(key)
+        if before is not None and before[0] == generation:
+            left = self._period - (now - before[1]).total_seconds()
+            if left > 0:
+                return left
+        self._seen[key] = (generation, now)
+        return 0.0
