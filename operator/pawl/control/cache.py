@@ -1,0 +1,140 @@
+"""All reflectors of an operator, and the look-ups that the observers need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pawl import constants as c
+from pawl.control.kinds import (
+    AUTOSCALERS,
+    CHILDREN,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    JOBS,
+    MODEL_VERSIONS,
+    OURS,
+    PODS,
+    SERVICES,
+    TRAINING_JOBS,
+    WORKLOADS,
+    Resource,
+)
+from pawl.control.kube import Kube
+from pawl.control.queue import Key
+from pawl.control.reflector import Reflector
+
+Object = Mapping[str, Any]
+
+#: Whose plans look at objects of a kind, by model.
+_RELATED: dict[Resource, tuple[Resource, ...]] = {
+    MODEL_VERSIONS: (MODEL_VERSIONS, DEPLOYMENTS, TRAINING_JOBS),
+    DEPLOYMENTS: (MODEL_VERSIONS,),
+}
+
+
+class Cache:
+    """One reflector a kind and namespace (or one a kind, when all namespaces are watched)."""
+
+    def __init__(
+        self, kube: Kube, namespaces: tuple[str, ...], wake: Callable[[Key], None]
+    ) -> None:
+        self._wake = wake
+        scopes: tuple[str | None, ...] = namespaces or (None,)
+        self._reflectors = {
+            resource: [Reflector(kube, resource, scope, self._changed) for scope in scopes]
+            for resource in (*OURS, *CHILDREN)
+        }
+
+    @property
+    def reflectors(self) -> list[Reflector]:
+        """All of them, to be run."""
+        return [reflector for many in self._reflectors.values() for reflector in many]
+
+    async def synced(self) -> None:
+        """Returns when every kind has been listed once."""
+        for reflector in self.reflectors:
+            await reflector.synced.wait()
+
+    def our_keys(self) -> list[Key]:
+        """All of our objects."""
+        return [_key(item) for resource in OURS for item in self.all(resource)]
+
+    def all(self, resource: Resource, namespace: str | None = None) -> list[Object]:
+        """All objects of a kind."""
+        return [
+            item
+            for reflector in self._reflectors[resource]
+            for item in reflector.all()
+            if namespace is None or item["metadata"]["namespace"] == namespace
+        ]
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """One object, if it is known."""
+        for reflector in self._reflectors[resource]:
+            item = reflector.get(namespace, name)
+            if item is not None:
+                return item
+        return None
+
+    def learn(self, resource: Resource, item: Object) -> None:
+        """Take over the API server's answer to a write of our own."""
+        reflectors = self._reflectors[resource]
+        namespace = item["metadata"]["namespace"]
+        for reflector in reflectors:
+            if reflector.covers(namespace):
+                reflector.learn(item)
+
+    def labelled(self, resource: Resource, namespace: str, **labels: str) -> tuple[Object, ...]:
+        """Objects of a kind with all of these labels (`training_job="x"` is
+        `pawl.dev/training-job=x`)."""
+        wanted = {f"{c.GROUP}/{name.replace('_', '-')}": value for name, value in labels.items()}
+        return tuple(
+            item
+            for item in self.all(resource, namespace)
+            if wanted.items() <= item["metadata"].get("labels", {}).items()
+        )
+
+    def owned(self, resource: Resource, owner: Object) -> tuple[Object, ...]:
+        """Objects of a kind that `owner` controls."""
+        meta = owner["metadata"]
+        return tuple(
+            item
+            for item in self.all(resource, meta["namespace"])
+            if any(ref["uid"] == meta["uid"] for ref in item["metadata"].get("ownerReferences", []))
+        )
+
+    def of_model(self, resource: Resource, namespace: str, model: str) -> tuple[Object, ...]:
+        """Objects of one of our kinds for a model."""
+        return tuple(
+            item
+            for item in self.all(resource, namespace)
+            if item.get("spec", {}).get("model") == model
+        )
+
+    def _changed(self, resource: Resource, item: Object) -> None:
+        """Wakes everything whose plan may look different now."""
+        namespace = item["metadata"].get("namespace", "")
+        if resource in (JOBS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS):
+            for reference in item["metadata"].get("ownerReferences", []):
+                if reference["apiVersion"] == c.API_VERSION:
+                    self._wake(Key(reference["kind"], namespace, reference["name"]))
+        elif resource == PODS:
+            labels = item["metadata"].get("labels", {})
+            for label, kind in (
+                (c.LABEL_TRAINING_JOB, TRAINING_JOBS.kind),
+                (c.LABEL_DEPLOYMENT, DEPLOYMENTS.kind),
+            ):
+                if label in labels:
+                    self._wake(Key(kind, namespace, labels[label]))
+        else:
+            self._wake(_key(item))
+            model = item.get("spec", {}).get("model", "")
+            for related in _RELATED.get(resource, ()):
+                for other in self.of_model(related, namespace, model):
+                    self._wake(_key(other))
+
+
+def _key(item: Object) -> Key:
+    meta = item["metadata"]
+    return Key(item["kind"], meta["namespace"], meta["name"])

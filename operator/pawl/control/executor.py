@@ -1,0 +1,177 @@
+"""Carries a plan out: actions, then status, then events."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pawl.artifacts.redact import redact
+from pawl.constants import COMPONENT
+from pawl.control.cache import Cache
+from pawl.control.kinds import EVENTS, Resource, named, resource_of
+from pawl.control.kube import Kube, KubeError
+from pawl.control.records import Records
+from pawl.core.plan import (
+    Action,
+    Apply,
+    ClaimNumber,
+    Create,
+    Delete,
+    Event,
+    MergePatch,
+    Plan,
+    RecordDecision,
+)
+from pawl.errors import ConflictError
+
+Object = Mapping[str, Any]
+log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Writes to the API server and to the store."""
+
+    def __init__(self, kube: Kube, cache: Cache, records: Records) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._records = records
+        # What we applied last, so that a plan that changes nothing writes nothing.
+        self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
+
+    async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
+        """Raises KubeError (409: look again), StoreError or ConflictError; what was not done will
+        be planned again, and events are only told once the status is written."""
+        for action in plan.actions:
+            await self._act(action)
+        if plan.status is not None and plan.status != item.get("status"):
+            await self._write_status(resource, item, plan.status)
+        for event in plan.events:
+            await self._tell(item, event)
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case Apply(item):
+                await self._apply(item)
+            case Create(item):
+                await self._create(item)
+            case MergePatch(api_version, kind, namespace, name, patch):
+                resource = named(api_version, kind)
+                answer = await self._kube.merge(resource, namespace, name, patch)
+                self._cache.learn(resource, answer)
+            case Delete(api_version, kind, namespace, name, uid):
+                await self._kube.delete(named(api_version, kind), namespace, name, uid)
+            case ClaimNumber(namespace, model, number, key):
+                await self._records.claim(namespace, model, number, key)
+            case RecordDecision(namespace, model, name, content):
+                await self._records.decide(namespace, model, name, content)
+
+    async def _apply(self, item: Object) -> None:
+        resource, meta = resource_of(item), item["metadata"]
+        key = (item["apiVersion"], item["kind"], meta["namespace"], meta["name"])
+        digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
+        there = self._cache.get(resource, meta["namespace"], meta["name"])
+        if there is not None and self._applied.get(key) == (digest, _state(there)):
+            return
+        answer = await self._kube.apply(resource, item)
+        self._cache.learn(resource, answer)
+        self._applied[key] = (digest, _state(answer))
+
+    async def _create(self, item: Object) -> None:
+        """Already there is well when it is the same one: same owner, same run."""
+        resource, meta = resource_of(item), item["metadata"]
+        try:
+            self._cache.learn(resource, await self._kube.create(resource, item))
+        except KubeError as error:
+            if error.code != 409:
+                raise
+            there = await self._kube.get(resource, meta["namespace"], meta["name"])
+            if there is None or not _same_origin(there, item):
+                text = f"{item['kind']} {meta['name']} exists already and is not of this object"
+                raise ConflictError(text) from error
+            self._cache.learn(resource, there)
+
+    async def _write_status(self, resource: Resource, item: Object, status: Object) -> None:
+        """Replaces the status, if the object is still the one that was looked at."""
+        meta = item["metadata"]
+        patch = {
+            "metadata": {"resourceVersion": meta["resourceVersion"]},
+            "status": _replacing(item.get("status", {}), status),
+        }
+        answer = await self._kube.merge(
+            resource, meta["namespace"], meta["name"], patch, status=True
+        )
+        self._cache.learn(resource, answer)
+
+    async def _tell(self, item: Object, event: Event) -> None:
+        meta = item["metadata"]
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{meta['name'][:200]}.{time.time_ns():x}",
+                "namespace": meta["namespace"],
+            },
+            "involvedObject": {
+                "apiVersion": item["apiVersion"],
+                "kind": item["kind"],
+                "namespace": meta["namespace"],
+                "name": meta["name"],
+                "uid": meta["uid"],
+                "resourceVersion": meta["resourceVersion"],
+            },
+            "type": event.type,
+            "reason": event.reason,
+            "message": redact(event.message)[:1000],
+            "source": {"component": COMPONENT},
+            "reportingComponent": COMPONENT,
+            "reportingInstance": "",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        extra = {"kind": item["kind"], "name": meta["name"], "reason": event.reason}
+        log.info("%s", redact(event.message), extra=extra)
+        try:
+            await self._kube.create(EVENTS, body)
+        except KubeError as error:  # an event is a courtesy: the status has been written
+            log.warning("event not told: %s", error, extra=extra)
+
+
+def _replacing(old: Object, new: Object) -> dict[str, Any]:
+    """`new` as a merge patch over `old`: what is no more becomes null, at every depth."""
+    patch: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            patch[key] = _replacing(before, value)
+        else:
+            patch[key] = value
+    return patch
+
+
+def _state(item: Object) -> str:
+    """Changes whenever somebody changes what we apply (status does not count where there is a
+    generation)."""
+    meta = item["metadata"]
+    version = meta.get("generation", meta["resourceVersion"])
+    labels = json.dumps([meta.get("labels"), meta.get("annotations")], sort_keys=True)
+    return f"{meta['uid']}/{version}/{labels}"
+
+
+def _same_origin(there: Object, wanted: Object) -> bool:
+    if "deletionTimestamp" in there["metadata"]:
+        return False
+    owners = wanted["metadata"].get("ownerReferences")
+    if owners:
+        uids = {ref["uid"] for ref in there["metadata"].get("ownerReferences", [])}
+        return owners[0]["uid"] in uids
+    return bool(
+        there.get("spec", {}).get("lineage", {}).get("trainingJob")
+        == wanted["spec"]["lineage"]["trainingJob"]
+    )

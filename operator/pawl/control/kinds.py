@@ -1,0 +1,57 @@
+"""The resources that Pawl touches, and where the API server has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pawl.constants import API_VERSION, LABEL_MANAGED_BY
+
+MANAGED = f"{LABEL_MANAGED_BY}=pawl"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`selector` is the label selector by which it is watched ("" for our own kinds)."""
+
+    api_version: str
+    kind: str
+    plural: str
+    selector: str = MANAGED
+
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """URL path of the collection or of one object."""
+        root = "/api" if "/" not in self.api_version else "/apis"
+        path = f"{root}/{self.api_version}"
+        if namespace is not None:
+            path += f"/namespaces/{namespace}"
+        path += f"/{self.plural}"
+        return f"{path}/{name}" if name is not None else path
+
+
+TRAINING_JOBS = Resource(API_VERSION, "TrainingJob", "trainingjobs", "")
+MODEL_VERSIONS = Resource(API_VERSION, "ModelVersion", "modelversions", "")
+DEPLOYMENTS = Resource(API_VERSION, "Deployment", "modeldeployments", "")
+OURS = (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)
+
+JOBS = Resource("batch/v1", "Job", "jobs")
+PODS = Resource("v1", "Pod", "pods")
+WORKLOADS = Resource("apps/v1", "Deployment", "deployments")
+SERVICES = Resource("v1", "Service", "services")
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
+AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+CHILDREN = (JOBS, PODS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS)
+EVENTS = Resource("v1", "Event", "events")
+
+_BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN)}
+
+
+def resource_of(item: Mapping[str, Any]) -> Resource:
+    """The resource of an object by its apiVersion and kind."""
+    return named(item["apiVersion"], item["kind"])
+
+
+def named(api_version: str, kind: str) -> Resource:
+    """The resource of a kind. KeyError when it is none that Pawl touches."""
+    return _BY_KIND[(api_version, kind)]

@@ -1,0 +1,178 @@
+"""Requests to the Kubernetes API as JSON, over the official asyncio client.
+
+The client gives authentication and connections; objects stay dictionaries, since the planners
+think in JSON and every model class would have to be turned back into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+from kubernetes.aio import client, config
+
+from pawl.constants import FIELD_MANAGER
+from pawl.control.kinds import Resource
+from pawl.errors import PawlError
+
+Object = Mapping[str, Any]
+_TIMEOUT = 30.0
+_PAGE = 500
+
+
+class KubeError(PawlError):
+    """The API server refused a request; `code` is the HTTP status."""
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(message, reason=reason)
+        self.code = code
+
+
+class Kube:
+    """One connection to one API server; close it with `close`."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    async def connect(cls) -> Kube:
+        """In a pod by its service account, else by KUBECONFIG."""
+        configuration = client.Configuration()
+        await config.load_config(  # type: ignore[no-untyped-call]
+            client_configuration=configuration
+        )
+        return cls(client.ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object, or None."""
+        try:
+            return await self._call("GET", resource.path(namespace, name))
+        except KubeError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    async def list(self, resource: Resource, namespace: str | None) -> tuple[list[Object], str]:
+        """All objects by the resource's selector, page by page, and the resourceVersion."""
+        items: list[Object] = []
+        query = {"limit": str(_PAGE)}
+        if resource.selector:
+            query["labelSelector"] = resource.selector
+        while True:
+            page = await self._call("GET", resource.path(namespace), query)
+            for item in page["items"]:
+                item.setdefault("apiVersion", resource.api_version)
+                item.setdefault("kind", resource.kind)
+            items += page["items"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return items, page["metadata"]["resourceVersion"]
+            query["continue"] = token
+
+    async def watch(
+        self, resource: Resource, namespace: str | None, since: str, seconds: int
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Watch events from a resourceVersion on, for about `seconds`. A 410 raises KubeError."""
+        query = {
+            "watch": "true",
+            "resourceVersion": since,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        if resource.selector:
+            query["labelSelector"] = resource.selector
+        response = await self._send("GET", resource.path(namespace), query, seconds=seconds + 30.0)
+        try:
+            if response.status >= 400:
+                raise _error(response.status, await response.read())
+            async for line in response.content:
+                event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    status = event["object"]
+                    raise KubeError(
+                        status.get("code", 500), status.get("reason", ""), status.get("message", "")
+                    )
+                yield event
+        finally:
+            response.close()
+
+    async def create(self, resource: Resource, item: Object) -> dict[str, Any]:
+        """POST."""
+        path = resource.path(item["metadata"]["namespace"])
+        return await self._call("POST", path, {"fieldManager": FIELD_MANAGER}, item)
+
+    async def apply(self, resource: Resource, item: Object) -> dict[str, Any]:
+        """Server-side apply; Pawl's children are its own, so conflicts are forced."""
+        meta = item["metadata"]
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        path = resource.path(meta["namespace"], meta["name"])
+        return await self._call("PATCH", path, query, item, "application/apply-patch+yaml")
+
+    async def merge(
+        self, resource: Resource, namespace: str, name: str, patch: Object, *, status: bool = False
+    ) -> dict[str, Any]:
+        """A merge patch of an object or of its status."""
+        path = resource.path(namespace, name) + ("/status" if status else "")
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._call("PATCH", path, query, patch, "application/merge-patch+json")
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete in the background, if it is still the same object."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._call("DELETE", resource.path(namespace, name), {}, body)
+        except KubeError as error:
+            if error.code not in (404, 409):  # gone, or another object by now
+                raise
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        response = await self._send(method, path, query or {}, body, content_type)
+        data = await response.read()
+        if response.status >= 400:
+            raise _error(response.status, data)
+        answer: dict[str, Any] = orjson.loads(data)
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None = None,
+        content_type: str = "application/json",
+        seconds: float = _TIMEOUT,
+    ) -> Any:
+        """The raw aiohttp response, so that a watch can be read line by line."""
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        method, url, headers, data, _ = await self._api.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await self._api.call_api(
+            method, url, headers, data, _request_timeout=seconds, _preload_content=False
+        )
+        return answer.response
+
+
+def _error(code: int, data: bytes) -> KubeError:
+    try:
+        status = orjson.loads(data)
+        return KubeError(code, status.get("reason", ""), status.get("message", ""))
+    except (orjson.JSONDecodeError, AttributeError):
+        return KubeError(code, "Unknown", data[:300].decode(errors="replace"))

@@ -1,0 +1,141 @@
+"""Gathers what a planner may look at: from the cache, the store and the routers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.modelversion import Artifact
+from pawl.api.trainingjob import TrainingJobStatus
+from pawl.artifacts.records import RunResult
+from pawl.control.cache import Cache
+from pawl.control.kinds import (
+    AUTOSCALERS,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    JOBS,
+    MODEL_VERSIONS,
+    PODS,
+    SERVICES,
+    WORKLOADS,
+)
+from pawl.control.kube import Kube
+from pawl.control.records import Records
+from pawl.control.routers import Routers
+from pawl.core.deployment import DeploymentObserved
+from pawl.core.manifests.router import router_name
+from pawl.core.modelversion import ModelVersionObserved, Verification
+from pawl.core.run_status import job_condition
+from pawl.core.trainingjob import TrainingJobObserved
+from pawl.errors import StoreError
+
+Object = Mapping[str, Any]
+
+
+class Observer:
+    """Observes one object at a time; nothing is written."""
+
+    def __init__(self, cache: Cache, kube: Kube, records: Records, routers: Routers) -> None:
+        self._cache = cache
+        self._kube = kube
+        self._records = records
+        self._routers = routers
+
+    async def training_job(self, item: Object) -> TrainingJobObserved:
+        """For `plan_training_job`."""
+        meta, model = item["metadata"], item["spec"].get("model", "")
+        namespace = meta["namespace"]
+        jobs = self._cache.owned(JOBS, item)
+        run = _run_number(item, jobs)
+        result: RunResult | None = None
+        highest, claim, error = 0, None, None
+        if _may_have_result(item, jobs, run):
+            try:
+                result = await self._records.result(meta["uid"], run)
+                if result is not None:
+                    reserved = (item.get("status", {}).get("run") or {}).get("reservedVersion")
+                    highest, claim = await self._records.claims(namespace, model, reserved)
+            except StoreError as failure:
+                error = str(failure)
+        return TrainingJobObserved(
+            object=item,
+            jobs=jobs,
+            pods=self._cache.labelled(PODS, namespace, training_job=meta["name"], run=str(run)),
+            versions=self._cache.of_model(MODEL_VERSIONS, namespace, model),
+            deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
+            result=result,
+            store_error=error,
+            highest_claim=highest,
+            claim=claim,
+        )
+
+    async def model_version(self, item: Object) -> ModelVersionObserved:
+        """For `plan_model_version`."""
+        meta, spec = item["metadata"], item["spec"]
+        verification: Verification | None = None
+        if not _settled(item):
+            verification = await self._records.verify(Artifact.model_validate(spec["artifact"]))
+        namespace, model = meta["namespace"], spec.get("model", "")
+        return ModelVersionObserved(
+            object=item,
+            siblings=self._cache.of_model(MODEL_VERSIONS, namespace, model),
+            deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
+            verification=verification,
+        )
+
+    async def deployment(self, item: Object) -> DeploymentObserved:
+        """For `plan_deployment`."""
+        meta = item["metadata"]
+        namespace, name = meta["namespace"], meta["name"]
+        pods = self._cache.labelled(PODS, namespace, deployment=name)
+        routers = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_ROLE) == c.ROLE_ROUTER]
+        service = self._cache.get(SERVICES, namespace, name)
+        if service is None:  # perhaps one that is not labelled as ours
+            service = await self._kube.get(SERVICES, namespace, name)
+        return DeploymentObserved(
+            object=item,
+            versions=self._cache.of_model(MODEL_VERSIONS, namespace, item["spec"].get("model", "")),
+            servers=_of_role(self._cache.owned(WORKLOADS, item), c.ROLE_SERVER),
+            services=_of_role(self._cache.owned(SERVICES, item), c.ROLE_SERVER),
+            autoscalers=self._cache.owned(AUTOSCALERS, item),
+            pods=_of_role(pods, c.ROLE_SERVER),
+            config_map=self._cache.get(CONFIG_MAPS, namespace, router_name(name)),
+            service=service,
+            routers=await self._routers.states(routers),
+        )
+
+
+def _of_role(items: tuple[Object, ...], role: str) -> tuple[Object, ...]:
+    return tuple(item for item in items if item["metadata"]["labels"].get(c.LABEL_ROLE) == role)
+
+
+def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
+    run = TrainingJobStatus.model_validate(item.get("status") or {}).run
+    if run is not None:
+        return run.number
+    numbers = [int(job["metadata"].get("labels", {}).get(c.LABEL_RUN, "0")) for job in jobs]
+    return max(numbers, default=1)
+
+
+def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
+    """The current run is not finished, and its Job is complete, or gone."""
+    status = TrainingJobStatus.model_validate(item.get("status") or {})
+    if status.run is not None and status.run.phase not in ("Pending", "Running"):
+        return False
+    job = next((j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)), None)
+    if job is None:
+        return status.run is None or status.run.phase == "Running"
+    return job_condition(job, "Complete") is not None
+
+
+def _settled(item: Object) -> bool:
+    """The artifact has been judged for this spec already."""
+    status = item.get("status", {})
+    wanted = item["spec"]["artifact"]["digest"]
+    for condition in status.get("conditions", []):
+        if condition["type"] == "ArtifactVerified":
+            if condition["status"] == "True":
+                return bool(status.get("verifiedDigest") == wanted)
+            return bool(condition["status"] == "False")
+    return False

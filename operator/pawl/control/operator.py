@@ -1,0 +1,83 @@
+"""The operator process: kopf hosts and wakes, our own loop works."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+from typing import Any
+
+import kopf
+
+from pawl.constants import GROUP, VERSION
+from pawl.control.cache import Cache
+from pawl.control.executor import Executor
+from pawl.control.kinds import OURS
+from pawl.control.kube import Kube
+from pawl.control.loop import Loop
+from pawl.control.observe import Observer
+from pawl.control.queue import Key, Queue
+from pawl.control.records import Records
+from pawl.control.routers import Routers
+from pawl.control.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    kube, routers = await Kube.connect(), Routers()
+    records = Records(settings.installation)
+    queue = Queue()
+    cache = Cache(kube, settings.namespaces, queue.add)
+    observer = Observer(cache, kube, records, routers)
+    work = Loop(queue, cache, observer, Executor(kube, cache, records), settings.installation)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
+            tasks.append(group.create_task(_host(settings, queue)))
+            await cache.synced()
+            log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
+            tasks += [group.create_task(work.work()) for _ in range(settings.workers)]
+            tasks.append(group.create_task(work.resync(settings.resync_seconds)))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+    finally:
+        records.close()
+        await routers.close()
+        await kube.close()
+
+
+async def _host(settings: Settings, queue: Queue) -> None:
+    """Kopf watches our kinds and answers the liveness probe. It is told to wake the queue and
+    nothing else: its state machine would write to the users' objects (docs/decisions)."""
+    registry = kopf.OperatorRegistry()
+    for resource in OURS:
+
+        @kopf.on.event(GROUP, VERSION, resource.plural, registry=registry, id=resource.plural)
+        async def wake(namespace: str | None, name: str | None, body: kopf.Body, **_: Any) -> None:
+            queue.add(Key(body["kind"], namespace or "", name or ""))
+
+    options = kopf.OperatorSettings()
+    options.posting.enabled = False
+    options.peering.standalone = True
+    options.persistence.finalizer = f"{GROUP}/unused"
+    options.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    options.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    with suppress(asyncio.CancelledError):
+        await kopf.operator(
+            registry=registry,
+            settings=options,
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            liveness_endpoint=settings.liveness_url,
+        )
+        return
+    raise asyncio.CancelledError

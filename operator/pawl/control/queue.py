@@ -1,0 +1,110 @@
+"""A keyed work queue: a key is worked on by one worker at a time, is queued once however often it
+is added, and comes back later with growing delays when its work failed (as client-go's)."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections import OrderedDict
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """One of our objects."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+_FIRST_DELAY = 0.2
+_LAST_DELAY = 120.0
+
+
+class Queue:
+    """Not for more than one event loop."""
+
+    def __init__(self) -> None:
+        self._ready: OrderedDict[Key, None] = OrderedDict()
+        self._working: set[Key] = set()
+        self._again: set[Key] = set()  # added while worked on
+        self._failures: dict[Key, int] = {}
+        self._due: dict[Key, float] = {}
+        self._timers: list[tuple[float, Key]] = []
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._again)
+
+    def add(self, key: Key) -> None:
+        """Work on it as soon as possible."""
+        if key in self._working:
+            self._again.add(key)
+        else:
+            self._ready[key] = None
+            self._wake.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Work on it in `seconds`, or when it is due anyway, whichever is sooner."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = asyncio.get_running_loop().time() + seconds
+        if due < self._due.get(key, float("inf")):
+            self._due[key] = due
+            heapq.heappush(self._timers, (due, key))
+            self._wake.set()
+
+    def retry(self, key: Key) -> float:
+        """Work on it again after a delay that grows with every failure; gives the delay."""
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        delay = min(_FIRST_DELAY * 2.0 ** min(count, 12), _LAST_DELAY)
+        delay *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, keeps no secret
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """The work succeeded: the next failure starts with the first delay."""
+        self._failures.pop(key, None)
+
+    def drop(self, key: Key) -> None:
+        """The object is gone."""
+        self.forget(key)
+        self._due.pop(key, None)
+
+    async def get(self) -> Key:
+        """The next key; call `done` with it afterwards."""
+        while True:
+            self._release_due()
+            if self._ready:
+                key, _ = self._ready.popitem(last=False)
+                self._working.add(key)
+                return key
+            self._wake.clear()
+            wait = self._next_timer()
+            try:
+                await asyncio.wait_for(self._wake.wait(), wait)
+            except TimeoutError:
+                continue
+
+    def done(self, key: Key) -> None:
+        """The work on a key ended, well or not."""
+        self._working.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def _release_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._timers and self._timers[0][0] <= now:
+            due, key = heapq.heappop(self._timers)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self.add(key)
+
+    def _next_timer(self) -> float | None:
+        if not self._timers:
+            return None
+        return max(0.0, self._timers[0][0] - asyncio.get_running_loop().time())

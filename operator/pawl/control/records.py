@@ -1,0 +1,137 @@
+"""The operator's side of the artifact store: results, number claims, decisions, verification.
+
+Everything that may wait for a disk or a network runs in threads; the event loop never does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from pawl.api.modelversion import Artifact
+from pawl.artifacts.bundle import fetch_bundle
+from pawl.artifacts.records import RunResult
+from pawl.artifacts.redact import redact
+from pawl.artifacts.retry import Retry
+from pawl.artifacts.store import open_store
+from pawl.core.installation import Installation
+from pawl.core.modelversion import Verification
+from pawl.errors import ConflictError, IntegrityError, StoreError, UserError
+
+T = TypeVar("T")
+_MAX_RECORD = 4 << 20
+_THREADS = 8
+
+
+class Records:
+    """One store, of one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._id = installation.id
+        # The queue tries again later; here a request is only tried twice.
+        self._retry = Retry(attempts=2)
+        self._store = open_store(installation.store, retry=self._retry)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+
+    async def result(self, uid: str, run: int) -> RunResult | None:
+        """result.json of a run, if it is there. StoreError when the store does not answer."""
+
+        def read() -> RunResult | None:
+            try:
+                data = self._store.get(f"runs/{uid}-{run}/result.json", max_bytes=_MAX_RECORD)
+            except FileNotFoundError:
+                return None
+            return RunResult.model_validate_json(data)
+
+        try:
+            return await self._do(read)
+        except ValidationError as error:
+            raise StoreError(f"result.json of run {run} cannot be read: {error}") from error
+
+    async def claims(
+        self, namespace: str, model: str, number: int | None
+    ) -> tuple[int, str | None]:
+        """The highest number ever claimed for a model, and who claimed `number`."""
+        folder = self._numbers(namespace, model)
+
+        def read() -> tuple[int, str | None]:
+            names = [path.rsplit("/", 1)[-1].removesuffix(".json") for path in self._list(folder)]
+            highest = max((int(name) for name in names if name.isdigit()), default=0)
+            if number is None or str(number) not in names:
+                return highest, None
+            data = self._store.get(f"{folder}/{number}.json", max_bytes=_MAX_RECORD)
+            return highest, str(orjson.loads(data)["key"])
+
+        return await self._do(read)
+
+    async def claim(self, namespace: str, model: str, number: int, key: str) -> None:
+        """Claim a number for a run; ConflictError when another run has it."""
+        path = f"{self._numbers(namespace, model)}/{number}.json"
+
+        def write() -> None:
+            try:
+                self._store.put(path, orjson.dumps({"key": key}))
+            except ConflictError:
+                holder = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))["key"]
+                if holder != key:
+                    raise
+
+        await self._do(write)
+
+    async def decide(self, namespace: str, model: str, name: str, content: Any) -> None:
+        """Append a decision; one that is there already stays as it is."""
+        path = f"{self._decisions(namespace, model)}/{name.replace(':', '')}.json"
+
+        def write() -> None:
+            try:
+                self._store.put(path, orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+            except ConflictError:
+                return
+
+        await self._do(write)
+
+    async def verify(self, artifact: Artifact) -> Verification:
+        """Read an artifact whole and compare every digest. Never raises for a bad artifact."""
+
+        def read() -> Verification:
+            with tempfile.TemporaryDirectory(prefix="pawl-verify-") as folder:
+                fetch_bundle(artifact.uri, artifact.digest, Path(folder), retry=self._retry)
+            return Verification(digest=artifact.digest)
+
+        try:
+            return await self._do(read)
+        except IntegrityError as error:
+            return Verification(reason=error.reason, message=str(error), final=True)
+        except FileNotFoundError:
+            text = f"{redact(artifact.uri)} does not exist"
+            return Verification(reason="ArtifactMissing", message=text, final=True)
+        except UserError as error:
+            return Verification(reason=error.reason, message=str(error), final=True)
+        except StoreError as error:
+            return Verification(reason=error.reason, message=str(error))
+
+    def close(self) -> None:
+        """Do not wait for reads under way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _numbers(self, namespace: str, model: str) -> str:
+        return f"decisions/{self._id}/{namespace}/{model}/numbers"
+
+    def _decisions(self, namespace: str, model: str) -> str:
+        return f"decisions/{self._id}/{namespace}/{model}/log"
+
+    def _list(self, folder: str) -> list[str]:
+        try:
+            return self._store.list(folder)
+        except FileNotFoundError:
+            return []
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

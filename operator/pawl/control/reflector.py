@@ -1,0 +1,139 @@
+"""A local copy of one kind, kept by list and watch.
+
+After a 410 (or any broken watch that cannot go on) the kind is listed again and objects that are
+no more are reported as gone: a watch alone would never say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pawl.control.kinds import Resource
+from pawl.control.kube import Kube, KubeError
+
+Object = Mapping[str, Any]
+_WATCH_SECONDS = 240
+log = logging.getLogger(__name__)
+
+
+class Reflector:
+    """`items` are shared snapshots; nobody changes them. `changed(object)` is called for every
+    object that came, changed or went."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        resource: Resource,
+        namespace: str | None,
+        changed: Callable[[Resource, Object], None],
+    ) -> None:
+        self.resource = resource
+        self.synced = asyncio.Event()
+        self._kube = kube
+        self._namespace = namespace
+        self._changed = changed
+        self._items: dict[tuple[str, str], Object] = {}
+        self._version = ""
+
+    def covers(self, namespace: str) -> bool:
+        """Whether objects of that namespace are watched here."""
+        return self._namespace is None or self._namespace == namespace
+
+    def get(self, namespace: str, name: str) -> Object | None:
+        """One object, if there is one."""
+        return self._items.get((namespace, name))
+
+    def all(self) -> Iterable[Object]:
+        """All objects."""
+        return self._items.values()
+
+    def learn(self, item: Object) -> None:
+        """Take over the API server's answer to a write of our own, without waiting for the
+        watch."""
+        self._keep(_trimmed(item))
+
+    async def run(self) -> None:
+        """List and watch until cancelled; errors are logged and tried again."""
+        failures = 0
+        while True:
+            try:
+                await self._list()
+                failures = 0
+                await self._watch()
+            except KubeError as error:
+                if error.code == 410:
+                    continue
+                failures += 1
+                log.warning("watching %s failed: %s", self.resource.plural, error)
+            except (OSError, TimeoutError, ValueError) as error:
+                failures += 1
+                log.warning("watching %s failed: %r", self.resource.plural, error)
+            delay = min(30.0, 0.2 * 2 ** min(failures, 8))
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _list(self) -> None:
+        items, self._version = await self._kube.list(self.resource, self._namespace)
+        fresh = {_key(item): _trimmed(item) for item in items}
+        gone = [item for key, item in self._items.items() if key not in fresh]
+        changed = [
+            item
+            for key, item in fresh.items()
+            if key not in self._items or _version(self._items[key]) != _version(item)
+        ]
+        self._items = fresh
+        for item in (*gone, *changed):
+            self._changed(self.resource, item)
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        """Watches that end in order go on where they were."""
+        while True:
+            async for event in self._kube.watch(
+                self.resource, self._namespace, self._version, _WATCH_SECONDS
+            ):
+                item = event["object"]
+                self._version = item["metadata"]["resourceVersion"]
+                if event["type"] == "BOOKMARK":
+                    continue
+                if event["type"] == "DELETED":
+                    self._items.pop(_key(item), None)
+                    self._changed(self.resource, item)
+                elif self._keep(_trimmed(item)):
+                    self._changed(self.resource, item)
+
+    def _keep(self, item: Object) -> bool:
+        """False when what is known already is as new."""
+        old = self._items.get(_key(item))
+        if old is not None and old["metadata"]["uid"] == item["metadata"]["uid"]:
+            known, new = _version(old), _version(item)
+            if known == new or (known.isdigit() and new.isdigit() and int(known) > int(new)):
+                return False
+        self._items[_key(item)] = item
+        return True
+
+
+def _key(item: Object) -> tuple[str, str]:
+    meta = item["metadata"]
+    return meta.get("namespace", ""), meta["name"]
+
+
+def _version(item: Object) -> str:
+    return str(item["metadata"]["resourceVersion"])
+
+
+def _trimmed(item: Object) -> Object:
+    """Without managedFields, save for who owns the replicas of a workload."""
+    fields = item["metadata"].get("managedFields")
+    if not fields:
+        return item
+    kept = [
+        {"manager": entry["manager"], "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        for entry in fields
+        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+    ]
+    meta = {**item["metadata"], "managedFields": kept}
+    return {**item, "metadata": meta}

@@ -1,0 +1,98 @@
+"""Asks the router pods what they know: loaded revisions, healthy hosts, requests under way."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from pawl.constants import ROUTER_STATE_PORT
+from pawl.core.rollout import RouterState
+
+Object = Mapping[str, Any]
+_REVISION = re.compile(r'^(cluster_manager\.cds|http\.http\.rds\.models)\.version_text: "(\w*)"')
+_CLUSTER = re.compile(r"^v([0-9]+)$")
+_MAX_PAGE = 4 << 20
+_UNKNOWN = RouterState(None, None)
+
+
+class Routers:
+    """One HTTP session for all router pods."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def states(self, pods: Iterable[Object]) -> tuple[RouterState, ...]:
+        """The state of every ready router pod. One that does not answer has unknown revisions, so
+        nothing is taken as confirmed."""
+        addresses = [pod["status"]["podIP"] for pod in pods if _ready(pod)]
+        return tuple(await asyncio.gather(*(self._state(address) for address in addresses)))
+
+    async def _state(self, address: str) -> RouterState:
+        base = f"http://{address}:{ROUTER_STATE_PORT}"
+        try:
+            texts, clusters = await asyncio.gather(
+                self._page(f"{base}/stats?filter=version_text"),
+                self._page(f"{base}/clusters?format=json"),
+            )
+            return parse_state(texts.decode(), clusters)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
+            return _UNKNOWN
+
+    async def _page(self, url: str) -> bytes:
+        async with self._session.get(url) as response:
+            response.raise_for_status()
+            return await response.content.read(_MAX_PAGE)
+
+
+def parse_state(texts: str, clusters: bytes) -> RouterState:
+    """From Envoy's `/stats?filter=version_text` and `/clusters?format=json`."""
+    revisions = {
+        match[1]: match[2] for line in texts.splitlines() if (match := _REVISION.match(line))
+    }
+    healthy: dict[int, int] = {}
+    active: dict[int, int] = {}
+    for status in orjson.loads(clusters).get("cluster_statuses", []):
+        match = _CLUSTER.match(status["name"])
+        if match is None:
+            continue
+        version = int(match[1])
+        hosts = status.get("host_statuses", [])
+        healthy[version] = sum(_healthy(host) for host in hosts)
+        active[version] = sum(_gauge(host, "rq_active") for host in hosts)
+    return RouterState(
+        clusters_revision=revisions.get("cluster_manager.cds"),
+        routes_revision=revisions.get("http.http.rds.models"),
+        healthy=healthy,
+        active=active,
+    )
+
+
+def _healthy(host: Object) -> bool:
+    health = host.get("health_status", {})
+    return health.get("eds_health_status") == "HEALTHY" and not health.get(
+        "failed_active_health_check"
+    )
+
+
+def _gauge(host: Object, name: str) -> int:
+    return next((int(s.get("value", 0)) for s in host.get("stats", []) if s["name"] == name), 0)
+
+
+def _ready(pod: Object) -> bool:
+    status = pod.get("status", {})
+    return (
+        "deletionTimestamp" not in pod["metadata"]
+        and bool(status.get("podIP"))
+        and any(
+            c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])
+        )
+    )

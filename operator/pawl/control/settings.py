@@ -1,0 +1,72 @@
+"""What the operator is told by its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pawl import __version__
+from pawl.core.installation import Images, Installation
+from pawl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe."""
+
+    installation: Installation
+    namespaces: tuple[str, ...] = ()
+    workers: int = 8
+    resync_seconds: float = 300.0
+    liveness_url: str | None = None
+
+
+def from_environment(env: Mapping[str, str] | None = None) -> Settings:
+    """Reads PAWL_*; raises UserError with the variable's name when one is missing or wrong."""
+    env = os.environ if env is None else env
+    store = env.get("PAWL_STORE", "")
+    if not store.startswith(("file:///", "s3://")):
+        raise UserError("PAWL_STORE must be the artifact store's URI: file:///path or s3://bucket")
+    installation = Installation(
+        id=env.get("PAWL_INSTALLATION", "default"),
+        store=store.rstrip("/"),
+        images=_images(env),
+        store_claim=env.get("PAWL_STORE_CLAIM") or None,
+        cluster_domain=env.get("PAWL_CLUSTER_DOMAIN", "cluster.local"),
+        allowed_estimators=_list(env.get("PAWL_ALLOWED_ESTIMATORS", "")),
+        server_drain_seconds=_number(env, "PAWL_SERVER_DRAIN_SECONDS", 45),
+        image_pull_policy=env.get("PAWL_IMAGE_PULL_POLICY", "IfNotPresent"),
+    )
+    return Settings(
+        installation,
+        namespaces=_list(env.get("PAWL_NAMESPACES", "")),
+        workers=_number(env, "PAWL_WORKERS", 8),
+        liveness_url=env.get("PAWL_LIVENESS_URL") or None,
+    )
+
+
+def _images(env: Mapping[str, str]) -> Images:
+    prefix = env.get("PAWL_IMAGE_PREFIX", "pawl")
+
+    def image(name: str) -> str:
+        variable = "PAWL_IMAGE_" + name.upper().replace("-", "_")
+        return env.get(variable) or f"{prefix}/{name}:{__version__}"
+
+    return Images(
+        server=image("server"),
+        server_sklearn=image("server-sklearn"),
+        trainer=image("trainer"),
+        router=image("router"),
+    )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdigit():
+        raise UserError(f"{name} must be a whole number, not {text!r}")
+    return int(text)
