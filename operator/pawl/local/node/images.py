@@ -36,7 +36,7 @@ _DEFAULT_COMMANDS: dict[str, tuple[str, ...]] = {
 }
 # distribution's reference grammar, as far as an error message depends on it
 _REFERENCE = re.compile(
-    r"^(?P<name>[a-zA-Z0-9.\-]+(?::\d+)?(?:/[a-z0-9._\-]+)*)"
+    r"^(?P<name>[a-zA-Z0-9._\-]+(?::\d+(?=/))?(?:/[a-z0-9._\-]+)*)"
     r"(?::(?P<tag>[\w][\w.\-]{0,127}))?(?:@(?P<digest>[a-z0-9+.]+:[0-9a-fA-F]{32,}))?$"
 )
 

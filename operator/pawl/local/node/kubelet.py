@@ -94,13 +94,14 @@ class Kubelet:
         """Run a command in a container, without input."""
         return await self._container(namespace, pod, container).execute(argv, limit)
 
-    def usage(self, namespace: str, pod: str) -> tuple[float, int] | None:
-        """(cores used over the last look, resident bytes) of a pod's containers together."""
+    def cpu_millicores(self, namespace: str, pod: str) -> float | None:
+        """What the pod's processes use, averaged over 15 s; None when that is not known yet."""
         worker = self._workers.get(self._seen.get(f"{namespace}/{pod}", ""))
         if worker is None:
             return None
         sessions = (container.session for container in worker.containers.values())
-        return self._host.monitor.usage(session for session in sessions if session is not None)
+        cores = self._host.monitor.cores(session for session in sessions if session is not None)
+        return None if cores is None else cores * 1000
 
     def _container(self, namespace: str, pod: str, container: str) -> Container:
         worker = self._workers.get(self._seen.get(f"{namespace}/{pod}", ""))

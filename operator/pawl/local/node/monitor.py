@@ -6,31 +6,44 @@ laptop, it is no security boundary.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pawl.local.node.usage import SessionUsage, by_session, processes, proportional
 
+WINDOW = 15.0  # seconds over which CPU is averaged, as metrics-server does
 _CALM, _TENSE = 0.5, 0.1
 
 
 @dataclass
 class Watched:
-    """One container's main process. `cpu_rate` is in cores, over the last look."""
+    """One container's session. `samples` are (time, CPU seconds) of the last WINDOW seconds."""
 
     session: int
     limit: int | None  # bytes
     exceeded: Callable[[], None]
-    cpu: float = 0.0
-    cpu_rate: float = 0.0
+    samples: deque[tuple[float, float]] = field(default_factory=deque)
     resident: int = 0
+
+    def add(self, now: float, usage: SessionUsage) -> None:
+        self.resident = usage.resident
+        self.samples.append((now, usage.cpu))
+        while now - self.samples[0][0] > WINDOW and len(self.samples) > 2:
+            self.samples.popleft()
+
+    def cores(self) -> float | None:
+        """CPU used over the window; None before there are samples a second apart."""
+        if not self.samples:
+            return None
+        (begin, before), (end, after) = self.samples[0], self.samples[-1]
+        return None if end - begin < 1 else max(after - before, 0.0) / (end - begin)
 
 
 class Monitor:
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
         self._added = asyncio.Event()
-        self._looked = 0.0
 
     def watch(self, session: int, limit: int | None, exceeded: Callable[[], None]) -> Watched:
         self._watched[session] = watched = Watched(session, limit, exceeded)
@@ -40,10 +53,11 @@ class Monitor:
     def forget(self, session: int) -> None:
         self._watched.pop(session, None)
 
-    def usage(self, sessions: Iterable[int]) -> tuple[float, int]:
-        """(cores used over the last look, resident bytes) of these sessions together."""
-        found = [self._watched[session] for session in sessions if session in self._watched]
-        return sum(w.cpu_rate for w in found), sum(w.resident for w in found)
+    def cores(self, sessions: Iterable[int]) -> float | None:
+        """Cores that these sessions use together, averaged over WINDOW; None: not known yet."""
+        known = (self._watched[session].cores() for session in sessions if session in self._watched)
+        found = [cores for cores in known if cores is not None]
+        return sum(found) if found else None
 
     async def run(self) -> None:
         """Look until cancelled; sleeps while there is nothing to watch."""
@@ -55,15 +69,11 @@ class Monitor:
             await asyncio.sleep(_TENSE if tense else _CALM)
 
     def _look(self, now: float) -> bool:
-        elapsed = now - self._looked
-        self._looked = now
         totals = by_session(self._watched, processes())
         tense = False
         for session, usage in totals.items():
             watched = self._watched[session]
-            if watched.cpu and elapsed:
-                watched.cpu_rate = max(usage.cpu - watched.cpu, 0.0) / elapsed
-            watched.cpu, watched.resident = usage.cpu, usage.resident
+            watched.add(now, usage)
             tense |= self._judge(watched, usage)
         return tense
 

@@ -38,13 +38,12 @@ class Terminated:
     finished: datetime
     container_id: str
     message: str = ""
-    signal: int = 0
 
     def render(self) -> Obj:
         return {
             "terminated": {
                 "exitCode": self.code,
-                **_some(signal=self.signal, reason=self.reason, message=self.message),
+                **_some(reason=self.reason, message=self.message),
                 "startedAt": timestamp(self.started),
                 "finishedAt": timestamp(self.finished),
                 "containerID": self.container_id,
