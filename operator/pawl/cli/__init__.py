@@ -1,0 +1,51 @@
+"""The command line: parse, wire, call."""
+
+from __future__ import annotations
+
+import typer
+
+from pawl.errors import PawlError
+
+app = typer.Typer(
+    name="pawl",
+    help="Models that move forward only when they are measured to be better.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.command()
+def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, ERROR.")) -> None:
+    """Run the operator; it is configured by PAWL_* variables (docs/install.md)."""
+    import asyncio  # noqa: PLC0415 - each command loads only what it needs
+
+    from pawl.control.logs import set_up  # noqa: PLC0415
+    from pawl.control.operator import run as run_operator  # noqa: PLC0415
+    from pawl.control.settings import from_environment  # noqa: PLC0415
+
+    set_up(log_level)
+    asyncio.run(run_operator(from_environment()))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from pawl import __version__  # noqa: PLC0415
+
+    typer.echo(__version__)
+
+
+def run() -> int:
+    """Runs the command line and gives the exit code."""
+    try:
+        app(standalone_mode=True)
+    except PawlError as error:
+        typer.echo(f"pawl: {error}", err=True)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+__all__ = ["app", "run"]

@@ -1,0 +1,65 @@
+# Every target does its own set-up; `make help` lists them.
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.ready
+PYTHON ?= python3
+SRC    := operator tests benchmarks
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test unit integration e2e lint format verify generate lock bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## the environment in .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Pawl needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## train, version and serve a model on a cluster of its own, in two minutes
+	@$(VENV)/bin/pawl demo
+
+test: lint verify unit integration e2e ## all of the next five
+
+lint: $(STAMP) ## format, lint, types, layers
+	$(VENV)/bin/ruff format --check $(SRC)
+	$(VENV)/bin/ruff check $(SRC)
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+verify: $(STAMP) ## what is generated is fresh
+	$(PY) -m pawl.api.render --check .
+	bash images/requirements.sh --check
+
+unit: $(STAMP) ## seconds
+	$(VENV)/bin/pytest tests/unit -n $(WORKERS)
+
+integration: $(STAMP) ## one part with its real surroundings: kubectl, Envoy, HTTP
+	$(VENV)/bin/pytest tests/integration -n $(WORKERS)
+
+e2e: $(STAMP) ## everything together; KUBECONFIG_UNDER_TEST=path runs it on that cluster
+	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) $(if $(KUBECONFIG_UNDER_TEST),--kubeconfig $(KUBECONFIG_UNDER_TEST))
+
+format: $(STAMP) ## put the code into its form
+	$(VENV)/bin/ruff format $(SRC)
+	$(VENV)/bin/ruff check --fix $(SRC)
+
+generate: $(STAMP) ## crds/, docs/api.md, images/*/requirements.txt
+	$(PY) -m pawl.api.render .
+	bash images/requirements.sh
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --all-extras --group dev pyproject.toml -o requirements.lock --upgrade
+
+bench: $(STAMP) ## side by side with the peers; ends with RATIO lines
+	$(PY) -m benchmarks
+
+clean: ## remove what was built
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.venvs
