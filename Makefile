@@ -35,7 +35,7 @@ lint: $(STAMP) ## format, lint, types, layers
 
 verify: $(STAMP) ## what is generated is fresh
 	$(PY) -m pawl.api.render --check .
-	bash images/requirements.sh --check
+	$(PY) images/requirements.py --check
 
 unit: $(STAMP) ## seconds
 	$(VENV)/bin/pytest tests/unit -n $(WORKERS)
@@ -52,7 +52,7 @@ format: $(STAMP) ## put the code into its form
 
 generate: $(STAMP) ## crds/, docs/api.md, images/*/requirements.txt
 	$(PY) -m pawl.api.render .
-	bash images/requirements.sh
+	$(PY) images/requirements.py
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
