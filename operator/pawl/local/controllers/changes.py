@@ -5,71 +5,18 @@ synchronous, so nothing can slip between observing, planning and applying; a cha
 leaves the rest undone, and the key is tried again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pawl.local.api.errors import ApiError
-
+from pawl.local.api.registry import Registry
 from pawl.local.controllers.objects import Key, Obj, key_of, uid
 
+EVERYTHING = "*"  # among the resources that a controller watches: all that are served
+
 PatchKind = Literal["merge", "json", "strategic", "apply"]
-
-
-class Events(Protocol):
-    """The part of api.registry.Watch that controllers need."""
-
-    def __aiter__(self) -> "Events": ...
-    async def __anext__(self) -> Any: ...
-    def close(self) -> None: ...
-
-
-class Registry(Protocol):
-    """The part of api.registry.Registry that controllers need (LOCAL.md, seam 2)."""
-
-    def get(self, resource: str, namespace: str | None, name: str) -> Obj: ...
-    def list(
-        self, resource: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
-    ) -> list[Obj]: ...
-    def create(self, resource: str, namespace: str | None, obj: Obj, *, manager: str) -> Obj: ...
-    def update(
-        self,
-        resource: str,
-        namespace: str | None,
-        obj: Obj,
-        *,
-        manager: str,
-        subresource: str = "",
-    ) -> Obj: ...
-    def patch(
-        self,
-        resource: str,
-        namespace: str | None,
-        name: str,
-        body: Any,
-        *,
-        kind: PatchKind,
-        manager: str,
-        subresource: str = "",
-        force: bool = False,
-    ) -> Obj: ...
-    def delete(
-        self,
-        resource: str,
-        namespace: str | None,
-        name: str,
-        *,
-        manager: str,
-        propagation: str | None = None,
-        grace_period: int | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-    ) -> Obj: ...
-    def event(
-        self, regarding: Obj, *, type: str, reason: str, message: str, component: str
-    ) -> None: ...
-    def owned(self, uid: str) -> "Sequence[tuple[str, Obj]]": ...
 
 
 @dataclass(frozen=True)

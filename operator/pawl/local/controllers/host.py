@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from pawl.local.api.errors import ApiError
-
-from pawl.local.controllers.changes import Registry
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.changes import EVERYTHING
 from pawl.local.controllers.objects import Obj
 from pawl.local.controllers.queue import WorkQueue
+
+CRDS = "apiextensions.k8s.io/customresourcedefinitions"
 
 log = logging.getLogger(__name__)
 
@@ -45,36 +47,58 @@ class Host:
         self._registry = registry
         self._controllers = controllers
         self._queue: WorkQueue[Item] = WorkQueue()
+        self._watched: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set, or a watch ends for good (which is an error)."""
-        resources = {r for c in self._controllers for r in c.watches}
+        """Until `stop` is set."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._watch(r)) for r in sorted(resources)]
-            tasks.append(group.create_task(self._work()))
+            self._watch_all(group)
+            self._tasks.add(group.create_task(self._work()))
             await stop.wait()
-            for task in tasks:
+            for task in self._tasks:
                 task.cancel()
 
-    async def _watch(self, resource: str) -> None:
-        while True:
-            watch = self._registry.watch(resource)
-            try:
-                for obj in self._registry.list(resource):
-                    self._wake(resource, obj)
-                async for event in watch:
-                    if event.type == "ERROR":  # the watcher was too slow: list and start over
-                        break
-                    if event.type != "BOOKMARK":
-                        self._wake(resource, event.object)
-            finally:
-                watch.close()
+    def _watch_all(self, group: asyncio.TaskGroup) -> None:
+        """Watch what is not watched yet of all that is asked for and served."""
+        asked = {resource for c in self._controllers for resource in c.watches}
+        served = {resource.table for resource in self._registry.catalog.stored()}
+        wanted = served if EVERYTHING in asked else served & asked
+        for resource in sorted(wanted - self._watched):
+            self._watched.add(resource)
+            task = group.create_task(self._watch(resource, group))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self, resource: str, group: asyncio.TaskGroup) -> None:
+        """Until the resource is no longer served."""
+        try:
+            while any(r.table == resource for r in self._registry.catalog.stored()):
+                await self._follow(resource, group)
+        finally:
+            self._watched.discard(resource)
+
+    async def _follow(self, resource: str, group: asyncio.TaskGroup) -> None:
+        """Wake keys by what exists and then by what changes, until the watch ends."""
+        watch = self._registry.watch(resource)
+        try:
+            for obj in self._registry.list(resource):
+                self._wake(resource, obj)
+            async for event in watch:
+                if event.type == "ERROR":  # we were too slow: list again
+                    return
+                self._wake(resource, event.object)
+                if resource == CRDS:
+                    self._watch_all(group)
+        finally:
+            watch.close()
 
     def _wake(self, resource: str, obj: Obj) -> None:
         for number, controller in enumerate(self._controllers):
-            keys_of = controller.watches.get(resource)
-            for key in keys_of(obj) if keys_of is not None else ():
-                self._queue.add(Item(number, key))
+            watches = controller.watches
+            for keys_of in filter(None, (watches.get(resource), watches.get(EVERYTHING))):
+                for key in keys_of(obj):
+                    self._queue.add(Item(number, key))
 
     async def _work(self) -> None:
         while True:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pawl.local.api.errors import ApiError
-
+from pawl.local.api.registry import Registry
 from pawl.local.controllers import pods as pod_rules
-from pawl.local.controllers.changes import Create, Delete, Plan, Registry, SetStatus, Shell
+from pawl.local.controllers.changes import Create, Delete, Plan, SetStatus, Shell
 from pawl.local.controllers.claims import controlled, plan_claims
 from pawl.local.controllers.objects import (
     Key,

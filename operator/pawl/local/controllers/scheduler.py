@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pawl.local.api.registry import Registry
 from pawl.local.controllers import pods as pod_rules
-from pawl.local.controllers.changes import Change, Emit, Patch, Plan, Registry, Shell
+from pawl.local.controllers.changes import Change, Emit, Patch, Plan, Shell
 from pawl.local.controllers.objects import (
     Key,
     Obj,

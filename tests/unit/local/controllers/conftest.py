@@ -140,7 +140,7 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_world() -> type[World]:
     """For property tests, which need a fresh world per example."""
     return World

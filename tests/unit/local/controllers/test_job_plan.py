@@ -154,7 +154,10 @@ def test_restarts_count_against_the_limit_with_on_failure(world: Any) -> None:
     world.start(pod)
     for restarts, failed in ((1, False), (2, True)):
         live = world.get(pod)
-        state = {**live["status"], "containerStatuses": [{"name": "main", "restartCount": restarts}]}
+        state = {
+            **live["status"],
+            "containerStatuses": [{"name": "main", "restartCount": restarts}],
+        }
         world.put(pod, status=state)
         running.settle()
         assert (running.condition("FailureTarget") is not None) == failed

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from pawl.local.controllers.changes import Registry, Shell
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.changes import Shell
 from pawl.local.controllers.claims import controlled, plan_claims
 from pawl.local.controllers.deployment.plan import (
     DEPLOYMENTS,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from pawl.local.controllers.changes import Registry, Shell
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.changes import Shell
 from pawl.local.controllers.endpoints import legacy, slices
 from pawl.local.controllers.objects import Key, Obj, key_of, labels, matches, namespace, spec, uid
 

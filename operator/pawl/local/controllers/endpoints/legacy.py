@@ -7,6 +7,7 @@ from pawl.local.controllers.endpoints.slices import HEADLESS, Group, groups, is_
 from pawl.local.controllers.objects import Obj, labels, name, namespace, spec
 
 RESOURCE = "endpoints"
+_KEPT = ("hostname", "nodeName", "targetRef")
 MANAGED_BY = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
 
 
@@ -34,7 +35,9 @@ def _subset(service: Obj, group: Group) -> Obj:
         if endpoint["conditions"]["terminating"] and not publish:
             continue
         side = "addresses" if endpoint["conditions"]["ready"] else "notReadyAddresses"
-        extra = {k: endpoint[k] for k in ("hostname", "nodeName", "targetRef") if k in endpoint}
+        extra: Obj = {
+            k: endpoint[k] for k in ("hostname", "nodeName", "targetRef") if k in endpoint
+        }
         sides[side].append({"ip": endpoint["addresses"][0], **extra})
     filled = {side: addresses for side, addresses in sides.items() if addresses}
     if not filled:

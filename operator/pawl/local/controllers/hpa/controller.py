@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from pawl.local.controllers.changes import Registry, Shell
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.changes import Shell
 from pawl.local.controllers.hpa.behavior import Memory
 from pawl.local.controllers.hpa.metrics import Metrics
-from pawl.local.controllers.hpa.plan import RESOURCE, Observed, plan_hpa
-from pawl.local.controllers.objects import Key, Obj, key_of, meta
+from pawl.local.controllers.hpa.plan import RESOURCE, Observed, Target, plan_hpa
+from pawl.local.controllers.objects import Key, Obj, key_of, labels, matches, meta, name, spec
 
 PERIOD = 15.0  # seconds, --horizontal-pod-autoscaler-sync-period
 
@@ -52,3 +53,31 @@ class HpaController:
                 return left
         self._seen[key] = (generation, now)
         return 0.0
+
+    def _target(self, hpa: Obj) -> tuple[Target | None, str]:
+        """The target with its pods, or why it cannot be scaled."""
+        ref, where = spec(hpa)["scaleTargetRef"], meta(hpa)["namespace"]
+        served = self._shell.registry.catalog.by_kind(ref["apiVersion"], ref["kind"])
+        if served is None:
+            group = ref["apiVersion"].rpartition("/")[0]
+            kind = f"{ref['kind']}.{group}" if group else ref["kind"]
+            return None, f'no matches for kind "{kind}" in group "{group}"'
+        obj = self._shell.find(served.table, Key(where, ref["name"]))
+        if obj is None:
+            return None, f'{served.qualified} "{ref["name"]}" not found'
+        if "scale" not in served.subresources:
+            return None, "the server could not find the requested resource"
+        selector = spec(obj).get("selector")
+        pods = tuple(
+            pod
+            for pod in self._shell.registry.list("pods", where)
+            if matches(selector, labels(pod))
+        )
+        return Target(served.table, obj, pods), ""
+
+    def _usage(self, target: Target | None) -> dict[str, float]:
+        if target is None or self._metrics is None:
+            return {}
+        where = meta(target.obj)["namespace"]
+        samples = {name(p): self._metrics.cpu_millicores(where, name(p)) for p in target.pods}
+        return {pod: used for pod, used in samples.items() if used is not None}

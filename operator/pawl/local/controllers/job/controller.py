@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from pawl.local.controllers.changes import Delete, Plan, Registry, Shell
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.changes import Delete, Plan, Shell
 from pawl.local.controllers.job.backoff import Backoff
 from pawl.local.controllers.job.facts import Observed
 from pawl.local.controllers.job.plan import plan_job

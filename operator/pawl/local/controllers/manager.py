@@ -1,0 +1,34 @@
+"""All controllers of a cluster, run together."""
+
+import asyncio
+
+from pawl.local.api.registry import Registry
+from pawl.local.controllers.deployment.controller import DeploymentController
+from pawl.local.controllers.endpoints.controller import EndpointsController
+from pawl.local.controllers.garbage import GarbageCollector
+from pawl.local.controllers.host import Controller, Host
+from pawl.local.controllers.hpa.controller import HpaController
+from pawl.local.controllers.hpa.metrics import Metrics
+from pawl.local.controllers.job.controller import JobController, JobTtlController
+from pawl.local.controllers.namespaces import NamespaceController
+from pawl.local.controllers.replicaset import ReplicaSetController
+from pawl.local.controllers.scheduler import Scheduler
+
+
+def make(registry: Registry, metrics: Metrics | None = None) -> list[Controller]:
+    return [
+        Scheduler(registry),
+        JobController(registry),
+        JobTtlController(registry),
+        ReplicaSetController(registry),
+        DeploymentController(registry),
+        EndpointsController(registry),
+        HpaController(registry, metrics),
+        NamespaceController(registry),
+        GarbageCollector(registry),
+    ]
+
+
+async def run(registry: Registry, *, metrics: Metrics | None = None, stop: asyncio.Event) -> None:
+    """Run all controllers until `stop` is set. `metrics`: CPU of pods, for autoscalers."""
+    await Host(registry, make(registry, metrics)).run(stop)
