@@ -17,8 +17,12 @@ PATIENCE = 10.0  # seconds; a process in uninterruptible sleep is not waited for
 
 
 def leftovers(sessions: set[int], marker: bytes) -> list[int]:
-    """Processes alive that belong to the cluster. Zombies do not count: they hold nothing."""
-    found = []
+    """Processes alive that belong to the cluster, and their descendants wherever they went.
+
+    Zombies do not count: they hold nothing.
+    """
+    parents = {}
+    found = set()
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
@@ -28,15 +32,25 @@ def leftovers(sessions: set[int], marker: bytes) -> list[int]:
                 fields = file.read().rpartition(b")")[2].split()
             if fields[0] in (b"Z", b"X"):
                 continue
-            if int(fields[3]) in sessions:
-                found.append(int(name))
-                continue
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if marker in file.read().split(b"\0"):
-                    found.append(int(name))
+            parents[int(name)] = int(fields[1])
+            if int(fields[3]) in sessions or marked(name, marker):
+                found.add(int(name))
         except OSError:
             continue  # it ended meanwhile, or it is another user's
-    return found
+    grown = True
+    while grown:
+        children = {pid for pid, parent in parents.items() if parent in found} - found
+        found |= children
+        grown = bool(children)
+    return sorted(found)
+
+
+def marked(pid: str, marker: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return marker in file.read().split(b"\0")
+    except OSError:
+        return False
 
 
 def sweep(sessions: set[int], marker: bytes) -> None:

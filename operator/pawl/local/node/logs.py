@@ -51,12 +51,18 @@ class LogFile:
 
     def finish(self) -> None:
         """The process has ended: take what is still in the pipes and close."""
+        self.drain()
         for fd in list(self._pipes):
-            while fd in self._pipes and self._read(fd):
-                pass
             self._end(fd)
         self._file.close()
         self.closed = True
+        self._wake()
+
+    def drain(self) -> None:
+        """Take what is in the pipes now."""
+        for fd in list(self._pipes):
+            while fd in self._pipes and self._read(fd):
+                pass
         self._wake()
 
     @contextlib.contextmanager

@@ -37,6 +37,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self._listeners: dict[Address, _Listener] = {}
+        self._open: set[asyncio.Transport] = set()
 
     async def apply(self, table: Mapping[Address, Sequence[Address]]) -> dict[Address, OSError]:
         """Serve exactly `table` (address to listen on -> endpoints). Returns what could not be
@@ -54,10 +55,15 @@ class Proxy:
                     failed[address] = error
         return failed
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Stop listening and cut all connections."""
         for listener in self._listeners.values():
             listener.server.close()
         self._listeners.clear()
+        while self._open:
+            for transport in self._open:
+                transport.abort()
+            await asyncio.sleep(0)
 
     async def _listen(self, address: Address, endpoints: Sequence[Address]) -> None:
         loop = asyncio.get_running_loop()
@@ -67,7 +73,9 @@ class Proxy:
             sock.bind(address)
             sock.setblocking(False)
             server = await loop.create_server(
-                lambda: _Client(self._listeners.get(address)), sock=sock, backlog=_BACKLOG
+                lambda: _Client(self._open, self._listeners.get(address)),
+                sock=sock,
+                backlog=_BACKLOG,
             )
         except OSError:
             sock.close()
@@ -78,13 +86,15 @@ class Proxy:
 class _End(asyncio.Protocol):
     """One end of a spliced connection; `peer` is the other one."""
 
-    def __init__(self) -> None:
+    def __init__(self, registered: set[asyncio.Transport]) -> None:
+        self.registered = registered
         self.transport: asyncio.Transport | None = None
         self.peer: _End | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP gives nothing else
         self.transport = transport
+        self.registered.add(transport)
 
     def data_received(self, data: bytes) -> None:
         if self.peer is not None and self.peer.transport is not None:
@@ -105,6 +115,8 @@ class _End(asyncio.Protocol):
             self.peer.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is not None:
+            self.registered.discard(self.transport)
         self.transport = None
         peer, self.peer = self.peer, None
         if peer is None or peer.transport is None:
@@ -118,8 +130,8 @@ class _End(asyncio.Protocol):
 class _Client(_End):
     """The end that came in; connects the other end to the endpoint whose turn it is."""
 
-    def __init__(self, listener: _Listener | None) -> None:
-        super().__init__()
+    def __init__(self, registered: set[asyncio.Transport], listener: _Listener | None) -> None:
+        super().__init__(registered)
         self._endpoint = None if listener is None else listener.next()
         self._connecting: asyncio.Task[None] | None = None
 
@@ -139,7 +151,7 @@ class _Client(_End):
 
     async def _connect(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
-        backend = _End()
+        backend = _End(self.registered)
         backend.peer = self
         try:
             async with asyncio.timeout(_CONNECT_LIMIT):

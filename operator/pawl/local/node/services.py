@@ -61,7 +61,7 @@ class ServiceProxy:
                 group.create_task(self._follow(_SLICES))
                 group.create_task(self._apply())
         finally:
-            self._proxy.close()
+            await self._proxy.close()
 
     async def _follow(self, resource: str) -> None:
         while True:

@@ -9,10 +9,10 @@ def service(name: str, **spec: Any) -> Obj:
     return {"metadata": {"namespace": "ns", "name": name}, "spec": spec}
 
 
-def slice_of(name: str, endpoints: list[Obj], **port: Any) -> Obj:
-    labels = {"kubernetes.io/service-name": name}
+def slice_of(service_name: str, endpoints: list[Obj], /, **port: Any) -> Obj:
+    labels = {"kubernetes.io/service-name": service_name}
     return {
-        "metadata": {"namespace": "ns", "name": f"{name}-x", "labels": labels},
+        "metadata": {"namespace": "ns", "name": f"{service_name}-x", "labels": labels},
         "ports": [port],
         "endpoints": endpoints,
     }
