@@ -1,0 +1,260 @@
+"""TrainingJob: runs, failures, and one ModelVersion a run whatever dies when."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import (
+    Conflict,
+    OperatorDied,
+    World,
+    failed_pod,
+    run_result,
+    training_job,
+)
+
+from pawl.artifacts.records import GateResult, Termination
+
+NAME = "churn-nov"
+
+
+def world(**spec: object) -> World:
+    made = World()
+    made.add(training_job(**spec))
+    return made
+
+
+def condition(w: World, type_: str) -> dict[str, str]:
+    conditions = w.status("TrainingJob", NAME)["conditions"]
+    return next((c for c in conditions if c["type"] == type_), {"status": "absent"})
+
+
+def test_applying_one_starts_run_1():
+    w = world()
+    w.settle()
+    assert [job["metadata"]["name"] for job in w.of("Job")] == ["churn-nov-r1"]
+    assert condition(w, "Ready")["status"] == "True"
+    assert condition(w, "Reconciling")["status"] == "False"
+    assert w.status("TrainingJob", NAME)["observedGeneration"] == 1
+
+
+def test_a_result_becomes_version_1():
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.settle()
+    status = w.status("TrainingJob", NAME)
+    assert status["modelVersion"] == "churn-v1"
+    assert status["phase"] == "Succeeded"
+    assert status["score"] == "roc_auc=0.9"
+    assert condition(w, "Complete")["status"] == "True"
+    version = w.objects[("ModelVersion", "churn-v1")]
+    assert "ownerReferences" not in version["metadata"]
+    assert version["spec"]["lineage"]["trainingJob"] == {"name": NAME, "uid": "uid-1", "run": 1}
+
+
+def test_planning_twice_changes_nothing():
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.settle()
+    events = len(w.events)
+    w.reconcile_job()
+    assert len(w.events) == events
+
+
+def test_a_changed_recipe_supersedes_the_running_run():
+    w = world()
+    w.settle()
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "spec": {**item["spec"], "seed": 7}})
+    w.settle()
+    assert [job["metadata"]["name"] for job in w.of("Job")] == ["churn-nov-r2"]
+    status = w.status("TrainingJob", NAME)
+    assert status["run"]["number"] == 2
+    assert status["runs"][0]["phase"] == "Superseded"
+
+
+@pytest.mark.parametrize(
+    ("change", "job"),
+    [
+        pytest.param({"suspend": True}, {"suspend": True}, id="suspend"),
+        pytest.param({"backoffLimit": 5}, {"backoffLimit": 5}, id="backoffLimit"),
+        pytest.param({"activeDeadlineSeconds": 60}, {"activeDeadlineSeconds": 60}, id="deadline"),
+    ],
+)
+def test_what_is_no_recipe_changes_in_place(change: dict[str, object], job: dict[str, object]):
+    w = world()
+    w.settle()
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "spec": {**item["spec"], **change}})
+    w.settle()
+    assert len(w.of("Job")) == 1
+    assert job.items() <= w.of("Job")[0]["spec"].items()
+
+
+def test_spelling_a_default_out_starts_no_run():
+    w = world()
+    w.settle()
+    item = w.objects[("TrainingJob", NAME)]
+    data = {**item["spec"]["data"], "format": "auto", "split": {"test": 0.2}}
+    w.add({**item, "spec": {**item["spec"], "seed": 0, "data": data}})
+    w.settle()
+    assert w.status("TrainingJob", NAME)["run"]["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "words"),
+    [
+        pytest.param(
+            failed_pod(
+                "prepare", 10,
+                Termination(stage="prepare", reason="CheckFailed", message="3 rows of monthly")
+                .model_dump_json(),
+            ),
+            "CheckFailed", "3 rows of monthly", id="a check fails",
+        ),
+        pytest.param(
+            failed_pod("train", 137, reason="OOMKilled"),
+            "OutOfMemory", "512Mi", id="out of memory",
+        ),
+        pytest.param(failed_pod("publish", 11), "StoreUnreachable", "store", id="no store"),
+        pytest.param(
+            failed_pod("train", 3, "Traceback: boom"), "StageFailed", "boom", id="a crash"
+        ),
+    ],
+)  # fmt: skip
+def test_a_failure_is_told_in_the_words_of_its_stage(
+    pod: dict[str, object], reason: str, words: str
+):
+    w = world()
+    w.settle()
+    w.pods = [pod]
+    w.fail_job()
+    w.settle()
+    failed = condition(w, "Failed")
+    assert failed["status"] == "True"
+    assert failed["reason"] == reason
+    assert words in failed["message"]
+    assert any(event.reason == "RunFailed" and words in event.message for event in w.events)
+
+
+def test_a_deadline_is_told():
+    w = world(activeDeadlineSeconds=60)
+    w.settle()
+    w.fail_job("DeadlineExceeded")
+    w.settle()
+    assert "60" in condition(w, "Failed")["message"]
+
+
+def test_a_failed_gate_completes_the_run_and_says_which():
+    w = world()
+    w.settle()
+    gate = GateResult(
+        metric="roc_auc", kind="min", required=True, limit=0.95, value=0.9, n=100,
+        verdict="Fail", message="0.9 is below 0.95",
+    )  # fmt: skip
+    w.finish_job(run_result(gates=(gate,)))
+    w.settle()
+    assert condition(w, "Complete")["reason"] == "GateFailed"
+    assert "0.9 is below 0.95" in condition(w, "Complete")["message"]
+    w.verify_all()
+    assert w.status("ModelVersion", "churn-v1")["stage"] == "Rejected"
+
+
+def test_a_recorded_recipe_gives_its_old_version_back():
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.settle()
+    w.verify_all()
+    for kind, name in (("TrainingJob", NAME), ("Job", f"{NAME}-r1"), ("ConfigMap", f"{NAME}-r1")):
+        del w.objects[(kind, name)]  # the garbage collector takes the children
+    w.add(training_job(uid="uid-2"))
+    w.settle()
+    config = next(item for item in w.of("ConfigMap") if "run.json" in item["data"])
+    assert "churn-v1" in config["data"]["run.json"]
+    recorded = run_result("uid-2").model_copy(
+        update={
+            "outcome": "Recorded",
+            "artifact": run_result().artifact.model_copy(update={"name": "churn-v1"}),
+        }
+    )
+    w.finish_job(recorded)
+    w.settle()
+    assert w.status("TrainingJob", NAME)["modelVersion"] == "churn-v1"
+    assert len(w.of("ModelVersion")) == 1
+
+
+def test_numbers_are_not_used_again_after_a_deletion():
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.settle()
+    del w.objects[("ModelVersion", "churn-v1")]
+    w.add(training_job(name="other", uid="uid-9", seed=3))
+    w.settle("other")
+    w.finish_job(run_result("uid-9"), name="other")
+    w.settle("other")
+    assert w.status("TrainingJob", "other")["modelVersion"] == "churn-v2"
+
+
+def test_a_hand_written_version_with_the_reserved_number_is_stepped_over():
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.reconcile_job()  # reserves 1
+    imported = {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {"name": "churn-v1", "namespace": "ml", "generation": 1},
+        "spec": {
+            "model": "churn",
+            "version": 1,
+            "artifact": {"uri": "s3://models/x.onnx", "digest": "sha256:" + "0" * 64},
+        },
+    }
+    w.add(imported)
+    w.settle()
+    assert w.status("TrainingJob", NAME)["modelVersion"] == "churn-v2"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 4), max_size=10), st.lists(st.integers(0, 4), max_size=14))
+def test_an_operator_that_dies_anywhere_makes_one_version(before: list[int], after: list[int]):
+    """`before` and `after` the pod's completion, the operator dies after that many writes."""
+    w = world()
+    for writes in before:
+        survive(w, writes)
+    w.settle()
+    w.finish_job()
+    for writes in after:
+        survive(w, writes)
+    w.settle()
+    assert w.versions_made == 1
+    assert [v["metadata"]["name"] for v in w.of("ModelVersion")] == ["churn-v1"]
+    assert w.status("TrainingJob", NAME)["modelVersion"] == "churn-v1"
+    assert len(w.of("Job")) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 6))
+def test_a_wiped_status_leads_to_the_same_end(when: int):
+    w = world()
+    for step in range(9):
+        if step == 3:
+            w.finish_job()
+        if step == when:
+            w.objects[("TrainingJob", NAME)].pop("status", None)
+        w.reconcile_job()
+    w.settle()
+    assert len(w.of("ModelVersion")) == 1
+    assert w.status("TrainingJob", NAME)["phase"] == "Succeeded"
+
+
+def survive(w: World, writes: int) -> None:
+    try:
+        w.reconcile_job(die_after=writes)
+    except (OperatorDied, Conflict):
+        return
