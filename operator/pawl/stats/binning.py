@@ -45,7 +45,7 @@ def numeric_bins(values: Floats) -> NumericBins:
         counts=bin_counts(present, edges),
         fine_edges=fine,
         fine_counts=np.bincount(index, minlength=len(fine) + 1).astype(np.int64),
-        fine_sums=np.bincount(index, weights=present, minlength=len(fine) + 1),
+        fine_sums=np.bincount(index, present, len(fine) + 1).astype(np.float64),
         minimum=float(present[0]) if len(present) else 0.0,
         maximum=float(present[-1]) if len(present) else 0.0,
         missing=missing,

@@ -1,0 +1,20 @@
+"""`python -m pawl.training prepare|train|publish`: the entry point of the trainer image."""
+
+from __future__ import annotations
+
+import sys
+
+from pawl.training.stages import STAGES, run_stage
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the named stage."""
+    for stage in STAGES:
+        if arguments == [stage]:
+            return run_stage(stage)
+    sys.stderr.write(f"usage: python -m pawl.training {'|'.join(STAGES)}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""card.md: the version in words, for people. No time and no run in it: it is part of the digest."""
+
+from __future__ import annotations
+
+from pawl.artifacts.records import Lineage, Metrics, Signature
+
+
+def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
+    """Markdown."""
+    data = lineage.data
+    trainer = lineage.trainer.get("sklearn", {}).get("estimator") or lineage.trainer.get(
+        "container", {}
+    ).get("image", "")
+    lines = [
+        "# Model card",
+        "",
+        f"Task **{signature.task}**, {len(signature.inputs)} features"
+        + (f", classes {', '.join(map(str, signature.classes))}" if signature.classes else "")
+        + (f", threshold {signature.threshold:.6g}" if signature.threshold is not None else "")
+        + f". Trained by `{trainer}` with seed {lineage.seed}.",
+        "",
+        f"## Scores on {metrics.rows:,} held-out rows",
+        "",
+        "| metric | model | ignoring the features | validation |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, value in metrics.values.items():
+        beside = (metrics.dummy.get(name), metrics.validation.get(name))
+        shown = " | ".join("–" if other is None else f"{other:.4f}" for other in beside)
+        lines.append(f"| {name} | {value:.4f} | {shown} |")
+    lines += [
+        "",
+        "## Data",
+        "",
+        f"`{data.uri}`, {data.rows:,} rows ({data.train_rows:,} train, "
+        f"{data.validation_rows:,} validation, {data.test_rows:,} test), content `{data.digest}`.",
+        "",
+        "## Inputs",
+        "",
+        ", ".join(f"`{tensor.name}` ({tensor.datatype})" for tensor in signature.inputs),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""Judging the artifact that will be served: metrics, a dummy beside it, and the gates.
+
+The test rows are scored once; everything here is computed from these answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pawl.api.metrics import DEFAULT_METRICS
+from pawl.api.trainingjob import Evaluation, TrainingJobSpec
+from pawl.artifacts.records import GateResult, Metrics, RunConfig, Task
+from pawl.errors import IntegrityError, UserError
+from pawl.stats.metrics import Answers, Truth, UndefinedMetricError, compute
+from pawl.training import champion as champions
+from pawl.training import gates, log
+from pawl.training.artifact import Served
+from pawl.training.engines import answers
+from pawl.training.gates import Rival
+from pawl.training.parts import Parts
+from pawl.training.workspace import Schema, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came out of it."""
+
+    metrics: Metrics
+    test_answers: Answers
+    gates: tuple[GateResult, ...]
+    warnings: tuple[str, ...]
+
+
+def judge(
+    config: RunConfig,
+    spec: TrainingJobSpec,
+    work: Workspace,
+    schema: Schema,
+    parts: Parts,
+    served: Served,
+) -> Judgement:
+    """Computes the metrics and decides every gate. A failed gate is a verdict, not an error."""
+    task = schema.task
+    test = answers(served.engine.scores(parts.test), task, served.threshold)
+    validation = answers(served.engine.scores(parts.validation), task, served.threshold)
+    ignorant = dummy_answers(task, parts.train_truth, len(schema.classes), len(parts.test_truth))
+    names = metric_names(spec.evaluation, task)
+    values, warnings = _values(names, parts.test_truth, test)
+    metrics = Metrics(
+        rows=len(parts.test_truth),
+        values=values,
+        dummy=_values(names, parts.test_truth, ignorant)[0],
+        validation=_values(names, parts.validation_truth, validation)[0],
+    )
+    decided = [
+        gates.bound(gate, parts.test_truth, test, spec.seed)
+        for gate in spec.evaluation.gates
+        if gate.champion is None
+    ]
+    if config.champion is None:
+        rival = Rival(parts.test_truth, test, ignorant)
+        decided.insert(0, gates.dummy(task, names, rival, spec.seed))
+    else:
+        decided += _champion_gates(config, spec, work, schema, parts, test)
+    return Judgement(metrics, test, tuple(decided), tuple(warnings))
+
+
+def metric_names(evaluation: Evaluation, task: Task) -> tuple[str, ...]:
+    """The metrics asked for (else the usual ones), then those that gates name."""
+    asked = evaluation.metrics or DEFAULT_METRICS[task]
+    return tuple(dict.fromkeys((*asked, *(gate.metric for gate in evaluation.gates))))
+
+
+def dummy_answers(task: Task, train_truth: NDArray[Any], classes: int, n: int) -> Answers:
+    """A model that ignores the features: the class shares of the training rows, or their mean."""
+    if task == "regression":
+        return Answers(values=np.full(n, float(np.mean(train_truth))))
+    shares = np.bincount(train_truth, minlength=classes) / len(train_truth)
+    labels = np.full(n, int(np.argmax(shares)), dtype=np.int64)
+    return Answers(labels=labels, scores=np.tile(shares, (n, 1)))
+
+
+def _values(
+    names: tuple[str, ...], truth: Truth, said: Answers
+) -> tuple[dict[str, float], list[str]]:
+    """The metrics that exist on these rows, and a sentence for each that does not."""
+    values, missing = {}, []
+    for name in names:
+        try:
+            values[name] = compute(name, truth, said)
+        except UndefinedMetricError as error:
+            missing.append(f"{name} is not defined on the test rows: {error}")
+    return values, missing
+
+
+def _champion_gates(
+    config: RunConfig,
+    spec: TrainingJobSpec,
+    work: Workspace,
+    schema: Schema,
+    parts: Parts,
+    test: Answers,
+) -> list[GateResult]:
+    """Every champion gate, on one scoring of the champion."""
+    wanted = [(gate, gate.champion) for gate in spec.evaluation.gates if gate.champion is not None]
+    if not wanted or config.champion is None:
+        return []
+    log.info("comparing with the champion", champion=config.champion.name)
+    try:
+        rival = _rival(config, work, schema, parts, test)
+    except (UserError, IntegrityError, FileNotFoundError) as error:
+        problem = error if not isinstance(error, FileNotFoundError) else _gone(config)
+        return [gates.not_comparable(gate, limits, problem) for gate, limits in wanted]
+    name = config.champion.name
+    return [gates.champion(gate, limits, rival, name, spec.seed) for gate, limits in wanted]
+
+
+def _gone(config: RunConfig) -> UserError:
+    name = config.champion.name if config.champion else "the champion"
+    return UserError(f"the bundle of {name} is not in the store")
+
+
+def _rival(
+    config: RunConfig, work: Workspace, schema: Schema, parts: Parts, test: Answers
+) -> Rival:
+    if config.champion is None:
+        raise UserError("there is no champion")
+    loaded = champions.load(config.champion, config, work.root / "champion")
+    unseen = champions.unseen_rows(loaded, parts.test_table)
+    rows = parts.test_table.filter(pa.array(unseen))
+    return Rival(
+        truth=parts.test_truth[unseen],
+        candidate=test.take(unseen),
+        rival=champions.answer(loaded, rows, schema),
+        left_out=int(np.count_nonzero(~unseen)),
+    )

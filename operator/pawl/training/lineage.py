@@ -1,0 +1,68 @@
+"""How a version came to be: a pure function of recipe, data and image."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from pawl import __version__
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.bundle import ROW_DIGESTS
+from pawl.artifacts.canonical import canonical_json, digest
+from pawl.artifacts.records import Lineage, RunConfig
+from pawl.training.workspace import Prepared, Trained
+
+#: Distributions whose version may change a model's numbers or its bytes.
+_DECISIVE = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "skops",
+    "skl2onnx",
+    "onnx",
+    "onnxruntime",
+    "pyarrow",
+)
+
+
+def build_lineage(
+    config: RunConfig, spec: TrainingJobSpec, prepared: Prepared, trained: Trained | None
+) -> Lineage:
+    """The lineage of what `trained` left; `trained` is None after a container trainer."""
+    environment = {"python": platform.python_version(), "pawl": __version__}
+    environment |= {name: metadata.version(name) for name in _DECISIVE}
+    return Lineage(
+        data=prepared.data,
+        recipe_digest=config.recipe_digest,
+        trainer=_trainer(spec),
+        parameters=trained.parameters if trained else _given(spec),
+        seed=spec.seed,
+        image=config.image,
+        environment=environment,
+        environment_digest=digest(canonical_json({"image": config.image, **environment})),
+        training_row_digests=ROW_DIGESTS,
+        training_row_columns=prepared.row_columns,
+    )
+
+
+def _trainer(spec: TrainingJobSpec) -> dict[str, Any]:
+    """Who trained; the environment of a container is left out, it may hold credentials."""
+    if spec.trainer.sklearn is not None:
+        own = spec.trainer.sklearn
+        return {"sklearn": {"estimator": own.estimator, "preprocessing": own.preprocessing}}
+    if spec.trainer.container is None:
+        return {}
+    image = spec.trainer.container
+    return {
+        "container": {
+            "image": image.image,
+            "command": list(image.command),
+            "args": list(image.args),
+        }
+    }
+
+
+def _given(spec: TrainingJobSpec) -> dict[str, Any]:
+    trainer = spec.trainer.container or spec.trainer.sklearn
+    return dict(trainer.parameters) if trainer else {}

@@ -1,0 +1,125 @@
+"""Stage `publish`: what `train` left becomes a bundle in the store, and a result.
+
+Artifact (ONNX where it answers like the pipeline) → threshold on validation rows → metrics, dummy
+and gates on test rows → baseline → bundle → `result.json`, put if absent. A second try after a
+crash finds the result and reports it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts import bundle
+from pawl.artifacts.canonical import canonical_json, digest
+from pawl.artifacts.records import Lineage, RunConfig, RunResult, StoreRef
+from pawl.artifacts.store import Store, open_store
+from pawl.errors import ConflictError
+from pawl.training import artifact, baseline, card, log
+from pawl.training.evaluate import Judgement, judge
+from pawl.training.lineage import build_lineage
+from pawl.training.parts import Parts, load_parts
+from pawl.training.signature import build_signature
+from pawl.training.workspace import Outcome, Prepared, Schema, Trained, Workspace, read_record
+
+MAX_RESULT_BYTES = 16 << 20
+
+
+def result_path(uid: str, run: int) -> str:
+    """Where a run's result lies in the store."""
+    return f"runs/{uid}-{run}/result.json"
+
+
+def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
+    """Leaves the bundle and the result in the store."""
+    store = open_store(config.store)
+    path = result_path(config.uid, config.run)
+    if store.exists(path):
+        log.info("an earlier try of this run has published already", result=path)
+        return _outcome(store, path)
+    schema = read_record(work.schema, Schema)
+    prepared = read_record(work.prepared, Prepared)
+    trained = read_record(work.trained, Trained) if work.trained.exists() else None
+    parts = load_parts(work, schema)
+    served = artifact.choose(config, spec, work, schema, parts)
+    log.info("artifact chosen", format=served.format)
+    lineage = build_lineage(config, spec, prepared, trained)
+    judgement = judge(config, spec, work, schema, parts, served)
+    for gate in judgement.gates:
+        log.info(gate.message, gate=gate.kind, verdict=gate.verdict, required=gate.required)
+    folder = _write_folder(work, schema, parts, served, judgement, lineage)
+    uri, digest_, size = bundle.write_bundle(store, config.namespace, spec.model, folder)
+    log.info("bundle written", uri=uri, digest=digest_, bytes=size)
+    result = RunResult(
+        uid=config.uid,
+        run=config.run,
+        artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
+        format=served.format,
+        size_bytes=size,
+        signature=build_signature(schema, served.threshold),
+        metrics=judgement.metrics.values,
+        gates=judgement.gates,
+        warnings=_warnings(prepared, trained, served, judgement),
+        lineage=lineage,
+    )
+    try:
+        store.put(path, canonical_json(result))
+    except ConflictError:
+        log.info("another try of this run was first", result=path)
+    return _outcome(store, path)
+
+
+def _outcome(store: Store, path: str) -> Outcome:
+    """What the store says the run's result is: the truth, whoever wrote it."""
+    data = store.get(path, max_bytes=MAX_RESULT_BYTES)
+    result = RunResult.model_validate_json(data)
+    return Outcome(_summary(result), path, digest(data), result.warnings)
+
+
+def _summary(result: RunResult) -> str:
+    held = [gate for gate in result.gates if gate.required and gate.verdict != "Pass"]
+    if held:
+        return "; ".join(f"gate {gate.verdict}: {gate.message}" for gate in held)
+    return ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+
+
+def _warnings(
+    prepared: Prepared, trained: Trained | None, served: artifact.Served, judgement: Judgement
+) -> tuple[str, ...]:
+    every = (
+        *prepared.warnings,
+        *(trained.warnings if trained else ()),
+        *served.warnings,
+        *judgement.warnings,
+    )
+    return tuple(dict.fromkeys(every))
+
+
+def _write_folder(
+    work: Workspace,
+    schema: Schema,
+    parts: Parts,
+    served: artifact.Served,
+    judgement: Judgement,
+    lineage: Lineage,
+) -> Path:
+    """The files of the bundle. Everything in it is a function of recipe, data and image."""
+    folder = work.bundle
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, content in served.files.items():
+        (folder / name).write_bytes(content)
+    shutil.copyfile(work.row_digests, folder / bundle.ROW_DIGESTS)
+    signature = build_signature(schema, served.threshold)
+    profile = baseline.build(parts.train, judgement.test_answers, schema.task, schema.classes)
+    records = {
+        bundle.SIGNATURE: signature,
+        bundle.METRICS: judgement.metrics,
+        bundle.BASELINE: profile,
+        bundle.LINEAGE: lineage,
+    }
+    for name, record in records.items():
+        (folder / name).write_bytes(canonical_json(record))
+    (folder / bundle.CARD).write_text(card.render(signature, judgement.metrics, lineage))
+    return folder

@@ -1,0 +1,172 @@
+"""Finding the files that a data URI names, and bringing them here.
+
+`file://`, `s3://` and `http(s)://`; one file, a folder (all data files below it) or a glob. Files
+keep the order of their names, so row numbers in messages can be found again. The digest of the data
+is over content only: sha256 of the sorted sha256 of the files, so renaming or moving a file does
+not look like new data.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from pawl.artifacts.canonical import file_digest, hex_of
+from pawl.artifacts.redact import redact
+from pawl.artifacts.retry import Retry
+from pawl.artifacts.store import local_path
+from pawl.errors import DataError
+
+Format = Literal["csv", "parquet", "jsonl"]
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+_MOST_FILES = 10_000
+_THREADS = 8
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the data, on this machine."""
+
+    name: str  # as the source calls it, redacted
+    path: Path
+    format: Format
+    sha256: str
+    gzip: bool
+
+
+def collect(uri: str, format_: str, into: Path, *, retry: Retry | None = None) -> list[SourceFile]:
+    """The files that `uri` names, fetched below `into` where they are remote.
+
+    DataError when there are none or a format is not known; StoreError when the source does not
+    answer.
+    """
+    scheme = urlsplit(uri).scheme
+    if scheme == "file":
+        paths = _local(uri)
+        names = [str(path) for path in paths]
+    elif scheme in ("s3", "http", "https"):
+        names, paths = _remote(uri, scheme, into, retry or Retry())
+    else:
+        raise DataError(
+            f"data.uri {redact(uri)}: {scheme or 'no scheme'} is not supported; "
+            "use file, s3, http or https"
+        )
+    kinds = [_kind(name, format_) for name in names]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = list(pool.map(file_digest, paths))
+    return [
+        SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
+        for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
+    ]
+
+
+def content_digest(files: list[SourceFile]) -> str:
+    """The digest of the data: over the sorted digests of the files."""
+    joined = "\n".join(sorted(file.sha256 for file in files))
+    return "sha256:" + hashlib.sha256(joined.encode()).hexdigest()
+
+
+def _kind(name: str, format_: str) -> Format:
+    if format_ in ("csv", "parquet", "jsonl"):
+        return cast(Format, format_)
+    found = _ENDINGS.get(_ending(name))
+    if found is None:
+        raise DataError(
+            f"{redact(name)}: its name does not tell its format; set data.format to csv, parquet "
+            "or jsonl"
+        )
+    return found
+
+
+def _ending(name: str) -> str:
+    path = PurePosixPath(urlsplit(name).path if "://" in name else name)
+    return (PurePosixPath(path.stem) if path.suffix == ".gz" else path).suffix.lower()
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _wanted(names: Iterable[str]) -> list[str]:
+    """Data files only, hidden and bookkeeping ones (`_SUCCESS`) left out, by name."""
+    return sorted(
+        name
+        for name in names
+        if not any(part.startswith((".", "_")) for part in PurePosixPath(name).parts[-1:])
+        and _ending(name) in _ENDINGS
+    )
+
+
+def _bounded(uri: str, names: list[str]) -> list[str]:
+    if not names:
+        raise DataError(f"data.uri {redact(uri)}: there are no data files", reason="DataNotFound")
+    if len(names) > _MOST_FILES:
+        raise DataError(f"data.uri {redact(uri)}: {len(names)} files; at most {_MOST_FILES}")
+    return names
+
+
+def _local(uri: str) -> list[Path]:
+    path = local_path(uri)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = _wanted(str(p) for p in path.rglob("*") if p.is_file())
+    else:
+        found = sorted(p for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
+        if not found and not glob.has_magic(str(path)):
+            raise DataError(f"data.uri {redact(uri)} does not exist", reason="DataNotFound")
+    return [Path(name) for name in _bounded(uri, found)]
+
+
+def _remote(uri: str, scheme: str, into: Path, retry: Retry) -> tuple[list[str], list[Path]]:
+    import fsspec  # noqa: PLC0415 - not needed for file://
+
+    fs = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
+    names = retry.call(f"listing {redact(uri)}", lambda: _remote_names(fs, uri, scheme))
+    into.mkdir(parents=True, exist_ok=True)
+    paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]
+
+    def get(pair: tuple[str, Path]) -> None:
+        name, path = pair
+        try:
+            retry.call(f"reading {redact(name)}", lambda: _download(fs, name, path))
+        except FileNotFoundError as error:
+            raise DataError(f"{redact(name)} does not exist", reason="DataNotFound") from error
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(get, zip(names, paths, strict=True)))
+    return names, paths
+
+
+def _remote_names(fs: Any, uri: str, scheme: str) -> list[str]:
+    if scheme != "s3":
+        return [uri]  # a web server has no folders
+    path = str(fs._strip_protocol(uri))
+    if glob.has_magic(path):
+        return _bounded(uri, sorted(str(name) for name in fs.glob(path)))
+    try:
+        folder = fs.info(path)["type"] == "directory"
+    except FileNotFoundError as error:
+        raise DataError(f"data.uri {redact(uri)} does not exist", reason="DataNotFound") from error
+    return _bounded(uri, _wanted(map(str, fs.find(path)))) if folder else [path]
+
+
+def _download(fs: Any, name: str, path: Path) -> None:
+    with fs.open(name, "rb", cache_type="readahead") as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, _CHUNK)

@@ -1,0 +1,133 @@
+"""Runs one stage of a training pod: configuration in, termination message and exit code out.
+
+Whatever happens, the stage ends with a `Termination` record (≤ 1 KiB, a sentence for the user) and
+an exit code that the Job's podFailurePolicy understands. Tracebacks go to the log only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from pawl import constants
+from pawl.api.metrics import unfit
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.canonical import canonical_json
+from pawl.artifacts.records import RunConfig, Termination
+from pawl.artifacts.redact import redact
+from pawl.artifacts.retry import describe
+from pawl.errors import IntegrityError, PawlError, StoreError, UserError
+from pawl.training import log
+from pawl.training.workspace import Outcome, Workspace
+
+Stage = Literal["prepare", "train", "publish"]
+STAGES: tuple[Stage, ...] = ("prepare", "train", "publish")
+EXIT_ERROR = 1
+MAX_TERMINATION_BYTES = 1024
+
+
+def run_stage(stage: Stage, env: Mapping[str, str] | None = None) -> int:
+    """Runs a stage and gives its exit code."""
+    env = os.environ if env is None else env
+    log.configure(stage)
+    try:
+        outcome = _stage_function(stage)(*_inputs(env))
+    except Exception as error:
+        return _failed(stage, error, env)
+    log.info("stage completed", result=outcome.result)
+    _terminate(
+        env,
+        Termination(
+            stage=stage,
+            message=outcome.message,
+            result=outcome.result,
+            digest=outcome.digest,
+            warnings=outcome.warnings,
+        ),
+    )
+    return 0
+
+
+def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Workspace], Outcome]:
+    """Imports only what the stage needs: scikit-learn alone costs a second."""
+    # ruff: noqa: PLC0415
+    if stage == "prepare":
+        from pawl.training.prepare import prepare
+
+        return prepare
+    if stage == "train":
+        from pawl.training.train import train
+
+        return train
+    from pawl.training.publish import publish
+
+    return publish
+
+
+def _inputs(env: Mapping[str, str]) -> tuple[RunConfig, TrainingJobSpec, Workspace]:
+    for name in (constants.ENV_RUN_CONFIG, constants.ENV_WORK_DIR):
+        if not env.get(name):
+            raise UserError(f"the environment variable {name} is not set")
+    try:
+        config = RunConfig.model_validate_json(Path(env[constants.ENV_RUN_CONFIG]).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"the run's configuration is not readable: {describe(error)}") from error
+    if store := env.get(constants.ENV_STORE):
+        config = config.model_copy(update={"store": store})
+    return config, parse_spec(config), Workspace(Path(env[constants.ENV_WORK_DIR]))
+
+
+def parse_spec(config: RunConfig) -> TrainingJobSpec:
+    """The recipe. UserError where it is not one; the API server has said most of this before."""
+    try:
+        spec = TrainingJobSpec.model_validate(config.spec)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"spec.{where}: {first['msg']}") from error
+    if (spec.trainer.sklearn is None) == (spec.trainer.container is None):
+        raise UserError("spec.trainer: exactly one of sklearn and container")
+    named = (*spec.evaluation.metrics, *(gate.metric for gate in spec.evaluation.gates))
+    if sentence := unfit(named, spec.data.task):
+        raise UserError(f"spec.evaluation: {sentence}")
+    return spec
+
+
+def _failed(stage: Stage, error: Exception, env: Mapping[str, str]) -> int:
+    """Logs the error and tells it in a sentence."""
+    reason, code = "InternalError", EXIT_ERROR
+    message = describe(error)
+    if isinstance(error, PawlError):
+        reason, message = error.reason, str(error)
+        if isinstance(error, UserError | IntegrityError):
+            code = constants.EXIT_USER_ERROR
+        elif isinstance(error, StoreError):
+            code = constants.EXIT_STORE_UNREACHABLE
+    elif isinstance(error, MemoryError):
+        reason = "OutOfMemory"
+        message = "out of memory: raise spec.template.resources.limits.memory or use less data"
+    log.LOGGER.error(message, exc_info=error, extra={"fields": {"reason": reason}})
+    _terminate(env, Termination(stage=stage, reason=reason, message=redact(message)))
+    return code
+
+
+def _terminate(env: Mapping[str, str], record: Termination) -> None:
+    path = env.get(constants.ENV_TERMINATION_LOG)
+    if path:
+        Path(path).write_bytes(fitting(record))
+
+
+def fitting(record: Termination) -> bytes:
+    """The record within `MAX_TERMINATION_BYTES`: warnings go first, then the message's end."""
+    while len(data := canonical_json(record)) > MAX_TERMINATION_BYTES:
+        if record.warnings:
+            record = record.model_copy(update={"warnings": record.warnings[:-1]})
+        else:
+            over = len(data) - MAX_TERMINATION_BYTES
+            kept = max(0, len(record.message) - max(over // 4, 1) - 1)
+            record = record.model_copy(update={"message": record.message[:kept] + "…"})
+    return data

@@ -1,0 +1,164 @@
+"""The folder that the stages of a training pod share, and the records they leave each other.
+
+data/        train.parquet, validation.parquet, schema.json   (the file contract)
+parameters.json                                               (the file contract)
+output/      model.onnx or model.skops                        (the file contract)
+held-out/    test.parquet, prepared.json, rows.npy, trained.json
+bundle/      what publish uploads
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from pawl.artifacts.canonical import canonical_json
+from pawl.artifacts.records import (
+    WORK_DATA,
+    WORK_HELD_OUT,
+    WORK_OUTPUT,
+    WORK_PARAMETERS,
+    DataLineage,
+    Record,
+    Task,
+)
+from pawl.errors import PawlError, UserError
+
+Kind = Literal["numeric", "boolean", "categorical"]
+Label = bool | int | float | str
+R = TypeVar("R", bound=Record)
+
+
+class Feature(Record):
+    """A column that the model sees."""
+
+    name: str
+    kind: Kind
+
+
+class Schema(Record):
+    """schema.json: what the columns of train.parquet and validation.parquet mean.
+
+    Numeric features are float64 and boolean ones float64 0 and 1 (null is missing), categorical
+    ones strings (null is missing); `features` lists categorical ones last. A classification
+    target is the index into `classes`; for binary `classes[1]` is the positive one. `weight` is
+    a float64 column or null.
+    """
+
+    task: Task
+    target: str
+    classes: tuple[Label, ...] = ()
+    features: tuple[Feature, ...]
+    weight: str | None = None
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Columns of the matrix `numeric`: numbers and booleans, in order."""
+        return tuple(f.name for f in self.features if f.kind != "categorical")
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Columns of the matrix `categorical`, in order."""
+        return tuple(f.name for f in self.features if f.kind == "categorical")
+
+
+class Prepared(Record):
+    """What `prepare` found out, for `publish`."""
+
+    data: DataLineage
+    row_columns: tuple[str, ...]  # the columns whose hash identifies a row
+    row_columns_are_ids: bool
+    warnings: tuple[str, ...] = ()
+
+
+class Trained(Record):
+    """What the built-in trainer says, for `publish`. Absent after a container trainer."""
+
+    parameters: dict[str, Any]
+    fit_seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage leaves beside its files."""
+
+    message: str = ""
+    result: str | None = None
+    digest: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Paths below PAWL_WORK_DIR."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        return self.root / WORK_DATA
+
+    @property
+    def parameters(self) -> Path:
+        return self.root / WORK_PARAMETERS
+
+    @property
+    def output(self) -> Path:
+        return self.root / WORK_OUTPUT
+
+    @property
+    def held_out(self) -> Path:
+        return self.root / WORK_HELD_OUT
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "bundle"
+
+    @property
+    def schema(self) -> Path:
+        return self.data / "schema.json"
+
+    @property
+    def prepared(self) -> Path:
+        return self.held_out / "prepared.json"
+
+    @property
+    def trained(self) -> Path:
+        return self.held_out / "trained.json"
+
+    @property
+    def row_digests(self) -> Path:
+        return self.held_out / "rows.npy"
+
+    def part(self, name: Literal["train", "validation", "test"]) -> Path:
+        """The parquet file of a part."""
+        return (self.held_out if name == "test" else self.data) / f"{name}.parquet"
+
+    def fresh(self) -> None:
+        """Makes the folders. What an earlier try of this pod left is overwritten file by file."""
+        for folder in (self.data, self.output, self.held_out):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes a record whole or not at all."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_bytes(canonical_json(record))
+    scratch.replace(path)
+
+
+def read_record(path: Path, kind: type[R]) -> R:
+    """Reads a record that an earlier stage left."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise PawlError(
+            f"{path.name} is missing: the stage before this one did not finish",
+            reason="StageOrder",
+        ) from error
+    except ValidationError as error:
+        raise UserError(f"{path.name} is not readable: {error.errors()[0]['msg']}") from error

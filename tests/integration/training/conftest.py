@@ -1,0 +1,146 @@
+"""A training pod without a cluster: the stages as processes, with a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pawl.artifacts.records import RunConfig, RunResult, StoreRef, Termination
+
+SOURCE = Path(__file__).parents[3] / "operator"
+
+
+@dataclass
+class Pod:
+    """One run of one recipe."""
+
+    root: Path
+    spec: dict[str, Any]
+    store: str
+    uid: str = "11111111-2222-3333-4444-555555555555"
+    run: int = 1
+    champion: StoreRef | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def termination(self) -> Termination:
+        return Termination.model_validate_json((self.root / "termination").read_bytes())
+
+    def environment(self) -> dict[str, str]:
+        self.work.mkdir(parents=True, exist_ok=True)
+        config = RunConfig(
+            name="job",
+            namespace="team",
+            uid=self.uid,
+            run=self.run,
+            model=self.spec["model"],
+            spec=self.spec,
+            recipe_digest="sha256:" + "0" * 64,
+            store=self.store,
+            image="pawl/trainer:test",
+            champion=self.champion,
+        )
+        path = self.root / "run.json"
+        path.write_text(config.model_dump_json(by_alias=True))
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "PYTHONPATH": str(SOURCE),
+            "OMP_NUM_THREADS": "1",
+            "PAWL_RUN_CONFIG": str(path),
+            "PAWL_WORK_DIR": str(self.work),
+            "PAWL_DATA_DIR": str(self.work / "data"),
+            "PAWL_PARAMETERS": str(self.work / "parameters.json"),
+            "PAWL_OUTPUT_DIR": str(self.work / "output"),
+            "PAWL_SEED": str(self.spec.get("seed", 0)),
+            "PAWL_TERMINATION_LOG": str(self.root / "termination"),
+            **self.env,
+        }
+
+    def stage(self, name: str, expect: int = 0) -> list[dict[str, Any]]:
+        """Runs a stage in a fresh process; gives its log lines, each of which must be JSON."""
+        done = subprocess.run(
+            [sys.executable, "-W", "error::DeprecationWarning:pawl", "-m", "pawl.training", name],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def all(self) -> RunResult:
+        for name in ("prepare", "train", "publish"):
+            self.stage(name)
+        return self.result()
+
+    def result(self) -> RunResult:
+        path = Path(self.store.removeprefix("file://")) / f"runs/{self.uid}-{self.run}/result.json"
+        return RunResult.model_validate_json(path.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def breast_cancer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The breast-cancer data set as parquet, with an id column."""
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    columns: dict[str, Any] = {
+        name.replace(" ", "_"): column
+        for name, column in zip(data.feature_names, data.data.T, strict=True)
+    }
+    columns["patient"] = np.arange(len(data.target)) + 10_000
+    columns["diagnosis"] = np.array(["malignant", "benign"])[data.target]
+    path = tmp_path_factory.mktemp("data") / "breast-cancer.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.fixture
+def recipe(breast_cancer: Path) -> dict[str, Any]:
+    """A TrainingJob spec for it."""
+    return {
+        "model": "tumours",
+        "data": {
+            "uri": breast_cancer.as_uri(),
+            "task": "binary",
+            "target": "diagnosis",
+            "positiveLabel": "malignant",
+            "idColumns": ["patient"],
+        },
+        "trainer": {"sklearn": {"estimator": "sklearn.linear_model.LogisticRegression"}},
+        "seed": 7,
+    }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return (tmp_path / "store").as_uri()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, store: str) -> Callable[..., Pod]:
+    """Makes pods that share a store."""
+    made: list[Pod] = []
+
+    def make(spec: dict[str, Any], **more: Any) -> Pod:
+        made.append(Pod(tmp_path / f"pod-{len(made)}", spec, store, **more))
+        return made[-1]
+
+    return make

@@ -1,0 +1,25 @@
+"""prepare → train → publish on real data, each stage a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pawl.artifacts.bundle import fetch_bundle, verify_bundle
+from pawl.artifacts.records import Metrics
+
+
+def test_a_recipe_becomes_a_verified_bundle(
+    tmp_path: Path, recipe: dict[str, Any], store: str, pod: Any
+) -> None:
+    result = pod(recipe).all()
+    assert result.format == "onnx"
+    assert result.metrics["roc_auc"] > 0.98
+    into = tmp_path / "bundle"
+    fetch_bundle(result.artifact.uri, result.artifact.digest, into)
+    verify_bundle(into, result.artifact.digest)
+    metrics = Metrics.model_validate_json((into / "metrics.json").read_bytes())
+    assert metrics.values == result.metrics
+    assert metrics.dummy["roc_auc"] == 0.5
+    assert [gate.kind for gate in result.gates] == ["dummy"]
+    assert result.gates[0].verdict == "Pass"
