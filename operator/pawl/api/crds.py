@@ -34,15 +34,20 @@ class Kind:
     kind: str
     plural: str
     short: str
+    names: str  # pattern of metadata.name
     columns: tuple[tuple[str, str, str, int], ...]  # name, type, JSONPath, priority
 
+
+_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_VERSION = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?-v[1-9][0-9]{0,5}$"
+_SERVICE = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # RFC 1035: a Service has the same name
 
 _READY = ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0)
 _AGE = ("Age", "date", ".metadata.creationTimestamp", 0)
 
 KINDS = (
     Kind(
-        TrainingJob, "TrainingJob", "trainingjobs", "tj",
+        TrainingJob, "TrainingJob", "trainingjobs", "tj", _LABEL,
         (
             ("Model", "string", ".spec.model", 0),
             ("Phase", "string", ".status.phase", 0),
@@ -55,7 +60,7 @@ KINDS = (
         ),
     ),
     Kind(
-        ModelVersion, "ModelVersion", "modelversions", "mv",
+        ModelVersion, "ModelVersion", "modelversions", "mv", _VERSION,
         (
             ("Model", "string", ".spec.model", 0),
             ("Version", "integer", ".spec.version", 0),
@@ -68,7 +73,7 @@ KINDS = (
         ),
     ),
     Kind(
-        Deployment, "Deployment", "modeldeployments", "mdep",
+        Deployment, "Deployment", "modeldeployments", "mdep", _SERVICE,
         (
             ("Model", "string", ".spec.model", 0),
             ("Wanted", "string", ".spec.version", 0),
@@ -111,7 +116,7 @@ def crd(kind: Kind) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "schema": {"openAPIV3Schema": object_schema(kind.model)},
+                    "schema": {"openAPIV3Schema": object_schema(kind)},
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": [
                         {"name": name, "type": type_, "jsonPath": path}
@@ -124,14 +129,18 @@ def crd(kind: Kind) -> dict[str, Any]:
     }
 
 
-def object_schema(model: type[BaseModel]) -> dict[str, Any]:
+def object_schema(kind: Kind) -> dict[str, Any]:
     """The structural schema of a whole object of a kind."""
-    raw = model.model_json_schema(by_alias=True)
+    raw = kind.model.model_json_schema(by_alias=True)
     schema = _structural(raw, raw.get("$defs", {}))
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
-        "metadata": {"type": "object"},
+        # bounded: a name becomes the value of a label, and CEL rules that look at it have a cost
+        "metadata": {
+            "type": "object",
+            "properties": {"name": {"type": "string", "maxLength": 63, "pattern": kind.names}},
+        },
         **schema["properties"],
     }
     schema["properties"]["status"]["default"] = {"observedGeneration": -1}
@@ -162,11 +171,20 @@ def _structural(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
         out["additionalProperties"] = _structural(node["additionalProperties"], defs)
     if "items" in node:
         out["items"] = _structural(node["items"], defs)
-    if isinstance(out.get("default"), dict):
-        out["default"] = {}  # the parts have defaults of their own
-    elif out.get("default") in (None, []):
-        out.pop("default", None)
+    if "default" in out:
+        out["default"] = _sparse(out["default"])
+        if out["default"] in (None, []):
+            del out["default"]
     return out
+
+
+def _sparse(value: Any) -> Any:
+    """A default without nulls and empty lists. Objects are spelled out, since CEL rules are tried
+    on a default as it stands, before the defaults of its parts."""
+    if not isinstance(value, dict):
+        return value
+    sparse = {key: _sparse(child) for key, child in value.items()}
+    return {key: child for key, child in sparse.items() if child not in (None, [])}
 
 
 def _free_form(node: dict[str, Any]) -> dict[str, Any]:

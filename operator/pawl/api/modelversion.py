@@ -166,8 +166,10 @@ class ModelVersion(ApiModel):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "self.metadata.name == self.spec.model + '-v' + "
-                    "string(self.spec.version)",
+                    # not by string(version): its length is unknown, and so is the rule's cost
+                    "rule": "self.metadata.name.startsWith(self.spec.model + '-v') && "
+                    "int(self.metadata.name.substring(size(self.spec.model) + 2)) == "
+                    "self.spec.version",
                     "message": "the name must be <model>-v<version>: a number is given once",
                 }
             ]

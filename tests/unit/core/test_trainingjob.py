@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import (
-    Conflict,
-    OperatorDied,
+    ConflictError,
+    OperatorDiedError,
     World,
     failed_pod,
     run_result,
@@ -256,5 +256,5 @@ def test_a_wiped_status_leads_to_the_same_end(when: int):
 def survive(w: World, writes: int) -> None:
     try:
         w.reconcile_job(die_after=writes)
-    except (OperatorDied, Conflict):
+    except (OperatorDiedError, ConflictError):
         return

@@ -42,11 +42,11 @@ DIGEST = "sha256:" + "ab" * 32
 Key = tuple[str, str]
 
 
-class OperatorDied(Exception):
+class OperatorDiedError(Exception):
     """Thrown in the middle of a plan."""
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """409."""
 
 
@@ -144,7 +144,7 @@ class World:
             nonlocal writes
             writes += 1
             if die_after is not None and writes > die_after:
-                raise OperatorDied
+                raise OperatorDiedError
 
         for action in plan.actions:
             written()
@@ -154,7 +154,7 @@ class World:
             written()
             live = self.objects[key]
             if live["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
-                raise Conflict
+                raise ConflictError
             self.add({**live, "status": copy.deepcopy(dict(plan.status))})
         written()
         self.events += plan.events
@@ -172,7 +172,7 @@ class World:
                     mine = item["spec"].get("lineage") if "spec" in item else None
                     there = self.objects[key].get("spec", {}).get("lineage")
                     if mine is not None and mine["trainingJob"] != there["trainingJob"]:
-                        raise Conflict
+                        raise ConflictError
                     return
                 self.versions_made += item["kind"] == "ModelVersion"
                 self.add(copy.deepcopy(dict(item)))
@@ -183,7 +183,7 @@ class World:
                 self.add({**live, "spec": {**live["spec"], **patch["spec"]}})
             case ClaimNumber(_, _, number, key):
                 if self.claims.setdefault(number, key) != key:
-                    raise Conflict
+                    raise ConflictError
             case RecordDecision(_, _, name, content):
                 self.decisions[name] = content
 
