@@ -1,0 +1,205 @@
+"""What the server does, without any transport: metadata, readiness and inference.
+
+An infer request is decoded at once (errors are raised), queued, and answered through its `Reply`
+when its batch has been scored.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+import pawl
+from pawl.artifacts.records import Signature, Tensor
+from pawl.serving import counters as c
+from pawl.serving.batching import Batcher, Limits
+from pawl.serving.codec import Codec, Outputs, Rows, answer
+from pawl.serving.counters import Counters
+from pawl.serving.engine.base import Engine
+from pawl.serving.errors import EngineError, NotReadyError, NotServedError
+from pawl.serving.metrics import exposition
+from pawl.serving.protocol import InferRequest, infer_response, parse_infer
+from pawl.serving.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Reply(Protocol):
+    """Where the answer to one infer request goes; one of `send` and `fail` is called, once."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the client is gone."""
+
+    def send(self, body: bytes) -> None:
+        """The answer."""
+
+    def fail(self, error: Exception) -> None:
+        """There is none, because of a PawlError."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A loaded and verified model."""
+
+    signature: Signature
+    codec: Codec
+    engine: Engine
+    batchable: bool
+    seconds_per_row: float
+    load_seconds: float
+
+
+class _InferJob:
+    """A decoded request on its way through the batcher (see `batching.Job`)."""
+
+    __slots__ = ("reply", "request", "rows")
+
+    def __init__(self, request: InferRequest, rows: Rows, reply: Reply) -> None:
+        self.request = request
+        self.rows = rows
+        self.reply = reply
+
+    @property
+    def abandoned(self) -> bool:
+        return self.reply.abandoned
+
+    def fail(self, error: Exception) -> None:
+        self.reply.fail(error)
+
+
+class Dataplane:
+    """One version of one model; before `install` it is alive but not ready."""
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        self.model = settings.model
+        self.version = settings.version
+        self.counters = counters
+        self._settings = settings
+        self._served: Served | None = None
+        self._batcher: Batcher[_InferJob] | None = None
+
+    def begin(self) -> None:
+        """Connections are taken from now on, though the model is not there yet."""
+        self.counters.mine[c.STATE] = c.STATE_LOADING
+
+    def install(self, served: Served) -> None:
+        """Begins to answer. To be called on the event loop."""
+        settings = self._settings
+        limits = Limits(
+            max_rows=settings.max_batch_rows if served.batchable else 1,
+            max_delay=settings.max_batch_delay,
+            max_waiting=settings.max_waiting,
+            max_waiting_rows=4 * max(settings.max_rows, settings.max_batch_rows),
+        )
+        self._batcher = Batcher(served.engine.run, self._deliver, limits, served.seconds_per_row)
+        self._served = served
+        self.counters.mine[c.LOAD_SECONDS] = served.load_seconds
+        if self.counters.mine[c.STATE] != c.STATE_DRAINING:
+            self.counters.mine[c.STATE] = c.STATE_READY
+
+    @property
+    def ready(self) -> bool:
+        """Whether this pod should be sent requests."""
+        return self.counters.ready
+
+    def drain(self) -> None:
+        """From now on not ready, though requests are still answered."""
+        self.counters.mine[c.STATE] = c.STATE_DRAINING
+
+    def close(self) -> None:
+        """Nothing may be asked any more."""
+        if self._batcher is not None:
+            self._batcher.close()
+
+    def check(self, model: str, version: str | None) -> None:
+        """NotServedError for any other model or version."""
+        if model != self.model:
+            raise NotServedError(f"model {model[:80]!r} is not served here; {self.model!r} is")
+        if version is not None and version != self.version:
+            raise NotServedError(
+                f"version {version[:80]!r} of {self.model} is not served here; {self.version!r} is"
+            )
+
+    def server_metadata(self) -> bytes:
+        """GET /v2"""
+        return orjson.dumps({"name": "pawl", "version": pawl.__version__, "extensions": []})
+
+    def model_metadata(self) -> bytes:
+        """GET /v2/models/{model}; NotReadyError while the signature is not known."""
+        signature = self._loaded().signature
+        parameters: dict[str, Any] = {"layout": signature.layout}
+        if signature.task is not None:
+            parameters["task"] = signature.task
+        if signature.classes:
+            parameters["classes"] = list(signature.classes)
+        if signature.threshold is not None:
+            parameters["threshold"] = signature.threshold
+        return orjson.dumps(
+            {
+                "name": self.model,
+                "versions": [self.version],
+                "platform": self._loaded().engine.name,
+                "inputs": [_described(tensor) for tensor in signature.inputs],
+                "outputs": [_described(tensor) for tensor in signature.outputs],
+                "parameters": parameters,
+            }
+        )
+
+    def metrics(self) -> bytes:
+        """GET /metrics"""
+        info = {
+            "model": self.model,
+            "version": self.version,
+            "engine": self._served.engine.name if self._served else "",
+            "digest": self._settings.artifact_digest,
+        }
+        return exposition(self.counters, info)
+
+    def infer(self, body: bytes, reply: Reply) -> None:
+        """Raises SignatureError, TooLargeError, OverloadedError or NotReadyError at once; else
+        answers through `reply` later."""
+        served = self._served
+        if served is None or self._batcher is None:
+            raise NotReadyError("the model is being loaded")
+        request = parse_infer(body)
+        job = _InferJob(request, served.codec.decode(request), reply)
+        self._batcher.submit(job)
+        self.counters.mine[c.WAITING] = self._batcher.waiting
+
+    def _deliver(self, jobs: list[_InferJob], outputs: Outputs, seconds: float) -> None:
+        served = self._loaded()
+        count = sum(job.rows.size for job in jobs)
+        mine = self.counters.mine
+        mine[c.ENGINE_SECONDS] += seconds
+        mine[c.ROWS] += count
+        self.counters.observe(c.BATCH, count)
+        if self._batcher is not None:
+            mine[c.WAITING] = self._batcher.waiting
+        try:
+            columns, non_finite = served.codec.render(outputs, count)
+        except (ValueError, KeyError) as error:
+            LOGGER.error("the model's outputs do not fit", extra={"fields": {"error": str(error)}})
+            for job in jobs:
+                job.fail(EngineError("the model's outputs do not fit its signature"))
+            return
+        if non_finite:
+            mine[c.NON_FINITE] += non_finite
+        start = 0
+        for job in jobs:
+            stop = start + job.rows.size
+            outputs_of_job = answer(columns, start, stop, job.request.outputs)
+            job.reply.send(infer_response(self.model, self.version, job.request.id, outputs_of_job))
+            start = stop
+
+    def _loaded(self) -> Served:
+        if self._served is None:
+            raise NotReadyError("the model is being loaded")
+        return self._served
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}

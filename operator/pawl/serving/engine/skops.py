@@ -1,0 +1,119 @@
+"""scikit-learn through skops: for versions that ONNX cannot represent exactly.
+
+Never a pickle: skops builds objects only of types that are trusted, and trusted here are those
+that a bundle of ours can hold. Estimators do not promise to survive a change of scikit-learn, so
+another version than the training one is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+import skops.io
+
+from pawl.artifacts.records import Lineage, Signature
+from pawl.artifacts.skops_types import TRUSTED_TYPES
+from pawl.errors import IntegrityError, NotAllowedError, SignatureError
+from pawl.serving.codec.base import Feed, Outputs
+from pawl.serving.errors import EngineError
+
+LOGGER = logging.getLogger(__name__)
+
+
+class SkopsEngine:
+    """A fitted scikit-learn pipeline that is given a DataFrame."""
+
+    name = "skops"
+
+    def __init__(
+        self,
+        path: Path,
+        signature: Signature,
+        lineage: Lineage | None,
+        allowed: tuple[str, ...] = (),
+    ) -> None:
+        """`allowed` is what the administrator adds: paths, or prefixes that end in a dot."""
+        _check_version(lineage)
+        self._model = _loaded(path, allowed)
+        self._columns = [tensor.name for tensor in signature.inputs]
+        self._numeric = {name: index for index, name in enumerate(signature.numeric)}
+        self._categorical = {name: index for index, name in enumerate(signature.categorical)}
+        self._method, self._output = _method(signature)
+
+    def run(self, feed: Feed) -> Outputs:
+        frame = self._frame(feed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                values = getattr(self._model, self._method)(frame)
+        except ValueError as error:
+            text = " ".join(str(error).split())[:300]
+            raise SignatureError(f"the model refused the input: {text}") from error
+        except Exception as error:
+            LOGGER.exception("the model failed")
+            raise EngineError(
+                "the model failed on these rows; the server's log says more"
+            ) from error
+        return {self._output: np.asarray(values)}
+
+    def _frame(self, feed: Feed) -> pd.DataFrame:
+        """As in training: double columns, and object columns in which "" is missing."""
+        columns: dict[str, Any] = {}
+        for name in self._columns:
+            if name in self._numeric:
+                columns[name] = feed["numeric"][:, self._numeric[name]]
+            else:
+                columns[name] = feed["categorical"][:, self._categorical[name]]
+        return pd.DataFrame(columns, copy=False)
+
+
+def _loaded(path: Path, allowed: tuple[str, ...]) -> Any:
+    try:
+        unknown = skops.io.get_untrusted_types(file=path)
+        refused = sorted(name for name in unknown if not _trusted(name, allowed))
+        if refused:
+            raise NotAllowedError(
+                f"the model holds types that are not allowed: {', '.join(refused[:5])}",
+                reason="TypeNotAllowed",
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return skops.io.load(path, trusted=unknown)
+    except NotAllowedError:
+        raise
+    except Exception as error:  # a damaged archive fails in many ways
+        raise IntegrityError(
+            f"skops cannot load the model: {' '.join(str(error).split())[:300]}",
+            reason="ModelNotLoadable",
+        ) from error
+
+
+def _trusted(name: str, allowed: tuple[str, ...]) -> bool:
+    return name in TRUSTED_TYPES or any(
+        name == item or (item.endswith(".") and name.startswith(item)) for item in allowed
+    )
+
+
+def _method(signature: Signature) -> tuple[str, str]:
+    if not signature.classes:
+        return "predict", "prediction"
+    scored = any(output.name.startswith("probabilit") for output in signature.outputs)
+    if scored or signature.threshold is not None:
+        return "predict_proba", "probabilities"
+    return "predict", "label"
+
+
+def _check_version(lineage: Lineage | None) -> None:
+    trained = lineage.environment.get("scikit-learn") if lineage else None
+    if trained != sklearn.__version__:
+        raise IntegrityError(
+            f"the model was trained with scikit-learn {trained or '(not recorded)'}, this server "
+            f"has {sklearn.__version__}; use an image with the same version",
+            reason="ScikitLearnDiffers",
+        )
