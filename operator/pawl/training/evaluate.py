@@ -46,8 +46,8 @@ def judge(
 ) -> Judgement:
     """Computes the metrics and decides every gate. A failed gate is a verdict, not an error."""
     task = schema.task
-    test = answers(served.engine.scores(parts.test), task, served.threshold)
-    validation = answers(served.engine.scores(parts.validation), task, served.threshold)
+    test = answers(served.engine.scores(parts.test), task, served.choice.threshold)
+    validation = answers(served.engine.scores(parts.validation), task, served.choice.threshold)
     ignorant = dummy_answers(task, parts.train_truth, len(schema.classes), len(parts.test_truth))
     names = metric_names(spec.evaluation, task)
     values, warnings = _values(names, parts.test_truth, test)

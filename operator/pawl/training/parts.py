@@ -1,4 +1,4 @@
-"""The parts as `publish` reads them."""
+"""The parts as `train` and `publish` read them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pawl.training.features import Matrix, matrix
-from pawl.training.prepare import ENCODED_TARGET
-from pawl.training.workspace import Schema, Workspace
+from pawl.training.workspace import ENCODED_TARGET, Schema, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,7 @@ class Parts:
 
     train: Matrix
     train_truth: NDArray[Any]
+    train_weights: NDArray[Any] | None
     validation: Matrix
     validation_truth: NDArray[Any]
     test: Matrix
@@ -38,6 +38,7 @@ def load_parts(work: Workspace, schema: Schema) -> Parts:
     return Parts(
         train=features(train),
         train_truth=train.column(schema.target).to_numpy(),
+        train_weights=train.column(schema.weight).to_numpy() if schema.weight else None,
         validation=features(validation),
         validation_truth=validation.column(schema.target).to_numpy(),
         test=features(test),

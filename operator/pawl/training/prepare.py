@@ -30,6 +30,7 @@ from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, Parts, split
 from pawl.training.tables import read_table, text
 from pawl.training.workspace import (
+    ENCODED_TARGET,
     Feature,
     Outcome,
     Prepared,
@@ -37,9 +38,6 @@ from pawl.training.workspace import (
     Workspace,
     write_record,
 )
-
-#: The encoded target in test.parquet, beside all columns of the source.
-ENCODED_TARGET = "__pawl_target__"
 
 
 def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:

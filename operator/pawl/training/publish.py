@@ -42,8 +42,7 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     prepared = read_record(work.prepared, Prepared)
     trained = read_record(work.trained, Trained) if work.trained.exists() else None
     parts = load_parts(work, schema)
-    served = artifact.choose(config, spec, work, schema, parts)
-    log.info("artifact chosen", format=served.format)
+    served = artifact.load(config, spec, work, schema, parts)
     lineage = build_lineage(config, spec, prepared, trained)
     judgement = judge(config, spec, work, schema, parts, served)
     for gate in judgement.gates:
@@ -55,9 +54,9 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         uid=config.uid,
         run=config.run,
         artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
-        format=served.format,
+        format=served.choice.format,
         size_bytes=size,
-        signature=build_signature(schema, served.threshold),
+        signature=build_signature(schema, served.choice.threshold),
         metrics=judgement.metrics.values,
         gates=judgement.gates,
         warnings=_warnings(prepared, trained, served, judgement),
@@ -90,7 +89,7 @@ def _warnings(
     every = (
         *prepared.warnings,
         *(trained.warnings if trained else ()),
-        *served.warnings,
+        *served.choice.warnings,
         *judgement.warnings,
     )
     return tuple(dict.fromkeys(every))
@@ -108,10 +107,10 @@ def _write_folder(
     folder = work.bundle
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name, content in served.files.items():
-        (folder / name).write_bytes(content)
+    for name in served.files:
+        shutil.copyfile(work.output / name, folder / name)
     shutil.copyfile(work.row_digests, folder / bundle.ROW_DIGESTS)
-    signature = build_signature(schema, served.threshold)
+    signature = build_signature(schema, served.choice.threshold)
     profile = baseline.build(parts.train, judgement.test_answers, schema.task, schema.classes)
     records = {
         bundle.SIGNATURE: signature,

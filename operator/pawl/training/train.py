@@ -1,4 +1,4 @@
-"""Stage `train`, the built-in scikit-learn trainer: fits on the train part and saves with skops."""
+"""Stage `train`, the built-in scikit-learn trainer: fits, saves with skops, converts to ONNX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 import warnings
 from typing import Any
 
-import pyarrow.parquet as pq
 from sklearn.utils.validation import has_fit_parameter
 
 from pawl.api.trainingjob import SklearnTrainer, TrainingJobSpec
@@ -16,8 +15,9 @@ from pawl.artifacts.records import RunConfig
 from pawl.artifacts.retry import describe
 from pawl.errors import UserError
 from pawl.training import log, persist
+from pawl.training.artifact import serve_pipeline
 from pawl.training.estimators import build
-from pawl.training.features import matrix
+from pawl.training.parts import load_parts
 from pawl.training.pipeline import MODEL_STEP, build_pipeline
 from pawl.training.workspace import (
     Outcome,
@@ -32,7 +32,7 @@ _MOST_WARNINGS = 5
 
 
 def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
-    """Leaves output/model.skops and trained.json."""
+    """Leaves model.skops (and model.onnx where it answers alike), trained.json and served.json."""
     trainer = spec.trainer.sklearn
     if trainer is None:
         raise UserError("this stage runs spec.trainer.sklearn; a container trainer runs itself")
@@ -45,17 +45,18 @@ def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
         extra=config.allowed_estimators,
     )
     pipeline = build_pipeline(schema, estimator, trainer.preprocessing)
-    table = pq.read_table(work.part("train"))
-    features = matrix(table, schema.numeric, schema.categorical).frame()
-    weights = table.column(schema.weight).to_numpy() if schema.weight else None
+    parts = load_parts(work, schema)
+    features = parts.train.frame()
     log.info("fitting", estimator=trainer.estimator, rows=len(features))
     started = time.monotonic()
-    said = _fit(pipeline, features, table.column(schema.target).to_numpy(), weights, trainer)
+    said = _fit(pipeline, features, parts.train_truth, parts.train_weights, trainer)
     seconds = time.monotonic() - started
     log.info("fitted", seconds=round(seconds, 3))
     persist.save(pipeline, work.output / MODEL_SKOPS)
     parameters = {k: _plain(v) for k, v in estimator.get_params(deep=False).items()}
     write_record(work.trained, Trained(parameters=parameters, fit_seconds=seconds, warnings=said))
+    served = serve_pipeline(pipeline, spec, work, schema, parts)
+    log.info("artifact chosen", format=served.choice.format)
     return Outcome(f"fitted {trainer.estimator} in {seconds:.1f} s", warnings=said)
 
 

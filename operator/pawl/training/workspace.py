@@ -30,6 +30,8 @@ from pawl.errors import PawlError, UserError
 Kind = Literal["numeric", "boolean", "categorical"]
 Label = bool | int | float | str
 R = TypeVar("R", bound=Record)
+#: The encoded target in test.parquet, beside all columns of the source.
+ENCODED_TARGET = "__pawl_target__"
 
 
 class Feature(Record):
@@ -129,6 +131,10 @@ class Workspace:
     @property
     def trained(self) -> Path:
         return self.held_out / "trained.json"
+
+    @property
+    def served(self) -> Path:
+        return self.held_out / "served.json"
 
     @property
     def row_digests(self) -> Path:
