@@ -156,3 +156,8 @@ class ObjectStatus(StatusModel):
         -1, description="The generation of the spec that this status speaks of."
     )
     conditions: Conditions = ()
+
+    def render(self) -> dict[str, Any]:
+        """As JSON, without what is not there."""
+        dumped = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        return {key: value for key, value in dumped.items() if value not in ([], {})}

@@ -135,7 +135,10 @@ class Executor:
             "lastTimestamp": now,
             "count": 1,
         }
-        extra = {"kind": item["kind"], "name": meta["name"], "reason": event.reason}
+        extra = {
+            "object": f"{item['kind']}/{meta['namespace']}/{meta['name']}",
+            "reason": event.reason,
+        }
         log.info("%s", redact(event.message), extra=extra)
         try:
             await self._kube.create(EVENTS, body)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pawl.artifacts.redact import redact
 
-_FIELDS = ("kind", "namespace", "name", "reason")
+_FIELDS = ("object", "reason")
 
 
 class JsonFormatter(logging.Formatter):
@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
         line |= {
             field: value
             for field in _FIELDS
-            if isinstance(value := getattr(record, field, None), str) and value != record.name
+            if isinstance(value := getattr(record, field, None), str)
         }
         if record.exc_info:
             line["error"] = redact(self.formatException(record.exc_info))

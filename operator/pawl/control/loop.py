@@ -75,17 +75,17 @@ class Loop:
         except KubeError as error:
             delay = self._queue.retry(key)
             level = logging.DEBUG if error.code == 409 else logging.WARNING
-            log.log(level, "%s, again in %.1f s", error, delay, extra=key._asdict())
+            log.log(level, "%s, again in %.1f s", error, delay, extra={"object": "/".join(key)})
         except PawlError as error:
             delay = self._queue.retry(key)
-            log.warning("%s, again in %.1f s", error, delay, extra=key._asdict())
+            log.warning("%s, again in %.1f s", error, delay, extra={"object": "/".join(key)})
         except (OSError, TimeoutError) as error:
             delay = self._queue.retry(key)
-            log.warning("%r, again in %.1f s", error, delay, extra=key._asdict())
+            log.warning("%r, again in %.1f s", error, delay, extra={"object": "/".join(key)})
         except Exception:
             # A defect of ours must not stop the others; it is tried again with growing delays.
             self._queue.retry(key)
-            log.exception("reconciling failed", extra=key._asdict())
+            log.exception("reconciling failed", extra={"object": "/".join(key)})
         else:
             self._queue.forget(key)
             if plan.requeue_after is not None:

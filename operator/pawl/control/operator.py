@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import suppress
 from typing import Any
 
 import kopf
@@ -40,7 +39,7 @@ async def run(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
-            tasks.append(group.create_task(_host(settings, queue)))
+            tasks.append(group.create_task(_host(settings, queue, stop)))
             await cache.synced()
             log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
             tasks += [group.create_task(work.work()) for _ in range(settings.workers)]
@@ -54,7 +53,7 @@ async def run(settings: Settings) -> None:
         await kube.close()
 
 
-async def _host(settings: Settings, queue: Queue) -> None:
+async def _host(settings: Settings, queue: Queue, stop: asyncio.Event) -> None:
     """Kopf watches our kinds and answers the liveness probe. It is told to wake the queue and
     nothing else: its state machine would write to the users' objects (docs/decisions)."""
     registry = kopf.OperatorRegistry()
@@ -64,20 +63,24 @@ async def _host(settings: Settings, queue: Queue) -> None:
         async def wake(namespace: str | None, name: str | None, body: kopf.Body, **_: Any) -> None:
             queue.add(Key(body["kind"], namespace or "", name or ""))
 
+    kopf.on.login(registry=registry)(_login)
     options = kopf.OperatorSettings()
     options.posting.enabled = False
     options.peering.standalone = True
     options.persistence.finalizer = f"{GROUP}/unused"
     options.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     options.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
-    with suppress(asyncio.CancelledError):
-        await kopf.operator(
-            registry=registry,
-            settings=options,
-            standalone=True,
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            liveness_endpoint=settings.liveness_url,
-        )
-        return
-    raise asyncio.CancelledError
+    await kopf.operator(
+        registry=registry,
+        settings=options,
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=settings.liveness_url,
+    )
+    stop.set()  # kopf took the signal, or it could not go on and has raised
+
+
+def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """In a pod by its service account, else by KUBECONFIG. Asked again when a token expires."""
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)

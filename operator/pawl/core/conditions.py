@@ -77,7 +77,7 @@ def invalid_status(
     where = ".".join(str(part) for part in first["loc"])
     conditions.stall("InvalidSpec", f"{where}: {first['msg']}")
     changes = {"conditions": conditions.all(), "observed_generation": generation}
-    return old.model_copy(update=changes).model_dump(by_alias=True, exclude_none=True, mode="json")
+    return old.model_copy(update=changes).render()
 
 
 def timestamp(moment: datetime) -> str:

@@ -106,7 +106,7 @@ def plan_deployment(
     else:
         _tell_waiting(work, target)
     status = DeploymentStatus(**work.values | {"conditions": conditions.all()})
-    return work.draft.finish(status.model_dump(by_alias=True, exclude_none=True, mode="json"))
+    return work.draft.finish(status.render())
 
 
 def _target(work: _Work) -> Target:

@@ -69,7 +69,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     if where != parsed.status.stage:
         sentence = _sentence(version, where)
         draft.events.append(Event(where, sentence, "Warning" if where == "Rejected" else "Normal"))
-    return draft.finish(status.model_dump(by_alias=True, exclude_none=True, mode="json"))
+    return draft.finish(status.render())
 
 
 def _verify(

@@ -106,7 +106,7 @@ def plan_training_job(
         _tell_finished(work)
     work.values["phase"] = "Suspended" if _suspended(work) else work.run.phase
     status = TrainingJobStatus(**work.values | {"conditions": conditions.all()})
-    return work.draft.finish(status.model_dump(by_alias=True, exclude_none=True, mode="json"))
+    return work.draft.finish(status.render())
 
 
 def _choose_run(work: Work) -> None:
