@@ -94,13 +94,13 @@ def plan_termination(observed: Observed, now: datetime) -> Plan:
     changes: list[Change] = []
     conditions = _conditions(observed, now)
     if conditions != (status(obj).get("conditions") or []):
-        body = {"status": {"conditions": conditions}}
-        changes.append(Patch("namespaces", obj, body, subresource="status"))
+        written = {"status": {"conditions": conditions}}
+        changes.append(Patch("namespaces", obj, written, subresource="status"))
     own: list[str] = spec(obj).get("finalizers") or []
     if not any(observed.content.values()) and "kubernetes" in own:
         left = [f for f in own if f != "kubernetes"]
-        body = {"spec": {"finalizers": left or None}}
-        changes.append(Patch("namespaces", obj, body, subresource="finalize"))
+        freed = {"spec": {"finalizers": left or None}}
+        changes.append(Patch("namespaces", obj, freed, subresource="finalize"))
     return Plan(tuple(changes))
 
 

@@ -1,35 +1,15 @@
-"""Resource quantities, and what pods ask for and nodes have left.
+"""What pods ask for and nodes have (component-helpers/resource PodRequests)."""
 
-Source: apimachinery resource.Quantity; component-helpers/resource PodRequests.
-"""
-
-import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
+from pawl.local.api.kinds.quantity import parse
 from pawl.local.controllers.objects import Obj, spec
 
 Amounts = dict[str, Fraction]
 
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?")
-_SUFFIX = {
-    **{s: Fraction(10) ** e for s, e in zip("num", (-9, -6, -3), strict=True)},
-    **{s: Fraction(10) ** e for s, e in zip("kMGTPE", range(3, 21, 3), strict=True)},
-    **{f"{s}i": Fraction(2) ** e for s, e in zip("KMGTPE", range(10, 70, 10), strict=True)},
-}
-
-
-@lru_cache(maxsize=1024)  # the same few quantities are in every pod
-def quantity(text: str | float) -> Fraction:
-    """The number that a quantity ("100m", "1.5Gi", "2e3", 4) stands for. ValueError if none."""
-    found = _QUANTITY.fullmatch(str(text))
-    if found is None:
-        raise ValueError(f"not a quantity: {text!r}")
-    number, suffix = Fraction(found[1]), found[2] or ""
-    if suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix != "Ei":
-        return number * Fraction(10) ** int(suffix[1:])
-    return number * _SUFFIX.get(suffix, Fraction(1))
+quantity = lru_cache(maxsize=1024)(parse)  # the same few quantities are in every pod
 
 
 def quantities(amounts: Mapping[str, str | float] | None) -> Amounts:
