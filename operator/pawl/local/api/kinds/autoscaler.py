@@ -1,0 +1,63 @@
+"""HorizontalPodAutoscalers (pkg/apis/autoscaling)."""
+
+from __future__ import annotations
+
+from pawl.local.api.kinds.base import Context, Obj
+from pawl.local.api.kinds.builtin import BuiltinKind
+from pawl.local.schema import causes
+from pawl.local.schema.causes import Cause
+
+_PERIOD = 15
+_UP = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": _PERIOD},
+        {"type": "Percent", "value": 100, "periodSeconds": _PERIOD},
+    ],
+}
+_DOWN = {
+    "selectPolicy": "Max",
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": _PERIOD}],
+}
+
+
+class AutoscalerKind(BuiltinKind):
+    has_status = True
+
+    def __init__(self) -> None:
+        super().__init__("autoscaling", "v2", "HorizontalPodAutoscaler")
+
+    def default(self, obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        if spec.get("minReplicas") is None:
+            spec["minReplicas"] = 1
+        if not spec.get("metrics"):
+            target = {"type": "Utilization", "averageUtilization": 80}
+            resource = {"name": "cpu", "target": target}
+            spec["metrics"] = [{"type": "Resource", "resource": resource}]
+        behaviour = spec.get("behavior")
+        if behaviour is not None:
+            behaviour["scaleUp"] = {**_UP, **_given(behaviour.get("scaleUp"))}
+            behaviour["scaleDown"] = {**_DOWN, **_given(behaviour.get("scaleDown"))}
+
+    def initial_status(self, obj: Obj) -> Obj | None:
+        return {"desiredReplicas": 0, "currentMetrics": None}
+
+    def validate(self, context: Context, obj: Obj) -> list[Cause]:
+        spec = obj["spec"]
+        found: list[Cause] = []
+        low, high = spec["minReplicas"], spec.get("maxReplicas", 0)
+        if low < 1:
+            text = "must be greater than or equal to 1"
+            found.append(causes.invalid("spec.minReplicas", low, text))
+        if high < 1:
+            found.append(causes.invalid("spec.maxReplicas", high, "must be greater than 0"))
+        if high < low:
+            text = "must be greater than or equal to `minReplicas`"
+            found.append(causes.invalid("spec.maxReplicas", high, text))
+        return found
+
+
+def _given(rules: Obj | None) -> Obj:
+    return {field: value for field, value in (rules or {}).items() if value is not None}

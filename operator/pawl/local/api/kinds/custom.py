@@ -1,0 +1,70 @@
+"""Custom resources: one behaviour per CRD and version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pawl.local.api import errors
+from pawl.local.api.fieldselectors import Getter
+from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
+from pawl.local.schema.causes import Cause
+from pawl.local.schema.structural import Structural
+
+_ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+class CustomKind(Kind):
+    generation = True
+    needs_revision = True
+
+    def __init__(self, crd: Obj, version: Obj) -> None:
+        self._schema: Schema = (version.get("schema") or {}).get("openAPIV3Schema") or _ANYTHING
+        self._structural = Structural(self._schema)
+        self._paths = [f["jsonPath"] for f in version.get("selectableFields") or ()]
+        self.terminating = "deletionTimestamp" in crd["metadata"]
+        self.has_status = "status" in (version.get("subresources") or {})
+        self.columns: list[Obj] | None = version.get("additionalPrinterColumns")
+
+    def schema(self) -> Schema:
+        return self._schema
+
+    def unknown(self, obj: Obj) -> list[str]:
+        return self._structural.prune(obj)
+
+    def default(self, obj: Obj) -> None:
+        self._structural.default(obj)
+
+    def admit(self, context: Context, obj: Obj, old: Obj | None) -> None:
+        if old is None and self.terminating:
+            text = "create not allowed while custom resource definition is terminating"
+            raise errors.ApiError(405, "MethodNotAllowed", text, {})
+
+    def check_schema(self, obj: Obj, old: Obj | None, subresource: str) -> list[Cause]:
+        if subresource == "status":
+            return self._structural.validate_status(obj, old)
+        return self._structural.validate(obj, old)
+
+    def spec_of(self, obj: Obj) -> Any:
+        ignored = ("metadata", "status") if self.has_status else ("metadata",)
+        return {field: value for field, value in obj.items() if field not in ignored}
+
+    def fields(self) -> dict[str, Getter]:
+        return {path.lstrip("."): _at(path) for path in self._paths}
+
+    def unknown_selector(self, path: str) -> str:
+        known = ", ".join(f'"{name}"' for name in self.selectable())
+        return f'"{path}" is not a known field selector: only {known}'
+
+
+def _at(path: str) -> Getter:
+    parts = path.lstrip(".").split(".")
+
+    def get(obj: Obj) -> str:
+        value: Any = obj
+        for part in parts:
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            return str(value).lower()
+        return "" if value is None else str(value)
+
+    return get

@@ -1,0 +1,234 @@
+"""Jobs (pkg/registry/batch/job, pkg/apis/batch)."""
+
+from __future__ import annotations
+
+import copy
+
+from pawl.local.api import metadata, names, selectors
+from pawl.local.api.fieldselectors import Getter
+from pawl.local.api.kinds import podspec
+from pawl.local.api.kinds.base import Context, Obj
+from pawl.local.api.kinds.builtin import BuiltinKind
+from pawl.local.api.kinds.workloads import immutable, not_negative, validate_template
+from pawl.local.schema import causes
+from pawl.local.schema.causes import Cause, child, index
+
+NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
+UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
+_MAX_INT32 = 2**31 - 1
+_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+    "to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
+
+
+class JobKind(BuiltinKind):
+    has_status = True
+    generation = True
+    orphans_by_default = True
+
+    def __init__(self) -> None:
+        super().__init__("batch", "v1", "Job")
+
+    def default(self, obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        if spec.get("completions") is None and spec.get("parallelism") is None:
+            spec["completions"] = 1
+        per_index = spec.get("backoffLimitPerIndex") is not None
+        failed_only = spec.get("podFailurePolicy") is not None
+        for field, value in (
+            ("parallelism", 1),
+            ("backoffLimit", _MAX_INT32 if per_index else 6),
+            ("completionMode", "NonIndexed"),
+            ("suspend", False),
+            ("podReplacementPolicy", "Failed" if failed_only else "TerminatingOrFailed"),
+            ("manualSelector", False),
+        ):
+            if spec.get(field) is None:
+                spec[field] = value
+        for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+            for pattern in rule.get("onPodConditions") or ():
+                pattern.setdefault("status", "True")
+        template = spec.setdefault("template", {})
+        podspec.default_template(template)
+        labels = template["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+
+    def initial_status(self, obj: Obj) -> Obj | None:
+        return {}
+
+    def prepare_create(self, context: Context, obj: Obj) -> None:
+        """The labels and the selector by which a Job knows its pods."""
+        spec, meta = obj["spec"], obj["metadata"]
+        if spec["manualSelector"]:
+            return
+        labels = spec["template"]["metadata"].setdefault("labels", {})
+        for name in NAME_LABELS:
+            labels.setdefault(name, meta["name"])
+        for name in UID_LABELS:
+            labels.setdefault(name, meta["uid"])
+        selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
+        selector.setdefault(UID_LABELS[1], meta["uid"])
+
+    def validate(self, context: Context, obj: Obj) -> list[Cause]:
+        spec = obj["spec"]
+        found: list[Cause] = []
+        for field in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+                      "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes"):  # fmt: skip
+            found += not_negative(spec, field, "spec")
+        found += _selector(obj)
+        found += _indexed(spec)
+        found += _failure_policy(spec)
+        found += validate_template(spec["template"], "spec.template")
+        return found + _restart_policy(spec)
+
+    def validate_update(self, context: Context, obj: Obj, old: Obj) -> list[Cause]:
+        found: list[Cause] = []
+        if old["spec"]["completionMode"] != "Indexed" or not _elastic(obj["spec"]):
+            found += immutable(obj, old, "spec.completions")
+        found += immutable(obj, old, "spec.selector")
+        if _template(obj, old) != _template(old, old):
+            template = obj["spec"]["template"]
+            found.append(causes.invalid("spec.template", template, metadata.IMMUTABLE))
+        for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy",
+                      "successPolicy"):  # fmt: skip
+            found += immutable(obj, old, f"spec.{field}")
+        return found
+
+    def warnings(self, obj: Obj, old: Obj | None) -> list[str]:
+        wrong = names.dns_label(obj["metadata"]["name"])
+        if old is not None or not wrong:
+            return []
+        return [
+            "metadata.name: this is used in Pod names and hostnames, which can result in "
+            f"surprising behavior; a DNS label is recommended: [{' '.join(wrong)}]"
+        ]
+
+    def fields(self) -> dict[str, Getter]:
+        return {"status.successful": lambda obj: str(obj.get("status", {}).get("succeeded", 0))}
+
+
+def deletion_warning() -> str:
+    return _ORPHANED
+
+
+def _restart_policy(spec: Obj) -> list[Cause]:
+    at = "spec.template.spec.restartPolicy"
+    policy = spec["template"]["spec"]["restartPolicy"]
+    if policy == "Always":
+        return [causes.required(at, 'valid values: "OnFailure", "Never"')]
+    if policy == "OnFailure" and spec.get("podFailurePolicy") is not None:
+        text = 'only "Never" is supported when podFailurePolicy is specified'
+        return [causes.invalid(at, policy, text)]
+    return []
+
+
+def _elastic(spec: Obj) -> bool:
+    """An Indexed Job may be resized when completions and parallelism are changed together."""
+    return spec.get("completions") == spec.get("parallelism")
+
+
+def _template(obj: Obj, old: Obj) -> Obj:
+    """The template without what may change while the Job waits to be started."""
+    template: Obj = copy.deepcopy(obj["spec"]["template"])
+    waits = old["spec"].get("suspend") and not old.get("status", {}).get("startTime")
+    if waits:
+        for field in ("nodeSelector", "affinity", "tolerations", "schedulingGates"):
+            template["spec"].pop(field, None)
+        for field in ("labels", "annotations"):
+            template["metadata"].pop(field, None)
+        for container in podspec.containers(template["spec"]):
+            container.pop("resources", None)
+    return template
+
+
+def _selector(obj: Obj) -> list[Cause]:
+    spec, meta = obj["spec"], obj["metadata"]
+    labels = spec["template"]["metadata"].get("labels") or {}
+    at = "spec.template.metadata.labels"
+    if spec.get("selector") is None:
+        return [causes.required("spec.selector")]
+    found = selectors.validate(spec["selector"], "spec.selector")
+    if not spec["manualSelector"]:
+        for label, wanted in (
+            *((name, meta["name"]) for name in NAME_LABELS),
+            *((name, meta["uid"]) for name in UID_LABELS),
+        ):
+            if labels.get(label) != wanted:
+                text = f"must be '{wanted}'"
+                found.append(causes.invalid(at, labels, text))
+    if not found and not selectors.select(spec["selector"], labels):
+        text = "`selector` does not match template `labels`"
+        found.append(causes.invalid(at, labels, text))
+    return found
+
+
+def _indexed(spec: Obj) -> list[Cause]:
+    found: list[Cause] = []
+    mode = spec["completionMode"]
+    if mode not in ("NonIndexed", "Indexed"):
+        known = ("Indexed", "NonIndexed")
+        found.append(causes.not_supported("spec.completionMode", mode, known))
+    if mode == "Indexed":
+        if spec.get("completions") is None:
+            text = "when completion mode is Indexed"
+            found.append(causes.required("spec.completions", text))
+    elif spec.get("backoffLimitPerIndex") is not None:
+        text = "requires indexed completion mode"
+        value = spec["backoffLimitPerIndex"]
+        found.append(causes.invalid("spec.backoffLimitPerIndex", value, text))
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        text = "when maxFailedIndexes is specified"
+        found.append(causes.required("spec.backoffLimitPerIndex", text))
+    return found
+
+
+def _failure_policy(spec: Obj) -> list[Cause]:
+    policy = spec.get("podFailurePolicy")
+    if policy is None:
+        return []
+    found: list[Cause] = []
+    known = {c.get("name") for c in podspec.containers(spec["template"]["spec"])}
+    for number, rule in enumerate(policy.get("rules") or ()):
+        at = index("spec.podFailurePolicy.rules", number)
+        found += _failure_rule(rule, at, known)
+    if spec["podReplacementPolicy"] != "Failed":
+        at = "spec.podReplacementPolicy"
+        found.append(causes.not_supported(at, spec["podReplacementPolicy"], ("Failed",)))
+    return found
+
+
+def _failure_rule(rule: Obj, at: str, known: set[str | None]) -> list[Cause]:
+    found: list[Cause] = []
+    if rule.get("action") and rule["action"] not in _ACTIONS:
+        found.append(causes.not_supported(child(at, "action"), rule["action"], _ACTIONS))
+    codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions") or []
+    if codes is not None and conditions:
+        text = "specifying both OnExitCodes and OnPodConditions is not supported"
+        found.append(causes.invalid(at, rule, text))
+    elif codes is None and not conditions:
+        text = "specifying one of OnExitCodes and OnPodConditions is required"
+        found.append(causes.invalid(at, rule, text))
+    if codes is None:
+        return found
+    place = child(at, "onExitCodes")
+    operator, values = codes.get("operator"), codes.get("values") or []
+    if operator and operator not in ("In", "NotIn"):
+        found.append(causes.not_supported(child(place, "operator"), operator, ("In", "NotIn")))
+    if not values:
+        text = "at least one value is required"
+        found.append(causes.invalid(child(place, "values"), values, text))
+    elif 0 in values and operator == "In":
+        text = "must not be 0 for the In operator"
+        at_value = index(child(place, "values"), values.index(0))
+        found.append(causes.invalid(at_value, 0, text))
+    elif values != sorted(set(values)):
+        text = "must be ordered" if values != sorted(values) else "must be unique"
+        found.append(causes.invalid(child(place, "values"), values, text))
+    name = codes.get("containerName")
+    if name is not None and name not in known:
+        text = "must be one of the container or initContainer names in the pod template"
+        found.append(causes.invalid(child(place, "containerName"), name, text))
+    return found

@@ -1,0 +1,180 @@
+"""PATCH: the four patch types, each turned into an update (or, for apply, a creation)."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pawl.local import patch
+from pawl.local.api import errors
+from pawl.local.api.resources import Resource
+from pawl.local.api.store import Key
+from pawl.local.api.write import Options, Outcome, Writer, decode_failure
+from pawl.local.patch import managed
+from pawl.local.schema import causes, golang
+
+if TYPE_CHECKING:
+    from pawl.local.api.registry import Registry
+
+Obj = dict[str, Any]
+PatchKind = Literal["merge", "json", "strategic", "apply"]
+
+
+def apply_patch(
+    registry: Registry,
+    writer: Writer,
+    resource: Resource,
+    namespace: str | None,
+    name: str,
+    body: Any,
+    options: Options,
+    *,
+    kind: PatchKind,
+    subresource: str = "",
+) -> Outcome:
+    """ApiError 404 (but apply creates), 409, 415, 422."""
+    try:
+        if kind == "apply":
+            return _server_side_apply(
+                registry, writer, resource, namespace, name, body, options, subresource
+            )
+        live = _live(registry, resource, namespace, name)
+        if live is None:
+            raise errors.not_found(resource.group, resource.plural, name)
+        patched = _patched(resource, live, body, kind)
+        _refuse_strictly(resource, patched, body, options, kind)
+        return writer.update(resource, namespace, name, patched, options, subresource=subresource)
+    except managed.Conflicts as conflicts:
+        found = [
+            {"reason": c.reason, "message": c.message, "field": c.field} for c in conflicts.causes
+        ]
+        raise errors.ApiError(409, "Conflict", str(conflicts), {"causes": found}) from None
+    except patch.PatchError as error:
+        raise _as_api_error(resource, name, error) from None
+
+
+def _live(registry: Registry, resource: Resource, namespace: str | None, name: str) -> Obj | None:
+    """A copy of the stored object in the shape of the request."""
+    item = registry.store.table(resource.table).get(Key(namespace or "", name))
+    return None if item is None else shaped(resource, copy.deepcopy(item.obj))
+
+
+def shaped(resource: Resource, obj: Obj) -> Obj:
+    """The stored object as this resource shows it. Consumes `obj`'s top level."""
+    if resource.view is not None:
+        return resource.view.outward(obj)
+    if resource.storage_version and resource.storage_version != resource.version:
+        return {**obj, "apiVersion": resource.api_version}
+    return obj
+
+
+def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
+    if kind == "strategic":
+        schema = resource.behaviour.schema()
+        if not resource.behaviour.strategic:
+            raise errors.unsupported_media_type(
+                ["application/json-patch+json", "application/merge-patch+json",
+                 "application/apply-patch+yaml"]
+            )  # fmt: skip
+        patched = patch.strategic(live, body, schema)
+    elif kind == "json":
+        patched = patch.json_patch(live, body)
+    else:
+        patched = patch.merge(live, body)
+    if not isinstance(patched, dict):
+        raise errors.bad_request(f"{decode_failure(resource)}: the patched object is no object")
+    return patched
+
+
+def _refuse_strictly(
+    resource: Resource, patched: Obj, body: Any, options: Options, kind: PatchKind
+) -> None:
+    """Strict field validation of a patch speaks of the patch, not of the object."""
+    if options.field_validation != "Strict":
+        return
+    found = [f'duplicate field "{path}"' for path in options.repeated]
+    if resource.behaviour.type_error(patched) is None:
+        found += [
+            f'unknown field "{path}"' for path in resource.behaviour.unknown(copy.deepcopy(patched))
+        ]
+    if not found:
+        return
+    shown = golang.plain(body) if kind == "strategic" else golang.to_json(patched)
+    text = f"strict decoding error: {', '.join(found)}"
+    raise errors.invalid("", "", "", [causes.invalid("patch", shown, text)])
+
+
+def _server_side_apply(
+    registry: Registry,
+    writer: Writer,
+    resource: Resource,
+    namespace: str | None,
+    name: str,
+    body: Any,
+    options: Options,
+    subresource: str,
+) -> Outcome:
+    applied = _checked(resource, namespace, name, body)
+    live = _live(registry, resource, namespace, name)
+    if live is None and (subresource or applied["metadata"].get("uid")):
+        raise errors.not_found(resource.group, resource.plural, name)
+    wrong = resource.behaviour.type_error(applied)
+    if wrong is not None:
+        raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
+    if live is not None:
+        sent = applied["metadata"].get("resourceVersion")
+        if sent and sent != live["metadata"]["resourceVersion"]:
+            raise errors.conflict(resource.group, resource.plural, name)
+    merged = managed.apply(
+        live, applied, manager=options.manager, force=options.force,
+        schema=resource.behaviour.schema(), api_version=resource.api_version,
+        subresource=subresource, now=datetime.now(UTC),
+    )  # fmt: skip
+    if live is None:
+        return writer.create(resource, namespace, merged, options, applied=True)
+    merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    return writer.update(
+        resource, namespace, name, merged, options, subresource=subresource, applied=True
+    )
+
+
+def _checked(resource: Resource, namespace: str | None, name: str, body: Any) -> Obj:
+    if not isinstance(body, dict):
+        raise errors.bad_request("error decoding YAML: the patch is no object")
+    applied: Obj = copy.deepcopy(body)
+    for field, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
+        if not applied.get(field):
+            text = f"Object '{'Kind' if field == 'kind' else field}' is missing in '{{}}'"
+            raise errors.bad_request(text)
+        if applied[field] != wanted:
+            raise errors.bad_request(
+                f"failed to create typed live object: {field} {applied[field]} does not match "
+                f"{wanted}"
+            )
+    meta = applied.setdefault("metadata", {})
+    if meta.get("name", name) != name:
+        raise errors.bad_request(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        )
+    meta["name"] = name
+    if resource.namespaced:
+        if meta.get("namespace", namespace) != namespace:
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
+        meta["namespace"] = namespace
+    return applied
+
+
+def _as_api_error(resource: Resource, name: str, error: patch.PatchError) -> errors.ApiError:
+    text = str(error)
+    if error.code == 422:
+        message = "the server rejected our request due to an error in our request: " + text
+        return errors.ApiError(422, "Invalid", message, {"name": name, "kind": resource.plural})
+    if error.code == 413:
+        return errors.ApiError(413, "RequestEntityTooLarge", text)
+    if error.code == 500:
+        return errors.ApiError(500, "", text)
+    return errors.bad_request(text)

@@ -1,0 +1,362 @@
+"""Creating and changing objects: the pipeline that every write goes through.
+
+decode → default → reset what the endpoint cannot change → managed fields → admission → prepare →
+validate → store. Nothing is stored by a dry run, by a write that changes nothing, or by one that
+fails at any step.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pawl.local.api import deletion, errors, metadata
+from pawl.local.api.kinds.base import Context
+from pawl.local.api.resources import Resource
+from pawl.local.api.store import Item, Key
+from pawl.local.patch import managed
+from pawl.local.schema import causes
+
+if TYPE_CHECKING:
+    from pawl.local.api.registry import Registry
+
+Obj = dict[str, Any]
+FieldValidation = Literal["Strict", "Warn", "Ignore"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a write is to be done. `repeated` are keys that came twice in the body."""
+
+    manager: str
+    dry_run: bool = False
+    field_validation: FieldValidation = "Ignore"
+    force: bool = False
+    repeated: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """What a write led to. `item` is stored, unless the write was a dry run."""
+
+    item: Item
+    created: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+class Writer:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def context(self, options: Options, *, creating: bool = False) -> Context:
+        return Context(self._registry, datetime.now(UTC), options.dry_run, creating)
+
+    def create(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        obj: Obj,
+        options: Options,
+        *,
+        applied: bool = False,
+    ) -> Outcome:
+        """Store a new object. The pipeline owns `obj`. `applied`: managed fields are there."""
+        warnings: list[str] = []
+        self._identify(resource, namespace, obj)
+        strict_errors(resource, obj, options, warnings)
+        obj = self._stored_shape(resource, obj)
+        resource = self._stored(resource)
+        kind, meta = resource.behaviour, obj["metadata"]
+        kind.default(obj)
+        metadata.clean(meta)
+        context = self.context(options, creating=True)
+        self._check_namespace(resource, obj)
+        reset_for_create(resource, obj)
+        if not applied:
+            obj = managed.update(
+                None, obj, manager=options.manager, schema=kind.schema(), now=context.now
+            )
+            meta = obj["metadata"]
+        kind.admit(context, obj, None)
+        if "name" not in meta and meta.get("generateName"):
+            meta["name"] = self._free_name(resource, meta)
+        metadata.fill_for_create(meta, context.now)
+        if kind.generation:
+            meta["generation"] = 1
+        else:
+            meta.pop("generation", None)
+        kind.prepare_create(context, obj)
+        try:
+            found = metadata.validate(meta, namespaced=resource.namespaced, rule=kind.name_rule)
+            found += kind.check_schema(obj, None, "")
+            found += kind.validate(context, obj)
+            if found:
+                raise errors.invalid(resource.group, resource.kind, meta.get("name", ""), found)
+            table = self._registry.store.table(resource.table)
+            key = Key(meta.get("namespace", ""), meta["name"])
+            if table.get(key) is not None:
+                raise errors.already_exists(resource.group, resource.plural, key.name)
+        except errors.ApiError:
+            kind.undo_create(context, obj)
+            raise
+        warnings += kind.warnings(obj, None)
+        if options.dry_run:
+            kind.undo_create(context, obj)
+            return Outcome(_unstored(obj, 0), created=True, warnings=warnings)
+        item = table.put(key, obj)
+        self._registry.after_write(resource, None, item.obj)
+        return Outcome(table.get(key) or item, created=True, warnings=warnings)
+
+    def update(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        obj: Obj,
+        options: Options,
+        *,
+        subresource: str = "",
+        applied: bool = False,
+    ) -> Outcome:
+        """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`."""
+        self._identify(resource, namespace, obj, name)
+        warnings: list[str] = []
+        strict_errors(resource, obj, options, warnings)
+        obj = self._stored_shape(resource, obj)
+        resource = self._stored(resource)
+        live = self._live(resource, namespace, name, obj["metadata"].get("uid", ""))
+        if live is None:
+            return self.create(resource, namespace, obj, options, applied=applied)
+        check_revision(resource, name, obj["metadata"], live.obj["metadata"])
+        kind = resource.behaviour
+        kind.default(obj)
+        context = self.context(options)
+        metadata.clean(obj["metadata"])
+        obj = reset_for_update(resource, obj, live.obj, subresource)
+        if not applied:
+            obj = managed.update(
+                live.obj, obj, manager=options.manager, schema=kind.schema(),
+                subresource=subresource, now=context.now,
+            )  # fmt: skip
+        self._prepare(context, resource, obj, live.obj, subresource)
+        found = metadata.validate_update(obj["metadata"], live.obj["metadata"])
+        found += kind.check_schema(obj, live.obj, subresource)
+        if subresource == "status":
+            found += kind.validate_status(context, obj, live.obj)
+        else:
+            found += kind.validate(context, obj)
+            found += kind.validate_update(context, obj, live.obj)
+        if found:
+            raise errors.invalid(resource.group, resource.kind, name, found)
+        warnings += kind.warnings(obj, live.obj)
+        return self._commit(context, resource, obj, live, warnings)
+
+    def _prepare(
+        self, context: Context, resource: Resource, obj: Obj, old: Obj, subresource: str
+    ) -> None:
+        kind = resource.behaviour
+        if subresource == "status":
+            kind.prepare_status(context, obj, old)
+            return
+        kind.admit(context, obj, old)
+        kind.prepare_update(context, obj, old)
+        if kind.generation and kind.spec_of(obj) != kind.spec_of(old):
+            obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def _commit(
+        self, context: Context, resource: Resource, obj: Obj, live: Item, warnings: list[str]
+    ) -> Outcome:
+        if same_but_times(obj, live.obj):
+            return Outcome(live, warnings=warnings)
+        if context.dry_run:
+            return Outcome(_unstored(obj, live.revision), warnings=warnings)
+        table = self._registry.store.table(resource.table)
+        key = Key(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if deletion.ends_with_update(resource, obj):
+            return Outcome(deletion.finish(self._registry, resource, key, obj), warnings=warnings)
+        item = table.put(key, obj)
+        self._registry.after_write(resource, live.obj, item.obj)
+        return Outcome(table.get(key) or item, warnings=warnings)
+
+    def _live(self, resource: Resource, namespace: str | None, name: str, uid: str) -> Item | None:
+        """The stored object; None where PUT may create it."""
+        table = self._registry.store.table(resource.table)
+        live = table.get(Key(namespace or "", name))
+        if live is None:
+            if resource.behaviour.create_on_update and not uid:
+                return None
+            raise errors.not_found(resource.group, resource.plural, name)
+        actual = live.obj["metadata"]["uid"]
+        if uid and uid != actual:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {actual}"
+            raise errors.conflict(resource.group, resource.plural, name, why)
+        return live
+
+    def _identify(
+        self, resource: Resource, namespace: str | None, obj: Obj, name: str | None = None
+    ) -> None:
+        """Kind, namespace and name must be those of the request; what is left out is filled in."""
+        check_kind(resource, obj)
+        meta = obj.get("metadata")
+        if meta is None:
+            meta = obj["metadata"] = {}
+        if not isinstance(meta, dict):
+            raise errors.bad_request(f"{decode_failure(resource)}: metadata is no object")
+        if resource.namespaced:
+            if meta.get("namespace") and meta["namespace"] != namespace:
+                raise errors.bad_request(
+                    "the namespace of the provided object does not match the namespace sent on "
+                    "the request"
+                )
+            meta["namespace"] = namespace or ""
+        if name is not None:
+            if not meta.get("name"):
+                meta["name"] = name
+            elif meta["name"] != name:
+                raise errors.bad_request(
+                    f"the name of the object ({meta['name']}) does not match the name on the URL "
+                    f"({name})"
+                )
+
+    def _stored_shape(self, resource: Resource, obj: Obj) -> Obj:
+        if resource.view is not None:
+            obj = resource.view.inward(obj)
+        elif resource.storage_version:
+            obj["apiVersion"] = f"{resource.group}/{resource.storage_version}"
+        return obj
+
+    def _stored(self, resource: Resource) -> Resource:
+        """The resource whose rules hold for what is stored."""
+        return resource if resource.view is None else self._registry.catalog.named(resource.table)
+
+    def _check_namespace(self, resource: Resource, obj: Obj) -> None:
+        """The NamespaceLifecycle admission plugin."""
+        namespace = obj["metadata"].get("namespace", "")
+        if not resource.namespaced or not namespace:
+            return
+        live = self._registry.store.table("namespaces").get(Key("", namespace))
+        if live is None:
+            raise errors.not_found("", "namespaces", namespace)
+        if live.obj.get("status", {}).get("phase") == "Terminating":
+            why = (
+                f"unable to create new content in namespace {namespace} because it is being "
+                "terminated"
+            )
+            name = obj["metadata"].get("name", "")
+            error = errors.forbidden(resource.group, resource.plural, name, why)
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            error.details = (error.details or {}) | {"causes": [cause]}
+            raise error
+
+    def _free_name(self, resource: Resource, meta: Obj) -> str:
+        """A generated name; tried again when it is taken, as kube-apiserver does since 1.30."""
+        table = self._registry.store.table(resource.table)
+        name = ""
+        for _ in range(8):
+            name = metadata.generate_name(meta["generateName"])
+            if table.get(Key(meta.get("namespace", ""), name)) is None:
+                break
+        return name
+
+
+def _unstored(obj: Obj, revision: int) -> Item:
+    if revision:
+        obj["metadata"]["resourceVersion"] = str(revision)
+    return Item(obj, revision)
+
+
+def decode_failure(resource: Resource) -> str:
+    return f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+
+
+def check_kind(resource: Resource, obj: Obj) -> None:
+    sent = obj.setdefault("apiVersion", resource.api_version)
+    kind = obj.setdefault("kind", resource.kind)
+    if sent != resource.api_version:
+        raise errors.bad_request(
+            f"the API version in the data ({sent}) does not match the expected API version "
+            f"({resource.api_version})"
+        )
+    if kind != resource.kind:
+        raise errors.bad_request(
+            f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            f"no kind {causes.golang.quote(str(kind))} is registered for version "
+            f"{causes.golang.quote(resource.api_version)}"
+        )
+
+
+def strict_errors(resource: Resource, obj: Obj, options: Options, warnings: list[str]) -> None:
+    """Prune unknown fields; say so as the client asked (fieldValidation). ApiError 400."""
+    wrong = resource.behaviour.type_error(obj)
+    if wrong is not None:
+        raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
+    found = [f'duplicate field "{path}"' for path in options.repeated]
+    found += [f'unknown field "{path}"' for path in resource.behaviour.unknown(obj)]
+    if not found:
+        return
+    if options.field_validation == "Strict":
+        text = f"{decode_failure(resource)}: strict decoding error: {', '.join(found)}"
+        raise errors.bad_request(text)
+    if options.field_validation == "Warn":
+        warnings += found
+
+
+def reset_for_create(resource: Resource, obj: Obj) -> None:
+    """New objects begin with the status that the server gives them."""
+    if resource.behaviour.has_status:
+        obj.pop("status", None)
+        status = resource.behaviour.initial_status(obj)
+        if status is not None:
+            obj["status"] = status
+
+
+def reset_for_update(resource: Resource, obj: Obj, old: Obj, subresource: str) -> Obj:
+    """Take from `old` what this endpoint cannot change."""
+    meta, before = obj["metadata"], old["metadata"]
+    if subresource == "status":
+        kept = resource.behaviour.status_metadata
+        meta = {k: v for k, v in before.items() if k not in kept} | {
+            k: v for k, v in meta.items() if k in kept or k in _CHECKED
+        }
+        rest = {k: v for k, v in old.items() if k not in ("status", "metadata")}
+        obj = {**rest, "metadata": meta, **({"status": obj["status"]} if "status" in obj else {})}
+    elif resource.behaviour.has_status:
+        obj.pop("status", None)
+        if "status" in old:
+            obj["status"] = copy.deepcopy(old["status"])
+    metadata.carry_over(meta, before)
+    return obj
+
+
+# Sent values of these are compared with the stored ones, whatever endpoint they come through.
+_CHECKED = frozenset({"uid", "name", "namespace", "resourceVersion", "managedFields"})
+
+
+def check_revision(resource: Resource, name: str, meta: Obj, live: Obj) -> None:
+    """Optimistic concurrency. ApiError 409 for a stale resourceVersion."""
+    sent = meta.get("resourceVersion") or ""
+    if sent and sent != live["resourceVersion"]:
+        raise errors.conflict(resource.group, resource.plural, name)
+    if not sent and resource.behaviour.needs_revision:
+        text = "Invalid value: 0x0: must be specified for an update"
+        cause = causes.Cause(causes.INVALID, text, "metadata.resourceVersion")
+        raise errors.invalid(resource.group, resource.plural, name, [cause])
+    meta["resourceVersion"] = live["resourceVersion"]
+
+
+def same_but_times(a: Obj, b: Obj) -> bool:
+    """Equal, but for the times of managedFields: then nothing was changed."""
+    if {**a, "metadata": None} != {**b, "metadata": None}:
+        return False
+    return _timeless(a["metadata"]) == _timeless(b["metadata"])
+
+
+def _timeless(meta: Obj) -> Obj:
+    entries = [{**entry, "time": None} for entry in meta.get("managedFields") or ()]
+    return {**meta, "managedFields": entries}
