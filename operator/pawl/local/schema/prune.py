@@ -30,6 +30,11 @@ def prune(obj: dict[str, Any], schema: Schema) -> list[str]:
     return sorted(removed)
 
 
+def prune_value(value: Any, schema: Schema) -> None:
+    """Remove what the schema does not name from a part of an object."""
+    _prune(value, schema, "", [])
+
+
 def _prune(value: Any, schema: Schema | None, path: str, removed: list[str]) -> None:
     if schema is not None and schema.get("x-kubernetes-preserve-unknown-fields"):
         _prune_known(value, schema, path, removed)

@@ -5,12 +5,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from pawl.local.schema import prune, validate
+from pawl.local.schema import causes, prune, rules, validate
 from pawl.local.schema.causes import Cause
+from pawl.local.schema.crd import check_crd
 from pawl.local.schema.listtype import duplicate_items
 from pawl.local.schema.metadata import embedded_resources
 
-__all__ = ["Cause", "Structural"]
+__all__ = ["Cause", "Structural", "check_crd"]
+
+# Errors after which rules are not run: a rule may rely on what they deny.
+_BLOCKING = frozenset(
+    {
+        causes.NOT_SUPPORTED,
+        causes.REQUIRED,
+        causes.TOO_LONG,
+        causes.TOO_MANY,
+        causes.TYPE_INVALID,
+    }
+)
+_BLOCKED = (
+    "some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation"
+)
 
 
 class Structural:
@@ -18,6 +34,7 @@ class Structural:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self.schema = schema
+        self._rules: rules.Node | None = None
 
     def prune(self, obj: dict[str, Any]) -> list[str]:
         """Remove unknown fields and forbidden nulls in place; the paths of the unknown fields
@@ -37,7 +54,12 @@ class Structural:
         found += embedded_resources(obj, self.schema)
         if old is None or not duplicate_items(old, self.schema):
             found += duplicate_items(obj, self.schema)
-        return found
+        compiled = self._compiled()
+        if compiled is None:
+            return found
+        if any(cause.reason in _BLOCKING for cause in found):
+            return [*found, causes.invalid("", None, _BLOCKED)]
+        return found + rules.evaluate(compiled, obj, old)
 
     def validate_status(self, obj: dict[str, Any], old: dict[str, Any] | None) -> list[Cause]:
         """Validation of an update through /status: only `status` is checked against the schema,
@@ -50,4 +72,14 @@ class Structural:
             )
         if old is None or not duplicate_items(old, self.schema):
             found += duplicate_items(obj, self.schema)
-        return found
+        compiled = self._compiled()
+        if compiled is None:
+            return found
+        if any(cause.reason in _BLOCKING for cause in found):
+            return [*found, causes.invalid("", None, _BLOCKED)]
+        return found + rules.evaluate(compiled, obj, old)
+
+    def _compiled(self) -> rules.Node | None:
+        if self._rules is None and rules.has_rules(self.schema):
+            self._rules = rules.compile_tree(self.schema)
+        return self._rules

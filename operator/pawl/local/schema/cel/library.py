@@ -1,0 +1,5 @@
+"""Imports every module that registers functions."""
+
+from pawl.local.schema.cel import kubernetes, lists, operators, strings, times
+
+LIBRARIES = (operators, strings, lists, times, kubernetes)

@@ -1,0 +1,78 @@
+"""CEL values that Python has no type for. Others are bool, int, float, str, bytes, None, list and
+dict; timestamps are aware datetimes; types are `types.Type`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pawl.local.schema.cel.problems import EvaluationError
+
+
+class Uint(int):
+    """An unsigned 64-bit integer."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A span of time in nanoseconds."""
+
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """`optional.of(value)`, or `optional.none()` when `present` is False."""
+
+    present: bool
+    value: Any = None
+
+
+NONE = Optional(False)
+
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9,
+          "m": 60 * 10**9, "h": 3600 * 10**9}  # fmt: skip
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> Duration:
+    """Go's time.ParseDuration. EvaluationError when it is none."""
+    body = text.lstrip("+-") if text[:1] in ("+", "-") else text
+    sign = -1 if text.startswith("-") else 1
+    if body == "0":
+        return Duration(0)
+    parts = _DURATION_PART.findall(body)
+    if not parts or "".join(number + unit for number, unit in parts) != body:
+        raise EvaluationError(f'time: invalid duration "{text}"')
+    total = sum(int(Decimal(number) * _UNITS[unit]) for number, unit in parts)
+    return Duration(sign * total)
+
+
+_SUFFIXES = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
+             "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
+             "P": Decimal(10**15), "E": Decimal(10**18), "Ki": Decimal(2**10),
+             "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40),
+             "Pi": Decimal(2**50), "Ei": Decimal(2**60)}  # fmt: skip
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])?|[eE]([+-]?\d+))")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quantity:
+    """A Kubernetes quantity, exactly."""
+
+    amount: Decimal
+
+
+def parse_quantity(text: str) -> Quantity:
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise EvaluationError(
+            "quantities must match the regular expression "
+            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        )
+    factor = Decimal(10) ** int(match[3]) if match[3] else _SUFFIXES[match[2] or ""]
+    return Quantity(Decimal(match[1]) * factor)
