@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from pawl.cli import local
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -13,6 +14,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+app.add_typer(local.app, name="local")
 
 
 @app.command()
@@ -26,6 +30,16 @@ def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, E
 
     set_up(log_level)
     asyncio.run(run_operator(from_environment()))
+
+
+@app.command()
+def demo(
+    keep: bool = typer.Option(False, "--keep", help="Let the cluster go on afterwards."),
+) -> None:
+    """Train, version and serve a model on a cluster of its own."""
+    from pawl.cli.demo import run as run_demo  # noqa: PLC0415
+
+    run_demo(keep)
 
 
 @app.command()

@@ -1,0 +1,22 @@
+"""The data set of the example: it ships with scikit-learn and is written out as parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def write_breast_cancer(path: Path) -> list[dict[str, Any]]:
+    """Writes 569 rows (Wolberg et al. 1995, UCI) and gives them back, one dict a row."""
+    import pyarrow as pa  # noqa: PLC0415 - only the demo needs them
+    import pyarrow.parquet as pq  # noqa: PLC0415
+    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415
+
+    bunch = load_breast_cancer()
+    columns: dict[str, Any] = {"patient_id": [f"p{i:04d}" for i in range(len(bunch.target))]}
+    columns |= {name: bunch.data[:, i] for i, name in enumerate(map(str, bunch.feature_names))}
+    columns["diagnosis"] = [str(bunch.target_names[label]) for label in bunch.target]
+    table = pa.table(columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return table.to_pylist()  # type: ignore[no-any-return]
