@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pawl.training.stages import STAGES, run_stage
@@ -11,7 +12,7 @@ def main(arguments: list[str]) -> int:
     """Runs the named stage."""
     for stage in STAGES:
         if arguments == [stage]:
-            return run_stage(stage)
+            return run_stage(stage, os.environ)
     sys.stderr.write(f"usage: python -m pawl.training {'|'.join(STAGES)}\n")
     return 2
 

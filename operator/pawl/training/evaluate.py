@@ -16,7 +16,7 @@ from pawl.api.metrics import DEFAULT_METRICS
 from pawl.api.trainingjob import Evaluation, TrainingJobSpec
 from pawl.artifacts.records import GateResult, Metrics, RunConfig, Task
 from pawl.errors import IntegrityError, UserError
-from pawl.stats.metrics import Answers, Truth, UndefinedMetricError, compute
+from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
 from pawl.training import champion as champions
 from pawl.training import gates, log
 from pawl.training.artifact import Served
@@ -24,6 +24,10 @@ from pawl.training.engines import answers
 from pawl.training.gates import Rival
 from pawl.training.parts import Parts
 from pawl.training.workspace import Schema, Workspace
+
+
+#: How far a row of float32 probabilities may be from a sum of 1.
+_SLACK = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,9 @@ def judge(
 ) -> Judgement:
     """Computes the metrics and decides every gate. A failed gate is a verdict, not an error."""
     task = schema.task
-    test = answers(served.engine.scores(parts.test), task, served.choice.threshold)
-    validation = answers(served.engine.scores(parts.validation), task, served.choice.threshold)
+    cut = served.choice.threshold
+    test = answers(_sound(served.engine.scores(parts.test), "test"), task, cut)
+    validation = answers(_sound(served.engine.scores(parts.validation), "validation"), task, cut)
     ignorant = dummy_answers(task, parts.train_truth, len(schema.classes), len(parts.test_truth))
     names = metric_names(spec.evaluation, task)
     values, warnings = _values(names, parts.test_truth, test)
@@ -68,6 +73,28 @@ def judge(
     else:
         decided += _champion_gates(config, spec, work, schema, parts, test)
     return Judgement(metrics, test, tuple(decided), tuple(warnings))
+
+
+def _sound(scores: Floats, part: str) -> Floats:
+    """UserError unless every row got a number, and probabilities are some."""
+    rows = scores.reshape(len(scores), -1)
+    wrong = ~np.isfinite(rows).all(axis=1)
+    if wrong.any():
+        raise UserError(
+            f"the model gives no number for {int(wrong.sum()):,} of {len(rows):,} {part} rows: "
+            "does it take missing values?",
+            reason="ModelUnsound",
+        )
+    if scores.ndim == 2 and (
+        scores.min() < -_SLACK
+        or scores.max() > 1 + _SLACK
+        or np.abs(scores.sum(axis=1) - 1).max() > _SLACK
+    ):
+        raise UserError(
+            "the model's probabilities are not between 0 and 1 with sum 1: does it give logits?",
+            reason="ModelUnsound",
+        )
+    return scores
 
 
 def metric_names(evaluation: Evaluation, task: Task) -> tuple[str, ...]:

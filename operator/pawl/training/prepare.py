@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pawl import constants
 from pawl.api.trainingjob import Data, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.records import DataLineage, RunConfig
 from pawl.artifacts.redact import redact
 from pawl.errors import DataError
-from pawl.training import log, source, suspicions
+from pawl.training import log, recorded, source, suspicions
 from pawl.training.checks import missing_mask, run_checks
 from pawl.training.columns import (
     Roles,
@@ -46,6 +48,12 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     work.fresh()
     _write_parameters(spec, work)
     files, table = _read(data, work)
+    known = recorded.find(config, source.content_digest(files))
+    if known is not None:
+        write_record(work.recorded, known)
+        log.info("recorded before for the same recipe and data", version=known.version.name)
+        if spec.trainer.sklearn is not None:
+            return Outcome(f"{known.version.name} was made of the same recipe and data")
     require_columns(table, named_columns(data))
     run_checks(table, data.checks)
     table, dropped = _with_target(table, data.target)
@@ -99,7 +107,9 @@ def _read(data: Data, work: Workspace) -> tuple[list[source.SourceFile], pa.Tabl
     scratch = work.root / "fetched"
     log.info("reading data", uri=data.uri)
     try:
-        files = source.collect(data.uri, data.format, scratch)
+        claim = os.environ.get(constants.ENV_CLAIM_DIR)
+        mounted = Path(claim) if claim else None
+        files = source.collect(data.uri, data.format, scratch, claim=mounted)
         as_text = {*data.id_columns, *([data.group_column] if data.group_column else [])}
         table = read_table(files, frozenset(as_text))
     finally:

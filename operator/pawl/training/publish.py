@@ -16,7 +16,7 @@ from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.records import Lineage, RunConfig, RunResult, StoreRef
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError
-from pawl.training import artifact, baseline, card, log
+from pawl.training import artifact, baseline, card, log, recorded
 from pawl.training.evaluate import Judgement, judge
 from pawl.training.lineage import build_lineage
 from pawl.training.parts import Parts, load_parts
@@ -38,6 +38,17 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     if store.exists(path):
         log.info("an earlier try of this run has published already", result=path)
         return _outcome(store, path)
+    known = recorded.noted(work)
+    result = recorded.result(config, known) if known else _made(config, spec, work, store)
+    try:
+        store.put(path, canonical_json(result))
+    except ConflictError:
+        log.info("another try of this run was first", result=path)
+    return _outcome(store, path)
+
+
+def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> RunResult:
+    """Judges what was trained and writes its bundle."""
     schema = read_record(work.schema, Schema)
     prepared = read_record(work.prepared, Prepared)
     trained = read_record(work.trained, Trained) if work.trained.exists() else None
@@ -50,7 +61,7 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     folder = _write_folder(work, schema, parts, served, judgement, lineage)
     uri, digest_, size = bundle.write_bundle(store, config.namespace, spec.model, folder)
     log.info("bundle written", uri=uri, digest=digest_, bytes=size)
-    result = RunResult(
+    return RunResult(
         uid=config.uid,
         run=config.run,
         artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
@@ -62,11 +73,6 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         warnings=_warnings(prepared, trained, served, judgement),
         lineage=lineage,
     )
-    try:
-        store.put(path, canonical_json(result))
-    except ConflictError:
-        log.info("another try of this run was first", result=path)
-    return _outcome(store, path)
 
 
 def _outcome(store: Store, path: str) -> Outcome:

@@ -1,6 +1,6 @@
 """Finding the files that a data URI names, and bringing them here.
 
-`file://`, `s3://` and `http(s)://`; one file, a folder (all data files below it) or a glob. Files
+`file://`, `pvc://`, `s3://` and `http(s)://`; one file, a folder (all data files below it) or a glob. Files
 keep the order of their names, so row numbers in messages can be found again. The digest of the data
 is over content only: sha256 of the sorted sha256 of the files, so renaming or moving a file does
 not look like new data.
@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import local_path
+from pawl.constants import ENV_CLAIM_DIR
 from pawl.errors import DataError
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -56,15 +58,15 @@ def collect(uri: str, format_: str, into: Path, *, retry: Retry | None = None) -
     answer.
     """
     scheme = urlsplit(uri).scheme
-    if scheme == "file":
-        paths = _local(uri)
+    if scheme in ("file", "pvc"):
+        paths = _local(_in_claim(uri) if scheme == "pvc" else uri)
         names = [str(path) for path in paths]
     elif scheme in ("s3", "http", "https"):
         names, paths = _remote(uri, scheme, into, retry or Retry())
     else:
         raise DataError(
             f"data.uri {redact(uri)}: {scheme or 'no scheme'} is not supported; "
-            "use file, s3, http or https"
+            "use file, pvc, s3, http or https"
         )
     kinds = [_kind(name, format_) for name in names]
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -73,6 +75,14 @@ def collect(uri: str, format_: str, into: Path, *, retry: Retry | None = None) -
         SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
         for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
     ]
+
+
+def _in_claim(uri: str) -> str:
+    """`pvc://claim/path` as a path in the volume that the operator has mounted."""
+    folder = os.environ.get(ENV_CLAIM_DIR)
+    if not folder:
+        raise DataError(f"data.uri {redact(uri)}: the claim is not mounted ({ENV_CLAIM_DIR})")
+    return f"file://{folder}{urlsplit(uri).path}"
 
 
 def content_digest(files: list[SourceFile]) -> str:
@@ -121,8 +131,15 @@ def _bounded(uri: str, names: list[str]) -> list[str]:
     return names
 
 
-def _local(uri: str) -> list[Path]:
-    path = local_path(uri)
+def _claimed(uri: str, claim: Path) -> Path:
+    """pvc://name/a/b is a/b in the claim."""
+    inside = PurePosixPath(unquote(urlsplit(uri).path).lstrip("/"))
+    if ".." in inside.parts:
+        raise DataError(f"data.uri {redact(uri)} leads out of the claim")
+    return claim / inside
+
+
+def _local(uri: str, path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():

@@ -6,7 +6,6 @@ an exit code that the Job's podFailurePolicy understands. Tracebacks go to the l
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -30,9 +29,8 @@ EXIT_ERROR = 1
 MAX_TERMINATION_BYTES = 1024
 
 
-def run_stage(stage: Stage, env: Mapping[str, str] | None = None) -> int:
+def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
     """Runs a stage and gives its exit code."""
-    env = os.environ if env is None else env
     log.configure(stage)
     try:
         outcome = _stage_function(stage)(*_inputs(env))

@@ -14,7 +14,7 @@ from pawl.artifacts.bundle import MODEL_SKOPS
 from pawl.artifacts.records import RunConfig
 from pawl.artifacts.retry import describe
 from pawl.errors import UserError
-from pawl.training import log, persist
+from pawl.training import log, persist, recorded
 from pawl.training.artifact import serve_pipeline
 from pawl.training.estimators import build
 from pawl.training.parts import load_parts
@@ -36,6 +36,8 @@ def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     trainer = spec.trainer.sklearn
     if trainer is None:
         raise UserError("this stage runs spec.trainer.sklearn; a container trainer runs itself")
+    if recorded.noted(work) is not None:
+        return Outcome("nothing to train")
     schema = read_record(work.schema, Schema)
     estimator = build(
         trainer.estimator,

@@ -3,7 +3,7 @@
 data/        train.parquet, validation.parquet, schema.json   (the file contract)
 parameters.json                                               (the file contract)
 output/      model.onnx or model.skops                        (the file contract)
-held-out/    test.parquet, prepared.json, rows.npy, trained.json
+held-out/    test.parquet, prepared.json, rows.npy, trained.json, or recorded.json
 bundle/      what publish uploads
 """
 
@@ -135,6 +135,10 @@ class Workspace:
     @property
     def served(self) -> Path:
         return self.held_out / "served.json"
+
+    @property
+    def recorded(self) -> Path:
+        return self.held_out / "recorded.json"
 
     @property
     def row_digests(self) -> Path:

@@ -15,6 +15,8 @@ from pawl.core.manifests import common
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
 CLAIM = "/pawl/claim"
+#: Volumes and variables that a container trainer does not get.
+_INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 
 
 def run_name(job_name: str, run: int) -> str:
@@ -95,7 +97,7 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
         claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
         volumes.append({"name": "claim", "persistentVolumeClaim": {"claimName": claim}})
         prepare["volumeMounts"].append({"name": "claim", "mountPath": CLAIM, "readOnly": True})
-        prepare["env"] += common.env(PAWL_CLAIM_DIR=CLAIM)
+        prepare["env"] += common.env(**{c.ENV_CLAIM_DIR: CLAIM})
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -118,6 +120,19 @@ def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
     train["env"] += common.env(PAWL_SEED=str(spec.seed))
     trainer = spec.trainer.container
     if trainer is not None:
+        # It sees what the file contract says and nothing else: the test rows stay hidden.
+        train["volumeMounts"] = [m for m in train["volumeMounts"] if m["name"] not in _INTERNAL]
+        train["volumeMounts"] += [
+            {"name": "work", "mountPath": f"{WORK}/data", "subPath": "data", "readOnly": True},
+            {"name": "work", "mountPath": f"{WORK}/output", "subPath": "output"},
+            {
+                "name": "work",
+                "mountPath": f"{WORK}/parameters.json",
+                "subPath": "parameters.json",
+                "readOnly": True,
+            },
+        ]
+        train["env"] = [v for v in train["env"] if v["name"] not in _INTERNAL]
         del train["args"]
         train["image"] = trainer.image
         if trainer.command:
