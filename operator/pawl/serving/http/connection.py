@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(501, "upgrading the connection is not supported; send plain HTTP/1.1")
+            self._lingering = True  # refused in on_headers_complete
         except httptools.HttpParserCallbackError as error:
             if not self._lingering:
                 raise error.__context__ or error from None
@@ -160,6 +160,8 @@ class Connection(asyncio.Protocol):
         exchange.close = version != "1.1" or not parser.should_keep_alive()
         if version not in ("1.0", "1.1"):
             self._refuse(400, f"HTTP/{version} is not spoken here")
+        elif parser.should_upgrade():
+            self._refuse(501, "upgrading the connection is not supported; send plain HTTP/1.1")
         elif version == "1.1" and b"host" not in headers:
             self._refuse(400, "malformed HTTP request: no Host header")
         elif int(headers.get(b"content-length", b"0")) > self._limits.max_body_bytes:

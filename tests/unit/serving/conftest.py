@@ -1,0 +1,120 @@
+"""Small models and an in-memory client for the server's unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pawl.artifacts.bundle import write_bundle
+from pawl.artifacts.records import Signature, Tensor
+from pawl.artifacts.store import open_store
+from pawl.serving.settings import Settings
+
+
+def classifier_graph(columns: int) -> onnx.ModelProto:
+    """p(class 1) = sigmoid(sum of the columns), as the tabular layout wants it."""
+    nodes = [
+        helper.make_node("ReduceSum", ["numeric", "axes"], ["sum"], keepdims=1),
+        helper.make_node("Sigmoid", ["sum"], ["high"]),
+        helper.make_node("Sub", ["one", "high"], ["low"]),
+        helper.make_node("Concat", ["low", "high"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "classifier",
+        [helper.make_tensor_value_info("numeric", TensorProto.DOUBLE, [None, columns])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+            helper.make_tensor_value_info("probabilities", TensorProto.DOUBLE, [None, 2]),
+        ],
+        [
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
+            numpy_helper.from_array(np.array([1.0]), "one"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def tensor_graph(operator: str, *, batch: int | None = None) -> onnx.ModelProto:
+    """y = operator(x) for x float [batch, 2], as somebody else would export it."""
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                operator, ["x"], ["y"], **({"axis": 0} if operator == "Softmax" else {})
+            )
+        ],
+        "imported",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 2])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def binary_signature(*columns: str, threshold: float | None = None) -> Signature:
+    return Signature(
+        task="binary",
+        inputs=tuple(Tensor(name=name, datatype="FP64", shape=(-1,)) for name in columns),
+        outputs=(
+            Tensor(name="label", datatype="BYTES", shape=(-1,)),
+            Tensor(name="probabilities", datatype="FP64", shape=(-1, 2)),
+        ),
+        numeric=columns,
+        classes=("no", "yes"),
+        threshold=threshold,
+    )
+
+
+class Bundles:
+    """Writes bundles into a store in a folder and gives the settings of a server for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def settings(self, files: dict[str, bytes], **changes: object) -> Settings:
+        self._count += 1
+        source = self._folder / f"source-{self._count}"
+        source.mkdir()
+        for name, content in files.items():
+            (source / name).write_bytes(content)
+        store = open_store((self._folder / "store").as_uri())
+        uri, digest, _ = write_bundle(store, "team", "churn", source)
+        values: dict[str, object] = {
+            "model": "churn",
+            "version": "7",
+            "artifact_uri": uri,
+            "artifact_digest": digest,
+            "work_dir": self._folder / "work",
+        }
+        return Settings(**(values | changes))  # type: ignore[arg-type]
+
+    def classifier(self, threshold: float | None = None, **changes: object) -> Settings:
+        """The classifier over the columns a and b."""
+        files = {
+            "model.onnx": classifier_graph(2).SerializeToString(),
+            "signature.json": binary_signature("a", "b", threshold=threshold)
+            .model_dump_json(by_alias=True)
+            .encode(),
+        }
+        return self.settings(files, **changes)
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Bundles:
+    return Bundles(tmp_path)
+
+
+@pytest.fixture
+def graphs() -> dict[str, Callable[..., onnx.ModelProto]]:
+    return {"classifier": classifier_graph, "tensor": tensor_graph}
+
+
+@pytest.fixture
+def signature() -> Callable[..., Signature]:
+    return binary_signature

@@ -1,0 +1,182 @@
+"""The server without a transport: a request's bytes in, an answer's bytes out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from pawl.errors import SignatureError
+from pawl.serving import counters as c
+from pawl.serving.counters import Counters
+from pawl.serving.dataplane import Dataplane
+from pawl.serving.errors import EngineError, NotReadyError, NotServedError
+from pawl.serving.loading import load_once
+from pawl.serving.settings import Settings
+
+
+@dataclass
+class FakeReply:
+    abandoned: bool = False
+    bodies: list[bytes] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def send(self, body: bytes) -> None:
+        self.bodies.append(body)
+        self.done.set()
+
+    def fail(self, error: Exception) -> None:
+        self.errors.append(error)
+        self.done.set()
+
+    async def message(self) -> dict[str, Any]:
+        await asyncio.wait_for(self.done.wait(), 5)
+        if self.errors:
+            raise self.errors[0]
+        (body,) = self.bodies
+        message: dict[str, Any] = orjson.loads(body)
+        return message
+
+
+def infer(*rows: tuple[float | None, float], **more: Any) -> bytes:
+    data = [value for row in rows for value in row]
+    tensor = {"name": "input", "datatype": "FP64", "shape": [len(rows), 2], "data": data}
+    return orjson.dumps({"inputs": [tensor], **more})
+
+
+def installed(settings: Settings) -> Dataplane:
+    dataplane = Dataplane(settings, Counters())
+    dataplane.begin()
+    dataplane.install(load_once(settings))
+    return dataplane
+
+
+async def test_rows_are_scored_and_labelled(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    reply = FakeReply()
+    dataplane.infer(infer((1, -1), (-50, 0), id="42"), reply)
+    assert await reply.message() == {
+        "model_name": "churn",
+        "model_version": "7",
+        "id": "42",
+        "outputs": [
+            {"name": "label", "datatype": "BYTES", "shape": [2], "data": ["yes", "no"]},
+            {
+                "name": "probabilities",
+                "datatype": "FP64",
+                "shape": [2, 2],
+                "data": [0.5, 0.5, 1.0, pytest.approx(0, abs=1e-9)],
+            },
+        ],
+    }
+
+
+async def test_requests_that_are_scored_together_get_their_own_answers(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    replies = [FakeReply() for _ in range(3)]
+    for shift, reply in enumerate(replies):
+        wanted = [{"name": "probabilities"}]
+        dataplane.infer(infer((shift, 0), (0, -shift), outputs=wanted), reply)
+    for shift, reply in enumerate(replies):
+        (output,) = (await reply.message())["outputs"]
+        high = 1 / (1 + np.exp(-np.array([shift, -shift])))
+        np.testing.assert_allclose(output["data"][1::2], high)
+    assert dataplane.counters.total(c.ROWS) == 6
+    assert dataplane.counters.total(c.BATCH.sum_at) == 6
+
+
+async def test_missing_values_reach_the_model_and_come_back_as_null(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    reply = FakeReply()
+    dataplane.infer(infer((None, 1.0)), reply)
+    message = await reply.message()
+    assert message["outputs"][0]["data"] == [None]
+    assert message["outputs"][1]["data"] == [None, None]
+    assert dataplane.counters.total(c.NON_FINITE) == 1
+
+
+async def test_what_does_not_fit_is_raised_and_not_queued(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    with pytest.raises(SignatureError):
+        dataplane.infer(b"{}", FakeReply())
+    assert dataplane.counters.total(c.WAITING) == 0
+
+
+async def test_a_client_that_is_gone_gets_nothing(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    gone, other = FakeReply(abandoned=True), FakeReply()
+    dataplane.infer(infer((1, 1)), gone)
+    dataplane.infer(infer((1, 1)), other)
+    await other.message()
+    assert gone.bodies == []
+    assert dataplane.counters.total(c.ROWS) == 1
+
+
+async def test_outputs_that_do_not_fit_are_an_error_of_the_model(bundles: Any) -> None:
+    settings = bundles.classifier()
+    served = load_once(settings)
+
+    class Broken:
+        name = "onnx"
+
+        def run(self, feed: Any) -> Any:
+            return {"probabilities": np.zeros((1, 3))}
+
+    dataplane = Dataplane(settings, Counters())
+    dataplane.install(replace(served, engine=Broken()))
+    reply = FakeReply()
+    dataplane.infer(infer((1, 1)), reply)
+    with pytest.raises(EngineError):
+        await reply.message()
+
+
+async def test_before_the_model_is_there_it_is_alive_but_not_ready(bundles: Any) -> None:
+    dataplane = Dataplane(bundles.classifier(), Counters())
+    dataplane.begin()
+    assert not dataplane.ready
+    with pytest.raises(NotReadyError):
+        dataplane.infer(infer((1, 1)), FakeReply())
+    with pytest.raises(NotReadyError):
+        dataplane.model_metadata()
+    assert b"pawl_server_ready 0" in dataplane.metrics()
+
+
+async def test_while_it_drains_it_answers_but_is_not_ready(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    assert dataplane.ready
+    dataplane.drain()
+    assert not dataplane.ready
+    reply = FakeReply()
+    dataplane.infer(infer((1, 1)), reply)
+    assert (await reply.message())["model_name"] == "churn"
+
+
+async def test_metadata_describe_the_model(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier(threshold=0.3))
+    assert orjson.loads(dataplane.server_metadata())["name"] == "pawl"
+    metadata = orjson.loads(dataplane.model_metadata())
+    assert metadata["name"] == "churn"
+    assert metadata["versions"] == ["7"]
+    assert metadata["inputs"][0] == {"name": "a", "datatype": "FP64", "shape": [-1]}
+    assert metadata["outputs"][1] == {
+        "name": "probabilities", "datatype": "FP64", "shape": [-1, 2],
+    }  # fmt: skip
+    assert metadata["parameters"] == {
+        "layout": "tabular", "task": "binary", "classes": ["no", "yes"], "threshold": 0.3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "version"), [("other", None), ("churn", "8"), ("churn", "")])
+def test_another_model_or_version_is_not_served(
+    model: str, version: str | None, bundles: Any
+) -> None:
+    dataplane = Dataplane(bundles.classifier(), Counters())
+    dataplane.check("churn", "7")
+    dataplane.check("churn", None)
+    with pytest.raises(NotServedError, match="not served here"):
+        dataplane.check(model, version)
