@@ -4,6 +4,7 @@ import asyncio
 
 from pawl.local.api.registry import Registry
 from pawl.local.controllers.deployment.controller import DeploymentController
+from pawl.local.controllers.disruption import DisruptionController
 from pawl.local.controllers.endpoints.controller import EndpointsController
 from pawl.local.controllers.garbage import GarbageCollector
 from pawl.local.controllers.host import Controller, Host
@@ -24,6 +25,7 @@ def make(registry: Registry, metrics: Metrics | None = None) -> list[Controller]
         DeploymentController(registry),
         EndpointsController(registry),
         HpaController(registry, metrics),
+        DisruptionController(registry),
         NamespaceController(registry),
         GarbageCollector(registry),
     ]

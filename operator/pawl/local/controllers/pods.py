@@ -24,7 +24,7 @@ from pawl.local.controllers.objects import (
 
 # Pods that one reconciliation creates or deletes at most; the rest follows at once in the next
 # one, so that a Job of thousands does not hold up everything else.
-BURST = 100
+BURST = 25
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}

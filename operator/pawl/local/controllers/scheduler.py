@@ -5,6 +5,7 @@ nodeSelector and required node affinity; free cpu, memory, pods and other counte
 There is no preemption: a pod never makes room for another.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,8 +26,9 @@ from pawl.local.controllers.objects import (
     spec,
     stamp,
     status,
+    uid,
 )
-from pawl.local.controllers.resources import pod_requests, quantities, used
+from pawl.local.controllers.resources import PODS, Amounts, Ledger, demands, quantities
 
 SCHEDULER_NAME = "default-scheduler"
 ALL_PENDING = Key("", "")  # wakes every pod that waits for a node
@@ -34,11 +36,11 @@ ALL_PENDING = Key("", "")  # wakes every pod that waits for a node
 
 @dataclass(frozen=True)
 class Observed:
-    """A pod, the cluster's nodes, and all unfinished pods that have one."""
+    """A pod, the cluster's nodes, and what the unfinished pods of each node have asked for."""
 
     pod: Obj
     nodes: tuple[Obj, ...]
-    placed: tuple[Obj, ...]
+    used: Mapping[str, Amounts]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def plan_binding(observed: Observed, now: datetime) -> Plan:
     if spec(pod).get("schedulingGates"):
         text = "Scheduling is blocked due to non-empty scheduling gates"
         return Plan(tuple(_condition(pod, "SchedulingGated", text, now)))
-    verdicts = [(node, _misfits(pod, node, observed.placed)) for node in observed.nodes]
+    verdicts = [
+        (node, _misfits(pod, node, observed.used.get(name(node), {}))) for node in observed.nodes
+    ]
     for node, misfits in verdicts:
         if not misfits:
             return _bind(pod, node, now)
@@ -127,7 +131,7 @@ def _set_condition(pod: Obj, new: Obj) -> Patch:
     return Patch("pods", pod, {"status": {"conditions": [*others, new]}}, subresource="status")
 
 
-def _misfits(pod: Obj, node: Obj, placed: tuple[Obj, ...]) -> list[Misfit]:
+def _misfits(pod: Obj, node: Obj, used: Amounts) -> list[Misfit]:
     """Empty when the pod fits. Only the first failing check speaks, as in the real scheduler."""
     if spec(node).get("unschedulable") and not _tolerates(pod, _CORDON):
         return [Misfit("node(s) were unschedulable")]
@@ -135,7 +139,7 @@ def _misfits(pod: Obj, node: Obj, placed: tuple[Obj, ...]) -> list[Misfit]:
         return [Misfit("node(s) had untolerated taint(s)")]
     if not _selects(pod, node):
         return [Misfit("node(s) didn't match Pod's node affinity/selector")]
-    return _shortages(pod, node, placed)
+    return _shortages(pod, node, used)
 
 
 _CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -180,18 +184,15 @@ def _term(term: Obj, node: Obj) -> bool:
     )
 
 
-def _shortages(pod: Obj, node: Obj, placed: tuple[Obj, ...]) -> list[Misfit]:
-    here = [p for p in placed if spec(p).get("nodeName") == name(node)]
+def _shortages(pod: Obj, node: Obj, used: Amounts) -> list[Misfit]:
     allocatable = quantities(status(node).get("allocatable") or status(node).get("capacity"))
     found = []
-    if len(here) + 1 > allocatable.get("pods", len(here) + 1):
-        found.append(Misfit("Too many pods", resolvable=True))
-    requests = pod_requests(pod)
-    taken = used(here) if requests else {}
-    for resource, wanted in sorted(requests.items()):
-        limit = allocatable.get(resource, 0)
-        if wanted > 0 and wanted > limit - taken.get(resource, 0):
-            found.append(Misfit(f"Insufficient {resource}", resolvable=wanted <= limit))
+    for resource, wanted in sorted(demands(pod).items()):
+        # how many pods a node takes may be left open, what else it has may not
+        limit = allocatable.get(resource, math.inf if resource == PODS else 0)
+        if wanted > 0 and wanted > limit - used.get(resource, 0):
+            reason = "Too many pods" if resource == PODS else f"Insufficient {resource}"
+            found.append(Misfit(reason, resolvable=wanted <= limit))
     return found
 
 
@@ -200,10 +201,11 @@ class Scheduler:
 
     def __init__(self, registry: Registry) -> None:
         self._shell = Shell(registry, SCHEDULER_NAME, manager="kube-scheduler")
+        self._ledger = Ledger()
 
     @property
     def watches(self) -> Mapping[str, Callable[[Obj], Iterable[Key]]]:
-        return {"pods": _wakes, "nodes": lambda _: [ALL_PENDING]}
+        return {"pods": self._wakes, "nodes": lambda _: [ALL_PENDING]}
 
     def reconcile(self, key: Key, now: datetime) -> None:
         registry = self._shell.registry
@@ -213,17 +215,18 @@ class Scheduler:
             found = self._shell.find("pods", key)
             waiting = [found] if found is not None and waits_for_node(found) else []
         for pod in waiting:
-            nodes = tuple(registry.list("nodes"))
-            placed = tuple(
-                p
-                for p in registry.list("pods")
-                if spec(p).get("nodeName") and not pod_rules.is_finished(p)
-            )
-            self._shell.apply(plan_binding(Observed(pod, nodes, placed), now).changes)
+            observed = Observed(pod, tuple(registry.list("nodes")), self._ledger.used)
+            self._shell.apply(plan_binding(observed, now).changes)
+            self._enter(pod)
 
+    def _enter(self, pod: Obj) -> None:
+        """Bring the ledger up to date with a pod that may have changed, or gone."""
+        live = self._shell.find("pods", key_of(pod))
+        self._ledger.enter(pod, live if live is not None and uid(live) == uid(pod) else None)
 
-def _wakes(pod: Obj) -> list[Key]:
-    """A pod that needs a node wakes itself; one that ends or goes leaves room for others."""
-    if waits_for_node(pod):
-        return [key_of(pod)]
-    return [ALL_PENDING] if pod_rules.is_finished(pod) or deleting(pod) else []
+    def _wakes(self, pod: Obj) -> list[Key]:
+        """A pod that needs a node wakes itself; one that ends or goes leaves room for others."""
+        self._enter(pod)
+        if waits_for_node(pod):
+            return [key_of(pod)]
+        return [ALL_PENDING] if pod_rules.is_finished(pod) or deleting(pod) else []

@@ -7,7 +7,7 @@ import pytest
 
 from pawl.local.controllers.changes import Emit, Patch
 from pawl.local.controllers.objects import Obj
-from pawl.local.controllers.resources import pod_requests, quantity
+from pawl.local.controllers.resources import Ledger, pod_requests, quantity
 from pawl.local.controllers.scheduler import Observed, plan_binding
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +35,10 @@ def placed(cpu: str) -> Obj:
     return pod("q", cpu, nodeName="local")
 
 
+def named(pod: Obj, number: int) -> Obj:
+    return {**pod, "metadata": {"name": f"q{number}", "uid": f"q{number}"}}
+
+
 def refusal(observed: Observed) -> str:
     changes = plan_binding(observed, NOW).changes
     told = [c for c in changes if isinstance(c, Emit)]
@@ -46,7 +50,7 @@ def refusal(observed: Observed) -> str:
 
 
 def test_a_pod_that_fits_is_bound_to_the_node() -> None:
-    bind, scheduled, told = plan_binding(Observed(pod(cpu="1"), (node(),), ()), NOW).changes
+    bind, scheduled, told = plan_binding(Observed(pod(cpu="1"), (node(),), {}), NOW).changes
     assert isinstance(bind, Patch)
     assert bind.body == {"spec": {"nodeName": "local"}}
     assert isinstance(scheduled, Patch)
@@ -99,25 +103,28 @@ NO_VICTIMS = "preemption: 0/1 nodes are available: 1 No preemption victims found
 def test_a_pod_that_does_not_fit_is_told_why(
     the_pod: Obj, the_node: Obj, others: tuple[Obj, ...], message: str
 ) -> None:
-    said = refusal(Observed(the_pod, (the_node,), others))
+    ledger = Ledger()
+    for number, other in enumerate(others):
+        ledger.enter(named(other, number), named(other, number))
+    said = refusal(Observed(the_pod, (the_node,), ledger.used))
     assert said == f"0/1 nodes are available: {message}"
 
 
 def test_without_nodes_nothing_can_be_scheduled() -> None:
-    assert refusal(Observed(pod(), (), ())) == "no nodes available to schedule pods"
+    assert refusal(Observed(pod(), (), {})) == "no nodes available to schedule pods"
 
 
 def test_the_same_refusal_is_not_repeated() -> None:
     waiting = pod(cpu="3")
-    first = plan_binding(Observed(waiting, (node(),), ()), NOW).changes
+    first = plan_binding(Observed(waiting, (node(),), {}), NOW).changes
     (shown,) = [c for c in first if isinstance(c, Patch)]
     waiting["status"] |= shown.body["status"]
-    assert plan_binding(Observed(waiting, (node(),), ()), NOW).changes == ()
+    assert plan_binding(Observed(waiting, (node(),), {}), NOW).changes == ()
 
 
 def test_a_gated_pod_waits_without_an_event() -> None:
     gated = pod(schedulingGates=[{"name": "example.com/gate"}])
-    (change,) = plan_binding(Observed(gated, (node(),), ()), NOW).changes
+    (change,) = plan_binding(Observed(gated, (node(),), {}), NOW).changes
     assert isinstance(change, Patch)
     assert change.body["status"]["conditions"][0]["reason"] == "SchedulingGated"
 
@@ -125,11 +132,11 @@ def test_a_gated_pod_waits_without_an_event() -> None:
 def test_a_tolerated_taint_does_not_matter() -> None:
     tainted = node(taints=[{"key": "k", "effect": "NoSchedule"}])
     tolerant = pod(tolerations=[{"key": "k", "operator": "Exists"}])
-    assert len(plan_binding(Observed(tolerant, (tainted,), ()), NOW).changes) == 3
+    assert len(plan_binding(Observed(tolerant, (tainted,), {}), NOW).changes) == 3
 
 
 def test_pods_of_other_schedulers_are_left_alone() -> None:
-    assert plan_binding(Observed(pod(schedulerName="mine"), (node(),), ()), NOW).changes == ()
+    assert plan_binding(Observed(pod(schedulerName="mine"), (node(),), {}), NOW).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -153,3 +160,13 @@ def test_requests_are_those_of_the_hungriest_moment() -> None:
         }
     )
     assert asked == {"cpu": 5}
+
+
+def test_the_ledger_forgets_pods_that_end_or_go() -> None:
+    ledger, first, second = Ledger(), named(placed("1"), 1), named(placed("2"), 2)
+    for pod_entered in (first, second, first):
+        ledger.enter(pod_entered, pod_entered)
+    assert ledger.used["local"] == {"cpu": 3, "pods": 2}
+    ledger.enter(first, {**first, "status": {"phase": "Succeeded"}})
+    ledger.enter(second, None)
+    assert ledger.used["local"] == {"cpu": 0, "pods": 0}
