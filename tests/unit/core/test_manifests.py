@@ -1,0 +1,115 @@
+"""The objects that Pawl creates: golden files, and what must hold of every pod."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from world import INSTALLATION, training_job
+
+from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.core.manifests import router, serving, training
+from pawl.core.routing.route import Backend, Route
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+OWNER = training_job()
+DEPLOYMENT = {
+    "apiVersion": "pawl.dev/v1alpha1",
+    "kind": "Deployment",
+    "metadata": {"name": "churn", "namespace": "ml", "uid": "uid-d"},
+}
+VERSION = ServedVersion(
+    name="churn-v7", version=7, uri="s3://m/churn/7", digest="sha256:" + "ab" * 32, since=None
+)
+ROUTE = Route(
+    "churn",
+    (
+        Backend(7, "churn-v7.ml.svc.cluster.local.", 8080, 100),
+        Backend(8, "churn-v8.ml.svc.cluster.local.", 8080, None),
+    ),
+)
+
+
+def job(**spec: Any) -> dict[str, Any]:
+    parsed = TrainingJobSpec.model_validate(training_job(**spec)["spec"])
+    return training.build_job(OWNER, parsed, 1, {"pawl.dev/run": "1"}, INSTALLATION)
+
+
+def container_job() -> dict[str, Any]:
+    trainer = {"container": {"image": "me/train:1", "command": ["python", "train.py"]}}
+    resources = {"requests": {"cpu": 2}, "limits": {"memory": "4Gi"}}
+    data = {"uri": "pvc://lake/churn/", "task": "binary", "target": "churned"}
+    return job(trainer=trainer, data=data, template={"resources": resources})
+
+
+SPEC = DeploymentSpec(model="churn", replicas=2)
+SCALED = DeploymentSpec.model_validate(
+    {
+        "model": "churn",
+        "autoscaling": {"min": 1, "max": 5},
+        "server": {"resources": {"requests": {"cpu": "500m"}}},
+    }
+)
+OBJECTS = {
+    "job-sklearn": job,
+    "job-container": container_job,
+    "server": lambda: serving.build_server(DEPLOYMENT, SPEC, VERSION, 2, INSTALLATION),
+    "server-service": lambda: serving.build_server_service(DEPLOYMENT, SPEC, VERSION),
+    "autoscaler": lambda: serving.build_autoscaler(DEPLOYMENT, SCALED, VERSION),
+    "router": lambda: router.build_router(DEPLOYMENT, SPEC, INSTALLATION),
+    "router-service": lambda: router.build_router_service(DEPLOYMENT, SPEC),
+    "router-config": lambda: router.build_router_config(DEPLOYMENT, SPEC, ROUTE),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_golden(name: str):
+    """PAWL_REWRITE_GOLDEN=1 writes the files anew; read the difference before you commit it."""
+    path = GOLDEN / f"{name}.yaml"
+    text = yaml.safe_dump(readable(OBJECTS[name]()), sort_keys=False, width=100)
+    if os.environ.get("PAWL_REWRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["job-sklearn", "job-container", "server", "router"])
+def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
+    pod = OBJECTS[name]()["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_train_has_neither_the_store_nor_its_credentials():
+    for made in (job(), container_job()):
+        train = made["spec"]["template"]["spec"]["initContainers"][1]
+        assert train["name"] == "train"
+        assert "envFrom" not in train
+        assert "PAWL_STORE" not in {variable["name"] for variable in train["env"]}
+
+
+def test_a_container_trainer_does_not_see_the_test_rows():
+    train = container_job()["spec"]["template"]["spec"]["initContainers"][1]
+    work = [m for m in train["volumeMounts"] if m["name"] == "work"]
+    assert {m["subPath"] for m in work} == {"data", "output", "parameters.json"}
+
+
+def readable(item: dict[str, Any]) -> dict[str, Any]:
+    """JSON inside strings is shown as what it is."""
+    if item["kind"] == "ConfigMap":
+        item["data"] = {name: json.loads(text) for name, text in item["data"].items()}
+    if item["metadata"]["name"] == "churn-router" and item["kind"] == "Deployment":
+        args = item["spec"]["template"]["spec"]["containers"][0]["args"]
+        args[1] = json.loads(args[1])
+    return item
