@@ -79,11 +79,9 @@ def load(
         raise UserError(f"the trainer left both {MODEL_ONNX} and {MODEL_SKOPS}; leave one")
     if onnx.exists():
         refuse_external_data(onnx)
-        if sentence := OnnxEngine.misfit(onnx, schema):
-            from pawl.training.onnx_adapt import adapt  # noqa: PLC0415 - imports onnx
+        from pawl.training.onnx_adapt import adapted  # noqa: PLC0415 - imports onnx
 
-            log.info("adapting model.onnx", why=sentence)
-            onnx.write_bytes(adapt(onnx.read_bytes(), schema))
+        onnx.write_bytes(adapted(onnx.read_bytes(), schema))
         engine = OnnxEngine(onnx, schema.task, len(schema.classes))
         choice = Choice(format="onnx", threshold=_threshold(spec, engine, parts))
         return Served(engine, choice, (MODEL_ONNX,))

@@ -25,7 +25,6 @@ from pawl.training.gates import Rival
 from pawl.training.parts import Parts
 from pawl.training.workspace import Schema, Workspace
 
-
 #: How far a row of float32 probabilities may be from a sum of 1.
 _SLACK = 1e-3
 

@@ -1,16 +1,15 @@
 """Finding the files that a data URI names, and bringing them here.
 
-`file://`, `pvc://`, `s3://` and `http(s)://`; one file, a folder (all data files below it) or a glob. Files
-keep the order of their names, so row numbers in messages can be found again. The digest of the data
-is over content only: sha256 of the sorted sha256 of the files, so renaming or moving a file does
-not look like new data.
+`file://`, `pvc://`, `s3://` and `http(s)://`; one file, a folder (all data files below it) or a
+glob. Files keep the order of their names, so row numbers in messages can be found again. The digest
+of the data is over content only: sha256 of the sorted sha256 of the files, so renaming or moving a
+file does not look like new data.
 """
 
 from __future__ import annotations
 
 import glob
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import local_path
-from pawl.constants import ENV_CLAIM_DIR
 from pawl.errors import DataError
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -51,15 +49,18 @@ class SourceFile:
     gzip: bool
 
 
-def collect(uri: str, format_: str, into: Path, *, retry: Retry | None = None) -> list[SourceFile]:
-    """The files that `uri` names, fetched below `into` where they are remote.
+def collect(
+    uri: str, format_: str, into: Path, *, claim: Path | None = None, retry: Retry | None = None
+) -> list[SourceFile]:
+    """The files that `uri` names, fetched below `into` where they are remote. `claim` is where the
+    claim of a pvc:// URI is mounted.
 
     DataError when there are none or a format is not known; StoreError when the source does not
     answer.
     """
     scheme = urlsplit(uri).scheme
     if scheme in ("file", "pvc"):
-        paths = _local(_in_claim(uri) if scheme == "pvc" else uri)
+        paths = _local(uri, local_path(uri) if scheme == "file" else _claimed(uri, claim))
         names = [str(path) for path in paths]
     elif scheme in ("s3", "http", "https"):
         names, paths = _remote(uri, scheme, into, retry or Retry())
@@ -75,14 +76,6 @@ def collect(uri: str, format_: str, into: Path, *, retry: Retry | None = None) -
         SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
         for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
     ]
-
-
-def _in_claim(uri: str) -> str:
-    """`pvc://claim/path` as a path in the volume that the operator has mounted."""
-    folder = os.environ.get(ENV_CLAIM_DIR)
-    if not folder:
-        raise DataError(f"data.uri {redact(uri)}: the claim is not mounted ({ENV_CLAIM_DIR})")
-    return f"file://{folder}{urlsplit(uri).path}"
 
 
 def content_digest(files: list[SourceFile]) -> str:
@@ -131,8 +124,10 @@ def _bounded(uri: str, names: list[str]) -> list[str]:
     return names
 
 
-def _claimed(uri: str, claim: Path) -> Path:
+def _claimed(uri: str, claim: Path | None) -> Path:
     """pvc://name/a/b is a/b in the claim."""
+    if claim is None:
+        raise DataError(f"data.uri {redact(uri)}: the claim is not mounted")
     inside = PurePosixPath(unquote(urlsplit(uri).path).lstrip("/"))
     if ".." in inside.parts:
         raise DataError(f"data.uri {redact(uri)} leads out of the claim")
