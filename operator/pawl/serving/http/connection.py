@@ -211,9 +211,10 @@ class Connection(asyncio.Protocol):
         opened = self._open
         while opened and (answer := opened[0].answer) is not None:
             done = opened.popleft()
+            # Counted first: whoever has an answer finds it in the metrics.
+            self._server.finished(done)
             if not self.lost:
                 self._transport.write(answer)
-            self._server.finished(done)
             if done.close:
                 self._finish()
                 return

@@ -112,7 +112,7 @@ class HttpServer:
         self._route(exchange)
 
     def finished(self, exchange: Exchange) -> None:
-        """An answer has been written."""
+        """An answer is about to be written."""
         mine = self._mine
         mine[c.IN_FLIGHT] -= 1.0
         mine[request_slot(exchange.operation, exchange.status)] += 1.0
