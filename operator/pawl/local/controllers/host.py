@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pawl.local.api.errors import ApiError
 from pawl.local.api.registry import Registry
+from pawl.local.api.store import Table
 from pawl.local.controllers.changes import EVERYTHING
 from pawl.local.controllers.objects import Obj
 from pawl.local.controllers.queue import WorkQueue
@@ -47,36 +48,36 @@ class Host:
         self._registry = registry
         self._controllers = controllers
         self._queue: WorkQueue[Item] = WorkQueue()
-        self._watched: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: dict[str, tuple[Table, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
         async with asyncio.TaskGroup() as group:
             self._watch_all(group)
-            self._tasks.add(group.create_task(self._work()))
+            worker = group.create_task(self._work())
             await stop.wait()
-            for task in self._tasks:
+            worker.cancel()
+            for _, task in self._watches.values():
                 task.cancel()
 
     def _watch_all(self, group: asyncio.TaskGroup) -> None:
-        """Watch what is not watched yet of all that is asked for and served."""
+        """Watch all that is asked for and served: CRDs, and what they store, come and go."""
         asked = {resource for c in self._controllers for resource in c.watches}
         served = {resource.table for resource in self._registry.catalog.stored()}
         wanted = served if EVERYTHING in asked else served & asked
-        for resource in sorted(wanted - self._watched):
-            self._watched.add(resource)
-            task = group.create_task(self._watch(resource, group))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        tables = {resource: self._registry.store.table(resource) for resource in sorted(wanted)}
+        for resource, (table, task) in list(self._watches.items()):
+            if tables.get(resource) is not table:
+                task.cancel()
+                del self._watches[resource]
+        for resource, table in tables.items():
+            if resource not in self._watches:
+                task = group.create_task(self._watch(resource, group))
+                self._watches[resource] = (table, task)
 
     async def _watch(self, resource: str, group: asyncio.TaskGroup) -> None:
-        """Until the resource is no longer served."""
-        try:
-            while any(r.table == resource for r in self._registry.catalog.stored()):
-                await self._follow(resource, group)
-        finally:
-            self._watched.discard(resource)
+        while any(served.table == resource for served in self._registry.catalog.stored()):
+            await self._follow(resource, group)
 
     async def _follow(self, resource: str, group: asyncio.TaskGroup) -> None:
         """Wake keys by what exists and then by what changes, until the watch ends."""

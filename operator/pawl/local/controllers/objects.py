@@ -104,6 +104,13 @@ def has_condition(obj: Mapping[str, Any], kind: str) -> bool:
     return found is not None and found.get("status") == "True"
 
 
+def dig(obj: Any, path: Iterable[str]) -> Any:
+    """The value at a path of fields; None where there is nothing."""
+    for part in path:
+        obj = (obj or {}).get(part)
+    return obj
+
+
 def stamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

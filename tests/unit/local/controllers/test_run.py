@@ -332,3 +332,66 @@ async def test_a_finished_job_goes_after_its_time_to_live(cluster: Cluster) -> N
     cluster.end(pod)
     await cluster.until(lambda: cluster.find("batch/jobs", "j") is None)
     await cluster.until(lambda: cluster.pods() == [])
+
+
+def crd(served: bool = True) -> Obj:
+    names = {"plural": "widgets", "kind": "Widget"}
+    count = {"type": "integer"}
+    properties = {
+        "spec": {"type": "object", "properties": {"size": count}},
+        "status": {"type": "object", "properties": {"n": count, "pods": {"type": "string"}}},
+    }
+    scale = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.n"}
+    version = {
+        "name": "v1",
+        "served": served,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}},
+        "subresources": {"status": {}, "scale": {**scale, "labelSelectorPath": ".status.pods"}},
+    }
+    spec = {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [version]}
+    return {"metadata": {"name": "widgets.example.com"}, "spec": spec}
+
+
+CRDS = "apiextensions.k8s.io/customresourcedefinitions"
+
+
+def owned_config_map(called: str, owner: Obj) -> Obj:
+    ref = {"apiVersion": "example.com/v1", "kind": "Widget", "name": name(owner)}
+    return {
+        "metadata": {
+            "name": called,
+            "ownerReferences": [{**ref, "uid": owner["metadata"]["uid"]}],
+        }
+    }
+
+
+async def test_dependants_of_custom_resources_go_with_them(cluster: Cluster) -> None:
+    for round_number in range(2):  # also when the CRD was deleted and made again
+        cluster.create(CRDS, crd(), None)
+        widget = cluster.create("example.com/widgets", {"metadata": {"name": "w"}})
+        called = f"c{round_number}"
+        cluster.create("configmaps", owned_config_map(called, widget))
+        cluster.registry.delete("example.com/widgets", "default", "w", manager="t")
+        await cluster.until(lambda c=called: cluster.find("configmaps", c) is None)
+        cluster.registry.delete(CRDS, None, "widgets.example.com", manager="t")
+        await cluster.until(lambda: cluster.find(CRDS, "widgets.example.com", None) is None)
+
+
+async def test_an_owner_that_never_was_takes_the_object_along(cluster: Cluster) -> None:
+    cluster.create(CRDS, crd(), None)
+    ghost = {"metadata": {"name": "ghost", "uid": "no-such-uid"}}
+    cluster.create("configmaps", owned_config_map("c", ghost))
+    await cluster.until(lambda: cluster.find("configmaps", "c") is None)
+
+
+async def test_an_autoscaler_scales_a_custom_resource(cluster: Cluster) -> None:
+    cluster.create(CRDS, crd(), None)
+    widget = {"metadata": {"name": "w"}, "spec": {"size": 9}}
+    cluster.create("example.com/widgets", widget)
+    ref = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "w"}
+    spec = {"minReplicas": 1, "maxReplicas": 5, "scaleTargetRef": ref}
+    cluster.create(AUTOSCALERS, {"metadata": {"name": "h"}, "spec": spec})
+    await cluster.until(
+        lambda: (cluster.find("example.com/widgets", "w") or {})["spec"]["size"] == 5
+    )

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from pawl.local.api import selectors
 from pawl.local.api.registry import Registry
+from pawl.local.api.resources import ScalePaths
 from pawl.local.controllers.changes import Shell
 from pawl.local.controllers.hpa.behavior import Memory
 from pawl.local.controllers.hpa.metrics import Metrics
 from pawl.local.controllers.hpa.plan import RESOURCE, Observed, Target, plan_hpa
-from pawl.local.controllers.objects import Key, Obj, key_of, labels, matches, meta, name, spec
+from pawl.local.controllers.objects import Key, Obj, dig, key_of, labels, matches, meta, name, spec
 
 PERIOD = 15.0  # seconds, --horizontal-pod-autoscaler-sync-period
 
@@ -65,15 +67,12 @@ class HpaController:
         obj = self._shell.find(served.table, Key(where, ref["name"]))
         if obj is None:
             return None, f'{served.qualified} "{ref["name"]}" not found'
-        if "scale" not in served.subresources:
+        if served.scale is None:
             return None, "the server could not find the requested resource"
-        selector = spec(obj).get("selector")
-        pods = tuple(
-            pod
-            for pod in self._shell.registry.list("pods", where)
-            if matches(selector, labels(pod))
-        )
-        return Target(served.table, obj, pods), ""
+        selects = _selector(obj, served.scale)
+        pods = self._shell.registry.list("pods", where)
+        mine = tuple(pod for pod in pods if selects(pod))
+        return Target(served.table, obj, mine, served.scale.spec), ""
 
     def _usage(self, target: Target | None) -> dict[str, float]:
         if target is None or self._metrics is None:
@@ -81,3 +80,15 @@ class HpaController:
         where = meta(target.obj)["namespace"]
         samples = {name(p): self._metrics.cpu_millicores(where, name(p)) for p in target.pods}
         return {pod: used for pod, used in samples.items() if used is not None}
+
+
+def _selector(obj: Obj, scale: ScalePaths) -> Callable[[Obj], bool]:
+    """Which pods the target counts as its own, by its LabelSelector or selector text."""
+    if scale.selector is None:
+        chosen = spec(obj).get("selector")
+        return lambda pod: matches(chosen, labels(pod))
+    text = dig(obj, scale.selector) if scale.selector else None
+    if not text:
+        return lambda pod: False
+    requirements = selectors.parse(str(text))
+    return lambda pod: selectors.matches(requirements, labels(pod))

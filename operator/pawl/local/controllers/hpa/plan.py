@@ -8,13 +8,13 @@ metrics API.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pawl.local.controllers.changes import Change, Emit, Patch, SetStatus
 from pawl.local.controllers.hpa.behavior import Bounds, Memory, decide
 from pawl.local.controllers.hpa.evaluate import Failure, evaluate
 from pawl.local.controllers.hpa.metrics import Sample
-from pawl.local.controllers.objects import Obj, find_condition, spec, stamp, status
+from pawl.local.controllers.objects import Obj, dig, find_condition, spec, stamp, status
 
 RESOURCE = "autoscaling/horizontalpodautoscalers"
 EventType = Literal["Normal", "Warning"]
@@ -22,16 +22,23 @@ EventType = Literal["Normal", "Warning"]
 
 @dataclass(frozen=True)
 class Target:
-    """What is scaled: its resource name and object, and its pods."""
+    """What is scaled: its resource name and object, where its size is, and its pods."""
 
     resource: str
     obj: Obj
     pods: tuple[Obj, ...] = ()
+    size: tuple[str, ...] = ("spec", "replicas")
 
     @property
     def replicas(self) -> int:
-        value = spec(self.obj).get("replicas")
+        value = dig(self.obj, self.size)
         return 1 if value is None else int(value)
+
+    def resize(self, replicas: int) -> Patch:
+        body: Any = replicas
+        for part in reversed(self.size):
+            body = {part: body}
+        return Patch(self.resource, self.obj, body, subresource="scale")
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,7 @@ def _rescale(
     current, rescale = target.replicas, []
     last_scale = status(draft.hpa).get("lastScaleTime")
     if desired != current:
-        body = {"spec": {"replicas": desired}}
-        rescale.append(Patch(target.resource, target.obj, body, subresource="scale"))
+        rescale.append(target.resize(desired))
         text = f"the HPA controller was able to update the target scale to {desired}"
         draft.set("AbleToScale", True, ("SucceededRescale", text))
         draft.tell("Normal", "SuccessfulRescale", f"New size: {desired}; reason: {why}")
