@@ -102,10 +102,10 @@ def breast_cancer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     data = load_breast_cancer()
     columns: dict[str, Any] = {
-        name.replace(" ", "_"): column
+        str(name): column
         for name, column in zip(data.feature_names, data.data.T, strict=True)
     }
-    columns["patient"] = np.arange(len(data.target)) + 10_000
+    columns["patient_id"] = [f"p{i:04d}" for i in range(len(data.target))]
     columns["diagnosis"] = np.array(["malignant", "benign"])[data.target]
     path = tmp_path_factory.mktemp("data") / "breast-cancer.parquet"
     pq.write_table(pa.table(columns), path)
@@ -122,7 +122,7 @@ def recipe(breast_cancer: Path) -> dict[str, Any]:
             "task": "binary",
             "target": "diagnosis",
             "positiveLabel": "malignant",
-            "idColumns": ["patient"],
+            "idColumns": ["patient_id"],
         },
         "trainer": {"sklearn": {"estimator": "sklearn.linear_model.LogisticRegression"}},
         "seed": 7,
