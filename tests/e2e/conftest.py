@@ -1,0 +1,48 @@
+"""One cluster a session (and pytest-xdist worker), one namespace a test.
+
+`--kubeconfig PATH` takes a cluster on which Pawl is installed instead of an embedded one;
+`--volumes DIR` is then a folder of the node (this machine) for hostPath volumes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import Cluster, EmbeddedCluster, RealCluster, Space
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kubeconfig", default=None, help="run on this cluster")
+    parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    path = request.config.getoption("--kubeconfig")
+    if path:
+        volumes = Path(request.config.getoption("--volumes"))
+        yield RealCluster(Path(path), volumes)
+        return
+    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield embedded
+    finally:
+        embedded.down()
+
+
+@pytest.fixture
+def space(cluster: Cluster) -> Iterator[Space]:
+    made = Space(cluster)
+    made.open()
+    try:
+        yield made
+    finally:
+        made.close()

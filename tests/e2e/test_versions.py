@@ -1,0 +1,75 @@
+"""ModelVersions: approval, import, recipes that are recorded, engines."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import recipes
+from harness import Space, columns_body, condition, eventually, infer
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
+
+
+def test_a_version_that_needs_approval_waits_for_it(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri, approval="Required"))
+    space.create("Deployment", "cancer", {"model": "cancer"})
+    name = space.trained("job")
+    space.until(
+        "ModelVersion", name, lambda s: condition(s, "ArtifactVerified")["status"] == "True"
+    )
+    assert condition(space.status("ModelVersion", name), "Approved")["status"] == "Unknown"
+    assert condition(space.status("Deployment", "cancer"), "Ready")["reason"] == "NoVersion"
+    space.patch("ModelVersion", name, {"approval": "Approved"})
+    space.serving("cancer", name)
+
+
+def test_an_onnx_file_can_be_imported_and_a_wrong_digest_is_refused(space: Space):
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    model = to_onnx(
+        LogisticRegression().fit(x, x[:, 0] > 0), x[:1], options={"zipmap": False}
+    ).SerializeToString()
+    digest = "sha256:" + hashlib.sha256(model).hexdigest()
+    uri = space.cluster.store_file(f"imports/{space.name}/model.onnx", model)
+    artifact = {"uri": uri, "digest": digest, "format": "onnx"}
+    space.create("ModelVersion", "mine-v1", {"model": "mine", "version": 1, "artifact": artifact})
+    space.create("Deployment", "mine", {"model": "mine"})
+    space.serving("mine", "mine-v1")
+    rows = {"name": "X", "datatype": "FP32", "shape": [1, 3], "data": [2.0, 0.0, 0.0]}
+    answer = infer(space.url("mine"), "mine", {"inputs": [rows]})
+    assert answer.status_code == 200, answer.text
+    wrong = {**artifact, "digest": "sha256:" + "0" * 64}
+    space.create("ModelVersion", "mine-v2", {"model": "mine", "version": 2, "artifact": wrong})
+    status = space.until("ModelVersion", "mine-v2", lambda s: s.get("stage") == "Rejected")
+    assert condition(status, "ArtifactVerified")["reason"] == "DigestMismatch"
+    assert space.status("Deployment", "mine")["stable"]["name"] == "mine-v1"
+
+
+def test_a_recreated_recipe_gets_its_old_version_back(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    name = space.trained("job")
+    space.delete("TrainingJob", "job")
+    eventually(lambda: not space.list("Job"), "the Job to be gone")
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    assert space.trained("job") == name
+    assert len(space.list("ModelVersion")) == 1
+    space.patch("TrainingJob", "job", {"seed": 5})
+    space.until("TrainingJob", "job", lambda s: s.get("modelVersion") == "cancer-v2")
+
+
+def test_a_model_that_onnx_cannot_hold_is_served_by_scikit_learn(space: Space):
+    rows = recipes.cancer()
+    uri = space.put("cancer.parquet", rows)
+    job = recipes.sklearn_job(uri, "sklearn.semi_supervised.LabelSpreading")
+    space.create("TrainingJob", "job", job)
+    space.create("Deployment", "cancer", {"model": "cancer"})
+    name = space.trained("job")
+    version = space.get("ModelVersion", name)
+    assert version is not None
+    assert version["spec"]["artifact"]["format"] == "skops"
+    assert any("ONNX" in text for text in space.status("TrainingJob", "job")["warnings"])
+    space.serving("cancer", name)
+    body = columns_body({n: float(rows[n][0]) for n in recipes.FEATURES})
+    assert infer(space.url("cancer"), "cancer", body).status_code == 200
