@@ -170,7 +170,7 @@ async def _answer_host(reply: DNSRecord, name: str, kind: str) -> None:
         )
         return
     for address in dict.fromkeys(entry[4][0] for entry in found):
-        reply.add_answer(RR(name, QTYPE[kind], rdata=record(address), ttl=30))
+        reply.add_answer(RR(name, getattr(QTYPE, kind), rdata=record(address), ttl=30))
 
 
 def _edns_size(request: DNSRecord) -> int:

@@ -6,13 +6,14 @@ name is left as it is (third_party/forked/golang/expansion).
 """
 
 import base64
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from pawl.errors import PawlError
-from pawl.local.node.quantity import parse, rounded_up
+from pawl.local.api.kinds.quantity import parse
 
 Obj = dict[str, Any]
 
@@ -114,7 +115,7 @@ def resource_value(reference: Obj, container: Obj, allocatable: Mapping[str, str
         quantity = allocatable.get(name, "0")
     divisor = reference.get("divisor") or "1"
     unit = parse(divisor) or parse("1")
-    return str(rounded_up(parse(quantity or "0") / unit))
+    return str(math.ceil(parse(quantity or "0") / unit))
 
 
 def decoded(secret: Obj) -> dict[str, bytes]:

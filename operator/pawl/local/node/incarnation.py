@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pawl.local.api.kinds.quantity import parse
 from pawl.local.node.checks import Outcome, Target, check
 from pawl.local.node.host import Host
 from pawl.local.node.launch import Launch, execute, problem
 from pawl.local.node.logs import LogFile, tail
 from pawl.local.node.probes import verdicts
 from pawl.local.node.process import Exit, Process
-from pawl.local.node.quantity import parse
 from pawl.local.node.states import Record, Running, Terminated
 from pawl.local.node.surroundings import Surroundings
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pawl.local.api.errors import ApiError
-from pawl.local.node import logs
+from pawl.local.node import claims, logs
 from pawl.local.node.checks import Outcome
 from pawl.local.node.container import Container
 from pawl.local.node.environment import allocatable
@@ -41,6 +41,7 @@ class Kubelet:
             tasks = [
                 group.create_task(self._follow_pods()),
                 group.create_task(self._host.monitor.run()),
+                group.create_task(claims.follow(self._host)),
                 *(group.create_task(self._follow(resource)) for resource in _REFERENCED),
             ]
             await stop.wait()
