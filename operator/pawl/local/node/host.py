@@ -59,18 +59,26 @@ class Registry(Protocol):
 
 
 @dataclass(frozen=True)
+class Access:
+    """How a pod that may use the API reaches it."""
+
+    address: str
+    port: int
+    token: bytes
+    kubeconfig: Path
+
+
+@dataclass(frozen=True)
 class Host:
-    """`api` and `dns` are (address, port); `kubeconfig` is the cluster's own, with its token."""
+    """`dns` is (address, port). `access()` is asked late: the server starts after the node."""
 
     registry: Registry
     network: Network
     spawner: Spawner
     monitor: Monitor
     data: Path
-    api: tuple[str, int]
     dns: tuple[str, int]
-    token: Callable[[], bytes]
-    kubeconfig: Path | None = None
+    access: Callable[[], Access]
 
     @property
     def pods(self) -> Path:

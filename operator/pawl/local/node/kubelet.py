@@ -86,6 +86,7 @@ class Kubelet:
         live = found.live_log
         if live is not None and live.path != path:
             live = None
+        yield b""  # the log exists: an answer can begin, however long the first line takes
         async for block in logs.read(path, selection, live):
             yield block
 

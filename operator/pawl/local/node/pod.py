@@ -137,13 +137,15 @@ class PodWorker:
 
     def launch(self, record: Record, image: Image, home: Path, message_file: Path) -> Launch:
         pod = self._with_status()
-        access = api_access(self.pod, self._host)
+        access = self._host.access()
         links = pod["spec"].get("enableServiceLinks", True)
         services = self._host.registry.list("services", self._namespace) if links else []
         env = environment.build(
             record.spec,
             pod=pod,
-            services=environment.service_variables(services, self._namespace, self._host.api),
+            services=environment.service_variables(
+                services, self._namespace, (access.address, access.port)
+            ),
             find=self._find,
         )
         mounts = self._volumes.mounts(record.spec, pod, env)
@@ -153,7 +155,7 @@ class PodWorker:
             hostname=pod["spec"].get("hostname") or pod["metadata"]["name"][:63],
             home=home,
             mounts={**mounts, path: str(message_file)},
-            env={**access.env(), **env},
+            env={**api_access(self.pod, self._host).env(), **env},
             dns=self._host.dns,
         )
         return prepare(record.spec, image, surface)

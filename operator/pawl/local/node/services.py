@@ -39,7 +39,8 @@ def table(services: list[Obj], slices: list[Obj], node_ip: str) -> dict[Address,
                 continue
             endpoints = sorted(_endpoints(own, port.get("name") or ""))
             for address in _addresses(spec, port, node_ip):
-                found[address] = endpoints
+                if address not in endpoints:  # default/kubernetes is served by the API server
+                    found[address] = endpoints
     return found
 
 

@@ -24,9 +24,7 @@ class ApiAccess:
     granted: bool
 
     def env(self) -> dict[str, str]:
-        if not self.granted or self.host.kubeconfig is None:
-            return {}
-        return {"KUBECONFIG": str(self.host.kubeconfig)}
+        return {"KUBECONFIG": str(self.host.access().kubeconfig)} if self.granted else {}
 
     def token(self) -> bytes:
         """For a projected serviceAccountToken, which asks by itself. Raises VolumeError."""
@@ -34,7 +32,7 @@ class ApiAccess:
             raise VolumeError(
                 "the embedded cluster issues no token for the service account default"
             )
-        return self.host.token()
+        return self.host.access().token
 
 
 def api_access(pod: Obj, host: Host) -> ApiAccess:
