@@ -8,6 +8,7 @@ there: `spec.validation.openAPIV3Schema…` for a schema that every version shar
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from pawl.local.schema import causes, golang, names
@@ -18,6 +19,10 @@ Crd = dict[str, Any]
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = (
     "byte", "date", "date-time", "double", "float", "int32", "int64", "password",
+)  # fmt: skip
+_VERSION_KEYS = (
+    "name", "served", "storage", "deprecated", "deprecationWarning", "schema", "subresources",
+    "additionalPrinterColumns", "selectableFields",
 )  # fmt: skip
 _APPROVAL = "api-approved.kubernetes.io"
 
@@ -46,6 +51,7 @@ def check_crd(crd: Crd, old: Crd | None = None) -> list[Cause]:
     found += _conversion(spec.get("conversion") or {})
     if old is not None:
         found += _immutable(spec, old.get("spec") or {}, established=_is_established(old))
+    found += _stored_versions(crd, spec)
     found += _approval(crd, spec)
     if spec.get("preserveUnknownFields"):
         detail = (
@@ -104,10 +110,53 @@ def _versions(spec: Crd) -> list[Cause]:
             found += _columns(version, f"{path}.additionalPrinterColumns")
     declared = [version.get("name") for version in versions]
     if len(set(declared)) < len(declared):
-        found.append(causes.invalid("spec.versions", versions, "must contain unique version names"))
+        found.append(_about_versions(spec, "must contain unique version names"))
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        detail = "must have exactly one version marked as storage version"
-        found.append(causes.invalid("spec.versions", versions, detail))
+        found.append(
+            _about_versions(spec, "must have exactly one version marked as storage version")
+        )
+    if declared and (problems := names.dns1035_label(declared[0] or "")):
+        found.append(causes.invalid("spec.version", declared[0], ",".join(problems)))
+    return found
+
+
+def _about_versions(spec: Crd, detail: str) -> Cause:
+    """The value is printed as the API server's internal struct is marshalled, where what all
+    versions share stands elsewhere."""
+    shown = []
+    for version in spec.get("versions") or []:
+        entry = {key[0].upper() + key[1:]: version.get(key) for key in _VERSION_KEYS}
+        entry |= {"Served": bool(version.get("served")), "Storage": bool(version.get("storage")),
+                  "Deprecated": bool(version.get("deprecated"))}  # fmt: skip
+        for key in ("schema", "subresources", "additionalPrinterColumns"):
+            if _common(spec, key):
+                entry[key[0].upper() + key[1:]] = None
+        shown.append(entry)
+    text = json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
+    return Cause(causes.INVALID, f"Invalid value: {text}: {detail}", "spec.versions")
+
+
+def _stored_versions(crd: Crd, spec: Crd) -> list[Cause]:
+    versions = spec.get("versions") or []
+    storage = [version.get("name", "") for version in versions if version.get("storage")]
+    stored = (crd.get("status") or {}).get("storedVersions") or storage[:1]
+    path = "status.storedVersions"
+    if not stored:
+        return [causes.invalid(path, None, "must have at least one stored version")]
+    found = [
+        causes.invalid(path, stored, f"must have the storage version {name}")
+        for name in storage
+        if name not in stored
+    ]
+    served = {version.get("name") for version in versions}
+    for at, name in enumerate(stored):
+        if name not in served:
+            detail = (
+                f"missing from spec.versions; {name} was previously a storage version, and must "
+                "remain in spec.versions until a storage migration ensures no data remains "
+                f"persisted in {name} and removes {name} from status.storedVersions"
+            )
+            found.append(causes.invalid(causes.index(path, at), name, detail))
     return found
 
 

@@ -47,10 +47,30 @@ def check_schema(schema: Schema, path: str, *, status: bool) -> list[Cause]:
         found.append(causes.invalid(path, schema, detail))
     if schema.get("nullable"):
         found.append(causes.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
-    problems = structural(schema, path) or list(check_defaults(schema, path))
+    if status and schema.get("type", "object") != "object":
+        detail = (
+            'only "object" is allowed as the type at the root of the schema if the status '
+            "subresource is enabled"
+        )
+        found.append(causes.invalid(f"{path}.type", schema["type"], detail))
+    problems: list[Cause] = []
+    if not _has_unsupported(schema):  # else it is not looked at as a structural schema
+        problems = structural(schema, path) or list(check_defaults(schema, path))
     place = _Place(path, root=True, compile=not problems)
     spoken, compiled = _openapi(schema, with_meta(schema), place)
     return found + problems + spoken + compiled
+
+
+def _has_unsupported(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return any(map(_has_unsupported, schema))
+    if not isinstance(schema, dict):
+        return False
+    if any(schema.get(key) for key in _UNSUPPORTED):
+        return True
+    below = [schema.get(key) for key in ("items", "additionalProperties", "not")]
+    below += [schema.get(key) for key in ("allOf", "anyOf", "oneOf")]
+    return any(map(_has_unsupported, [*below, *schema.get("properties", {}).values()]))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import date
 from urllib.parse import urlsplit
@@ -16,7 +15,11 @@ _SCALA_DURATION = re.compile(
     r"\d+\s*(ns|nano\w*|us|µs|micro\w*|ms|milli\w*|s|sec\w*|m|min\w*|h|hr|hour\w*|d|day\w*|w|wk|week\w*)",
     re.IGNORECASE,
 )
-_HOSTNAME_LABEL = re.compile(r"[^\W_]([^\W_]|-(?!$))*")
+# Over the kinds of the characters: `d`igit, `l`etter, `s`ymbol, and `-` and `.` themselves.
+_HOSTNAME = re.compile(r"[dls](-?[dls]{0,62})?|([dls]([dls-]{0,61}[dls])?\.)+l{2,63}")
+_BASE64 = re.compile(
+    r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"
+)
 _EMAIL = re.compile(r"(.*<)?[^\s<>@,;:\"]+@[^\s<>@,;:\"]+>?")
 _SHORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _HEX = "[0-9a-fA-F]"
@@ -59,12 +62,17 @@ def _is_duration(text: str) -> bool:
 
 
 def _is_hostname(text: str) -> bool:
-    labels = text.split(".")
-    if len(text) > 255 or not all(
-        len(label) <= 63 and _HOSTNAME_LABEL.fullmatch(label) for label in labels
-    ):
+    if len(text.encode()) > 255 or any(len(label.encode()) > 63 for label in text.split(".")):
         return False
-    return len(labels) == 1 or bool(re.fullmatch(r"[^\W\d_]{2,63}", labels[-1]))
+    return _HOSTNAME.fullmatch("".join(map(_character_kind, text))) is not None
+
+
+def _character_kind(char: str) -> str:
+    if char in "-.":
+        return char
+    if char.isascii() and char.isdigit():
+        return "d"
+    return {"L": "l", "S": "s"}.get(unicodedata.category(char)[0], "?")
 
 
 def _is_ip(version: int) -> Callable[[str], bool]:
@@ -93,13 +101,6 @@ def _is_uri(text: str) -> bool:
     except ValueError:
         return False
     return bool(parts.scheme) or text.startswith("/")
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(text) and bool(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
-        return False
 
 
 def _is_isbn(text: str, length: int) -> bool:
@@ -161,7 +162,7 @@ _CHECKS: dict[str, Callable[[str], bool]] = {
     "ssn": _pattern(r"\d{3}[- ]?\d{2}[- ]?\d{4}"),
     "hexcolor": _pattern(f"#?({_HEX}{{3}}|{_HEX}{{6}})"),
     "rgbcolor": _pattern(r"rgb\(\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*\)"),
-    "byte": _is_base64,
+    "byte": lambda text: _BASE64.fullmatch(text) is not None,
     "password": lambda _text: True,
     "date": _is_date,
     "duration": _is_duration,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from typing import Any
 
 _SHORT_ESCAPES = {
@@ -29,16 +30,24 @@ def _escape(char: str) -> str:
 
 
 def number(value: float) -> str:
-    """`%v` of an int64 or float64 (shortest form; exponent below 1e-4 and from 1e21 on)."""
+    """`%v` of an int64 or float64: the shortest form, with an exponent from 1e+06 on and below
+    1e-04."""
     if isinstance(value, int):
         return str(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    return repr(value)
+    if value == 0:
+        return "-0" if math.copysign(1, value) < 0 else "0"
+    exponent = Decimal(repr(value)).adjusted()
+    digits = "".join(map(str, Decimal(repr(value)).as_tuple().digits)).rstrip("0")
+    if -4 <= exponent < 6:
+        return (
+            repr(value).removesuffix(".0") if "e" not in repr(value) else f"{value:f}".rstrip("0")
+        )
+    mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
+    return f"{'-' if value < 0 else ''}{mantissa}e{exponent:+03d}"
 
 
 def plain(value: Any) -> str:

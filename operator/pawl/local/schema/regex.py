@@ -127,7 +127,7 @@ def _unicode_class(pattern: str, at: int) -> tuple[str, int]:
 
 def _char_class(pattern: str, at: int) -> tuple[str, int]:
     """A bracket expression from `[` to its `]`."""
-    out = ["["]
+    out, start = ["["], at
     at += 1
     if pattern.startswith("^", at):
         out.append("^")
@@ -147,5 +147,5 @@ def _char_class(pattern: str, at: int) -> tuple[str, int]:
             out.append("\\" + pattern[at] if pattern[at] in "[&~|" else pattern[at])
             at += 1
     if at >= len(pattern):
-        raise PatternError(f"error parsing regexp: missing closing ]: `{pattern}`")
+        raise PatternError(f"error parsing regexp: missing closing ]: `{pattern[start:]}`")
     return "".join(out) + "]", at + 1

@@ -24,7 +24,7 @@ from pawl.local.schema.cel.celtypes import (
     map_of,
 )
 from pawl.local.schema.cel.operators import to_timestamp
-from pawl.local.schema.cel.values import parse_duration
+from pawl.local.schema.cel.values import MapList, SetList, parse_duration
 from pawl.local.schema.prune import additional
 
 Schema = dict[str, Any]
@@ -35,6 +35,8 @@ _RESERVED = frozenset(
         "void", "while",
     }
 )  # fmt: skip
+# Words that only CEL reserves for later: after a dot they may stand as they are, too.
+_SELECTABLE = _RESERVED - {"true", "false", "null", "in"}
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _SIMPLE = {"boolean": BOOL, "integer": INT, "number": DOUBLE}
 _STRINGS = {
@@ -87,6 +89,8 @@ def _object(schema: Schema, path: str) -> Type | None:
         kind = _child(sub, f"{path}.{name}")
         if escaped and kind:
             fields[escaped] = kind
+            if name in _SELECTABLE:
+                fields[name] = kind
     return Type(path, fields=fields)
 
 
@@ -104,12 +108,23 @@ def to_value(value: Any, schema: Schema | None) -> Any:
     if isinstance(value, dict):
         return _to_object(value, schema)
     if isinstance(value, list):
-        return [to_value(item, schema.get("items")) for item in value]
+        items = [to_value(item, schema.get("items")) for item in value]
+        return keyed_list(items, schema)
     kind = schema.get("type")
     if kind == "string" and isinstance(value, str):
         return _to_string(value, schema.get("format", ""))
     numbers = {"number": float, "integer": int}
     return value if isinstance(value, bool | str) else numbers.get(kind or "", type(value))(value)
+
+
+def keyed_list(items: list[Any], schema: Schema) -> list[Any]:
+    """A list of type set or map compares without order and adds without duplicates."""
+    if schema.get("x-kubernetes-list-type") == "set":
+        return SetList(items)
+    if schema.get("x-kubernetes-list-type") == "map":
+        names = schema.get("x-kubernetes-list-map-keys") or []
+        return MapList(items, tuple(escape(name) or name for name in names))
+    return items
 
 
 def _to_object(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
@@ -122,8 +137,10 @@ def _to_object(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
     shown = {}
     for name, item in value.items():
         escaped = escape(name)
-        if name in fields and escaped:
+        if name in fields and escaped and item is not None:  # null is absent to a rule
             shown[escaped] = to_value(item, fields[name])
+            if name in _SELECTABLE:
+                shown[name] = shown[escaped]
     return shown
 
 

@@ -125,7 +125,7 @@ def _type(value: Any, schema: Schema, path: str, result: Result) -> None:
         return
     kind, kind_format = _kind(value)
     numeric = kind in ("integer", "number") and (
-        (kind == "number" and float(value).is_integer() and "integer" in types)
+        (kind == "number" and _is_json_integer(value) and "integer" in types)
         or (kind == "integer" and "number" in types)
     )
     text_like = isinstance(value, str | list)
@@ -155,10 +155,12 @@ def _enum(value: Any, schema: Schema, path: str, result: Result) -> None:
 
 def _convertible(value: Any, option: Any) -> bool:
     """Equal after Go's conversion between number types."""
+    if option is None:
+        return False
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (value, option))
-    return (option is not None and numbers and value == option) or (
-        option is not None and golang.same(value, option)
-    )
+    if numbers and isinstance(option, int) and math.isfinite(value):
+        return int(value) == option
+    return value == option if numbers else golang.same(value, option)
 
 
 def _string(value: str, schema: Schema, path: str, result: Result) -> None:
@@ -192,18 +194,34 @@ def _number(value: float, schema: Schema, path: str, result: Result) -> None:
     _range(value, schema, path, result)
     for text in _bounds(value, schema):
         result.invalid(path, value, f"{path} in body should be {text}")
-    factor = schema.get("multipleOf")
-    if factor is not None and not _is_multiple(value, factor):
-        text = f"{path} in body should be a multiple of {golang.number(factor)}"
-        result.invalid(path, value, text)
+    if schema.get("multipleOf") is not None:
+        _multiple(value, schema["multipleOf"], path, result)
     result.matched += 2
 
 
-def _is_multiple(value: float, factor: float) -> bool:
-    if isinstance(value, int) and float(factor).is_integer():
-        return value % int(factor) == 0
-    quotient = value / factor if factor >= 1 else 1 / factor * value
-    return abs(quotient - round(quotient)) < 1e-9 * max(1.0, abs(quotient))
+def _multiple(value: float, factor: float, path: str, result: Result) -> None:
+    """Go cuts the factor to an integer where the value is one."""
+    whole = isinstance(value, int)
+    factor = math.trunc(factor) if whole else factor
+    if factor <= 0:
+        shown = golang.number(factor)
+        text = f"factor MultipleOf declared for {path} must be positive: {shown}"
+        result.invalid(path, factor, text)
+    elif (
+        value % factor
+        if whole
+        else not _is_json_integer(1 / factor * value if factor < 1 else value / factor)
+    ):
+        text = f"{path} in body should be a multiple of {golang.number(factor)}"
+        result.invalid(path, value, text)
+
+
+def _is_json_integer(value: float) -> bool:
+    """swag.IsFloat64AJSONInteger: whole but for rounding, and exact as a JavaScript number."""
+    if not math.isfinite(value) or abs(value) > 2**53 - 1:
+        return False
+    whole = math.trunc(value)
+    return value == whole or (whole != 0 and abs(value - whole) / abs(value + whole) < 1e-9)
 
 
 def _bounds(value: float, schema: Schema) -> Iterator[str]:
@@ -225,12 +243,13 @@ def _bounds(value: float, schema: Schema) -> Iterator[str]:
 
 
 def _range(value: float, schema: Schema, path: str, result: Result) -> None:
-    """int32, int64 and float values must fit their format."""
+    """Integers must be whole and in the range of their format, floats in theirs."""
     name = _format_of(schema)
-    if name in _INT_RANGE:
-        low, high = _INT_RANGE[name]
-        if not low <= value <= high:
-            result.general(f"Checked value must be of type integer with format {name} in {path}")
+    if _types(schema) == ["integer"]:
+        low, high = _INT_RANGE[name or "int64"]
+        if not (low <= value <= high and float(value).is_integer()):
+            shown = f"with format {name}" if name else "(default format)"
+            result.general(f"Checked value must be of type integer {shown} in {path}")
     elif name == "float" and abs(value) > _FLOAT32_MAX:
         result.general(f"Checked value must be of type number with format float in {path}")
 

@@ -35,9 +35,11 @@ STRING, BYTES, NULL, DYN = Type("string"), Type("bytes"), Type("null_type"), Typ
 DURATION, TIMESTAMP = Type("duration"), Type("timestamp")
 ERROR = Type("!error!")
 QUANTITY, URL = Type("kubernetes.Quantity"), Type("kubernetes.URL")
+SEMVER = Type("kubernetes.Semver")
 IP, CIDR, FORMAT = Type("net.IP"), Type("net.CIDR"), Type("kubernetes.NamedFormat")
 _BY_WORD = {
     "null": NULL, "quantity": QUANTITY, "url": URL, "ip": IP, "cidr": CIDR, "format": FORMAT,
+    "semver": SEMVER,
 }  # fmt: skip
 _VALUES_THAT_MAY_BE_NULL = frozenset({"duration", "timestamp", "optional_type", "null_type"})
 

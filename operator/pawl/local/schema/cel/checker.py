@@ -3,15 +3,16 @@ every call must fit an overload. Complaints are worded and placed like cel-go's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from pawl.local.schema import regex
 from pawl.local.schema.cel import celtypes as types
 from pawl.local.schema.cel.celtypes import BOOL, DYN, ERROR, INT, Bindings, Type
 from pawl.local.schema.cel.functions import known, overloads
 from pawl.local.schema.cel.library import LIBRARIES
-from pawl.local.schema.cel.operators import TYPE_NAMES
-from pawl.local.schema.cel.problems import CompileError, Issue
+from pawl.local.schema.cel.operators import TYPE_NAMES, to_timestamp
+from pawl.local.schema.cel.problems import CompileError, EvaluationError, Issue
 from pawl.local.schema.cel.syntax import (
     Bind,
     Call,
@@ -24,9 +25,16 @@ from pawl.local.schema.cel.syntax import (
     Node,
     Select,
 )
+from pawl.local.schema.cel.values import parse_duration
 
 Scope = Mapping[str, Type]
 assert LIBRARIES  # noqa: S101 - imported for what it registers
+_LITERAL_READERS: dict[str, Callable[[str], object]] = {
+    "matches": regex.compile,
+    "duration": parse_duration,
+    "timestamp": to_timestamp,
+}
+_PARAMETERS = {"list": types.list_of(DYN), "map": types.map_of(DYN, DYN)}
 _LOGICAL = {"_&&_", "_||_"}
 
 
@@ -34,8 +42,9 @@ def check(source: str, tree: Node, variables: Scope) -> Type:
     """The type of the expression. CompileError with everything that is wrong."""
     checker = _Checker()
     result = checker.visit(tree, variables)
-    if checker.issues:
-        raise CompileError(source, sorted(checker.issues, key=lambda issue: issue.at))
+    found = checker.issues or checker.literals
+    if found:
+        raise CompileError(source, sorted(found, key=lambda issue: issue.at))
     return result
 
 
@@ -52,6 +61,8 @@ def qualified(node: Node, scope: Mapping[str, object]) -> str | None:
 class _Checker:
     def __init__(self) -> None:
         self.issues: list[Issue] = []
+        self.literals: list[Issue] = []  # told only when the types are right
+        self.mixed_allowed = False
 
     def complain(self, at: int, message: str) -> Type:
         self.issues.append(Issue(at, message))
@@ -76,7 +87,7 @@ class _Checker:
         if node.name in scope:
             return scope[node.name]
         if node.name in TYPE_NAMES:
-            return types.type_of_type(TYPE_NAMES[node.name])
+            return types.type_of_type(_PARAMETERS.get(node.name, TYPE_NAMES[node.name]))
         return self.complain(node.at, f"undeclared reference to '{node.name}' (in container '')")
 
     def select(self, node: Select, scope: Scope) -> Type:
@@ -129,11 +140,30 @@ class _Checker:
             arguments = [self.visit(argument, scope) for argument in node.arguments]
             return self.resolve(node.at, f"{prefix}.{node.function}", arguments, method=False)
         arguments = [] if target is None else [self.visit(target, scope)]
+        outside, self.mixed_allowed = self.mixed_allowed, node.function == "format"
         arguments += [self.visit(argument, scope) for argument in node.arguments]
+        self.mixed_allowed = outside
         if node.function in _LOGICAL:
-            fine = all(types.assignable(BOOL, argument, {}) for argument in arguments)
-            return BOOL if fine else self.mismatch(node.at, node.function, arguments)
-        return self.resolve(node.at, node.function, arguments, method=target is not None)
+            for argument, found in zip(node.arguments, arguments, strict=True):
+                if not types.assignable(BOOL, found, {}):
+                    self.complain(argument.at, f"expected type 'bool' but found '{found}'")
+            return BOOL
+        found = self.resolve(node.at, node.function, arguments, method=target is not None)
+        if found != ERROR:
+            self.literal_argument(node)
+        return found
+
+    def literal_argument(self, node: Call) -> None:
+        """Literals that the function will not be able to read are refused at once."""
+        reader = _LITERAL_READERS.get(node.function)
+        argument = node.arguments[-1] if node.arguments else None
+        if reader is None or not isinstance(argument, Literal):
+            return
+        try:
+            if isinstance(argument.value, str):
+                reader(argument.value)
+        except (EvaluationError, regex.PatternError):
+            self.literals.append(Issue(argument.at, f"invalid {node.function} argument"))
 
     def ternary(self, node: Call, scope: Scope) -> Type:
         condition, yes, no = (self.visit(argument, scope) for argument in node.arguments)
@@ -194,7 +224,10 @@ class _Checker:
         bound: Bindings = {"A": known_type}
         if types.assignable(Type("A"), found, bound):
             return bound["A"]
-        return self.complain(node.at, f"expected type '{known_type}' but found '{found}'")
+        if not self.mixed_allowed:
+            message = f"expected type '{known_type}' but found '{found}'"
+            self.literals.append(Issue(node.at, message))
+        return DYN
 
     def comprehension(self, node: Comprehension, scope: Scope) -> Type:
         over = self.visit(node.over, scope)
@@ -203,12 +236,21 @@ class _Checker:
         if len(node.names) == 2 and over.name == "list":
             names = dict(zip(node.names, (INT, first), strict=True))
         inner = {**scope, **names}
+        result = self.visit(node.result, inner) if node.result is not None else first
         if node.condition is not None:
             condition = self.visit(node.condition, inner)
             if not types.assignable(BOOL, condition, {}):
-                self.complain(node.condition.at, f"expected type 'bool' but found '{condition}'")
-        result = self.visit(node.result, inner) if node.result is not None else DYN
+                self.bad_condition(node, condition, result)
         return self.comprehension_type(node, over, result)
+
+    def bad_condition(self, node: Comprehension, condition: Type, result: Type) -> None:
+        """The macros test with `&&` and `||`, count and gather with `?:`."""
+        assert node.condition is not None  # noqa: S101 - the caller has looked
+        if node.kind in ("all", "exists"):
+            self.complain(node.condition.at, f"expected type 'bool' but found '{condition}'")
+            return
+        gathered = INT if node.kind == "existsOne" else types.list_of(result)
+        self.mismatch(node.at, "_?_:_", [condition, gathered, gathered])
 
     def range_types(self, node: Comprehension, over: Type) -> tuple[Type, Type]:
         if over.name in ("list", "map") and over.parameters:

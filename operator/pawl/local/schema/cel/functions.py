@@ -78,6 +78,8 @@ def dispatch(candidates: list[Overload]) -> Implementation:
         for candidate in candidates:
             if all(fits(kind, value) for kind, value in zip(candidate.types, values, strict=True)):
                 return candidate.run(*values)
-        raise EvaluationError("no such overload")
+        name = candidates[0].name
+        operator = not name[0].isalpha()
+        raise EvaluationError("no such overload" if operator else f"no such overload: {name}")
 
     return call

@@ -11,7 +11,7 @@ from pawl.local.schema import golang
 from pawl.local.schema.cel.celtypes import Type, type_of
 from pawl.local.schema.cel.functions import declare, overload
 from pawl.local.schema.cel.problems import EvaluationError
-from pawl.local.schema.cel.values import Duration, Optional, Uint, parse_duration
+from pawl.local.schema.cel.values import Duration, MapList, SetList, Uint, parse_duration
 
 _ORDERED = ("bool", "int", "uint", "double", "string", "bytes", "timestamp", "duration")
 _NUMBERS = ("int", "uint", "double")
@@ -20,17 +20,16 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\
 
 def equal(left: Any, right: Any) -> bool:
     """`==`: numbers compare by value whatever their type, everything else only within a type."""
-    numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (left, right))
-    if numbers:
+    if all(isinstance(x, int | float) and not isinstance(x, bool) for x in (left, right)):
         return bool(left == right)
     if type_of(left).name != type_of(right).name:
         return False
+    if isinstance(left, SetList | MapList):
+        return len(left) == len(right) and all(contains(item, right) for item in left)
     if isinstance(left, list):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
-    if isinstance(left, Optional):
-        return left.present == right.present and equal(left.value, right.value)
     return bool(left == right)
 
 
@@ -127,7 +126,17 @@ def _divide_double(left: float, right: float) -> float:
 
 declare("_+_(string,string) -> string", lambda left, right: left + right)
 declare("_+_(bytes,bytes) -> bytes", lambda left, right: left + right)
-declare("_+_(list(A),list(A)) -> list(A)", lambda left, right: left + right)
+
+
+@overload("_+_(list(A),list(A)) -> list(A)")
+def _add_lists(left: list[Any], right: list[Any]) -> list[Any]:
+    if isinstance(left, SetList):
+        return SetList([*left, *(item for item in right if not contains(item, left))])
+    if isinstance(left, MapList):
+        merged = {left.key_of(item): item for item in left}
+        merged |= {left.key_of(item): item for item in right}
+        return MapList(merged.values(), left.keys)
+    return left + right
 
 
 def _shift(moment: datetime, span: Duration) -> datetime:

@@ -46,7 +46,9 @@ class _Parser:
     def whole(self) -> Node:
         node = self.expression()
         if self.next.kind != "end":
-            self.fail(f"Syntax error: mismatched input '{self.next.text}' expecting <EOF>")
+            last = self.tokens[self.at + 1].kind == "end"
+            what = "extraneous" if last else "mismatched"
+            self.fail(f"Syntax error: {what} input '{self.next.text}' expecting <EOF>")
         return node
 
     @property
@@ -66,8 +68,9 @@ class _Parser:
     def expect(self, kind: str) -> Token:
         token = self.next
         if token.kind != kind:
-            shown = "IDENTIFIER" if kind == "name" else f"'{kind}'"
-            self.fail(f"Syntax error: mismatched input '{token.text}' expecting {shown}")
+            if kind == "name":
+                self.fail(f"Syntax error: no viable alternative at input '.{token.value or ''}'")
+            self.fail(f"Syntax error: missing '{kind}' at '{token.text}'")
         self.at += 1
         return token
 
@@ -207,7 +210,7 @@ class _Parser:
     def has(self, opening: Token, arguments: tuple[Node, ...]) -> Node:
         argument = arguments[0] if len(arguments) == 1 else None
         if not isinstance(argument, Select) or argument.optional:
-            self.fail("invalid argument to has() macro", opening.at)
+            self.fail("invalid argument to has() macro", argument.at if argument else opening.at)
         return Select(opening.at, argument.operand, argument.field, test=True)
 
     def method(self, opening: Token, target: Node, name: str, args: tuple[Node, ...]) -> Node:

@@ -7,8 +7,10 @@ side decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from pawl.local.schema.cel.celtypes import type_of
 from pawl.local.schema.cel.checker import qualified
 from pawl.local.schema.cel.functions import Overload, dispatch, known, overloads
 from pawl.local.schema.cel.operators import TYPE_NAMES, equal
@@ -70,9 +72,9 @@ def _select(node: Select, names: frozenset[str]) -> Program:
         value = operand(variables)
         if isinstance(value, Optional):
             return optional(variables)
-        if not isinstance(value, dict):
-            raise EvaluationError("no such overload")
-        if field not in value:
+        if isinstance(value, list):
+            raise EvaluationError("unsupported index type 'string' in list")
+        if not isinstance(value, dict) or field not in value:
             raise EvaluationError(f"no such key: {field}")
         return value[field]
 
@@ -103,7 +105,7 @@ def _index(node: Index, names: frozenset[str]) -> Program:
 def _item(value: Any, at: Any) -> Any:
     if isinstance(value, list):
         if isinstance(at, bool) or not isinstance(at, int | float) or at != int(at):
-            raise EvaluationError("no such overload")
+            raise EvaluationError(f"unsupported index type '{type_of(at)}' in list")
         if not 0 <= at < len(value):
             raise EvaluationError(f"index out of bounds: {int(at)}")
         return value[int(at)]
@@ -151,10 +153,11 @@ def _logical(node: Call, names: frozenset[str]) -> Program:
     def run(variables: Activation) -> bool:
         try:
             first = _truth(left(variables))
-        except EvaluationError:
-            if _truth(right(variables)) is decisive:
-                return decisive
-            raise
+        except EvaluationError as failure:
+            with suppress(EvaluationError):
+                if _truth(right(variables)) is decisive:
+                    return decisive
+            raise failure from None
         return first if first is decisive else _truth(right(variables))
 
     return run
@@ -217,7 +220,8 @@ def _comprehension(node: Comprehension, names: frozenset[str]) -> Program:
         """(item of a list or key of a map, variables) for every turn."""
         value = over(variables)
         if not isinstance(value, list | dict):
-            raise EvaluationError("no such overload")
+            kind = type_of(value).name.capitalize()
+            raise EvaluationError(f"got 'types.{kind}', expected iterable type")
         pairs = enumerate(value) if isinstance(value, list) else value.items()
         for key, item in pairs:
             single = item if isinstance(value, list) else key

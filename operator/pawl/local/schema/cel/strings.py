@@ -70,7 +70,6 @@ declare("string.lowerAscii() -> string",
 declare("string.upperAscii() -> string",
         lambda text: "".join(c.upper() if c.isascii() else c for c in text))  # fmt: skip
 declare("string.trim() -> string", lambda text: text.strip())
-declare("string.reverse() -> string", lambda text: text[::-1])
 declare("string.replace(string,string) -> string", lambda text, old, new: text.replace(old, new))
 declare("string.replace(string,string,int) -> string",
         lambda text, old, new, limit: text.replace(old, new, limit))  # fmt: skip

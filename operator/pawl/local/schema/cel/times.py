@@ -23,7 +23,12 @@ _PARTS: dict[str, Callable[[datetime], int]] = {
     "getSeconds": lambda moment: moment.second,
     "getMilliseconds": lambda moment: moment.microsecond // 1000,
 }
-_SPANS = {"getHours": 3600 * 10**9, "getMinutes": 60 * 10**9, "getSeconds": 10**9}
+_SPANS = {
+    "getHours": 3600 * 10**9,
+    "getMinutes": 60 * 10**9,
+    "getSeconds": 10**9,
+    "getMilliseconds": 10**6,
+}
 
 
 def _zone(name: str) -> tzinfo:
@@ -54,5 +59,3 @@ for _name, _part in _PARTS.items():
     _declare(_name, _part)
 for _name, _unit in _SPANS.items():
     _declare_span(_name, _unit)
-declare("duration.getMilliseconds() -> int",
-        lambda span: abs(span.nanoseconds) // 10**6 % 1000)  # fmt: skip

@@ -4,6 +4,7 @@ dict; timestamps are aware datetimes; types are `types.Type`."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,22 @@ class Optional:
 
 
 NONE = Optional(False)
+
+
+class SetList(list[Any]):
+    """A list of scalars in which order does not count (x-kubernetes-list-type: set)."""
+
+
+class MapList(list[Any]):
+    """A list of objects known by `keys` (x-kubernetes-list-type: map)."""
+
+    def __init__(self, items: Iterable[Any], keys: tuple[str, ...]) -> None:
+        super().__init__(items)
+        self.keys = keys
+
+    def key_of(self, item: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(item.get(key) for key in self.keys)
+
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9,
           "m": 60 * 10**9, "h": 3600 * 10**9}  # fmt: skip
