@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
-from pawl.constants import GROUP, VERSION
+from pawl.constants import COMPONENT, GROUP, VERSION
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
 from pawl.control.kinds import OURS
@@ -74,6 +74,7 @@ async def _host(settings: Settings, queue: Queue, stop: asyncio.Event) -> None:
         registry=registry,
         settings=options,
         standalone=True,
+        identity=cast(Any, COMPONENT),  # else kopf asks for the user, and a uid may have no name
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         liveness_endpoint=settings.liveness_url,
