@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import ipaddress
 
-DEFAULT_NETWORK = ipaddress.ip_network("127.96.0.0/18")
+DEFAULT_NETWORK = ipaddress.IPv4Network("127.96.0.0/18")
 
 # The first addresses of the network are for the node itself, the API server and DNS.
 RESERVED = 256
 
 
-class Exhausted(Exception):
+class ExhaustedError(Exception):
     """No address is left."""
 
 
@@ -48,7 +48,7 @@ class AddressPool:
             self._next = self._next + 1 if self._next < last else RESERVED
             if self.take(address):
                 return address
-        raise Exhausted
+        raise ExhaustedError
 
     def release(self, address: str) -> None:
         self._taken.discard(address)

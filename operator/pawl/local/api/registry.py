@@ -27,6 +27,7 @@ from pawl.local.api.watch import Watch
 from pawl.local.api.write import Options, Outcome, Writer
 
 Obj = dict[str, Any]
+Owned = list[tuple[str, Obj]]
 Hook = Callable[[Resource, Obj | None, Obj | None], None]
 
 
@@ -142,7 +143,7 @@ class Registry:
             now=datetime.now(UTC),
         )  # fmt: skip
 
-    def owned(self, uid: str) -> list[tuple[str, Obj]]:
+    def owned(self, uid: str) -> Owned:
         """Objects with an ownerReference to `uid`, with the names of their resources."""
         return [(table, item.obj) for table, item in self.store.owned(uid)]
 

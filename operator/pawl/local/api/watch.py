@@ -51,13 +51,13 @@ class Watch:
         self._waiting.clear()
         return found
 
-    async def wait(self, timeout: float | None = None) -> None:
-        """Until something is waiting, the watch has ended, or `timeout` seconds have passed."""
+    async def wait(self, seconds: float | None = None) -> None:
+        """Until something is waiting, the watch has ended, or `seconds` have passed."""
         if self._waiting or self.closed:
             return
         self._wake = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait_for(self._wake, timeout)
+            await asyncio.wait_for(self._wake, seconds)
         except TimeoutError:
             pass
         finally:

@@ -17,7 +17,7 @@ from pawl.local.api.kinds.base import Context
 from pawl.local.api.resources import Resource
 from pawl.local.api.store import Item, Key
 from pawl.local.patch import managed
-from pawl.local.schema import causes
+from pawl.local.schema import causes, golang
 
 if TYPE_CHECKING:
     from pawl.local.api.registry import Registry
@@ -286,8 +286,8 @@ def check_kind(resource: Resource, obj: Obj) -> None:
     if kind != resource.kind:
         raise errors.bad_request(
             f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"no kind {causes.golang.quote(str(kind))} is registered for version "
-            f"{causes.golang.quote(resource.api_version)}"
+            f"no kind {golang.quote(str(kind))} is registered for version "
+            f"{golang.quote(resource.api_version)}"
         )
 
 

@@ -17,6 +17,10 @@ NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _MAX_INT32 = 2**31 - 1
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_COUNTS = (
+    "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+    "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes",
+)  # fmt: skip
 _ORPHANED = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
     "to remove them or set propagationPolicy=Orphan to suppress this warning"
@@ -75,8 +79,7 @@ class JobKind(BuiltinKind):
     def validate(self, context: Context, obj: Obj) -> list[Cause]:
         spec = obj["spec"]
         found: list[Cause] = []
-        for field in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
-                      "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes"):  # fmt: skip
+        for field in _COUNTS:
             found += not_negative(spec, field, "spec")
         found += _selector(obj)
         found += _indexed(spec)

@@ -137,7 +137,8 @@ def template_metadata(meta: Obj, path: str) -> list[Cause]:
 
 
 def _strategy(strategy: Obj) -> list[Cause]:
-    kind, rolling = strategy["type"], strategy.get("rollingUpdate")
+    kind = strategy["type"]
+    rolling: Obj | None = strategy.get("rollingUpdate")
     at = "spec.strategy.rollingUpdate"
     if kind == "Recreate":
         if rolling is None:
@@ -148,6 +149,7 @@ def _strategy(strategy: Obj) -> list[Cause]:
         known = ("Recreate", "RollingUpdate")
         return [causes.not_supported("spec.strategy.type", kind, known)]
     found: list[Cause] = []
+    rolling = rolling or {}
     for field in ("maxUnavailable", "maxSurge"):
         found += int_or_percent(rolling[field], child(at, field))
     if not found and all(_zero(rolling[field]) for field in ("maxUnavailable", "maxSurge")):

@@ -1,0 +1,108 @@
+"""Reading what a client sends: size limit, content types, JSON and YAML, options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import yaml
+from aiohttp import web
+
+from pawl.local.api import errors
+from pawl.local.api.patching import PatchKind
+from pawl.local.schema.decode import decode_strict
+
+Obj = dict[str, Any]
+LIMIT = 3 * 1024 * 1024
+_JSON = ("application/json", "")
+_YAML = ("application/yaml", "application/apply-patch+yaml", "text/yaml")
+PATCHES: dict[str, PatchKind] = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+    "application/apply-patch+yaml": "apply",
+}
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """ApiError 413 for what is too large."""
+    if (request.content_length or 0) > LIMIT:
+        raise errors.too_large(LIMIT)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > LIMIT:
+            raise errors.too_large(LIMIT)
+    return bytes(body)
+
+
+def media_type(request: web.BaseRequest) -> str:
+    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+async def decoded(request: web.BaseRequest, *, strict: bool) -> tuple[Obj, tuple[str, ...]]:
+    """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415."""
+    kind = media_type(request)
+    if kind not in _JSON + _YAML:
+        raise errors.unsupported_media_type(["application/json", "application/yaml"])
+    value, repeated = parse(await read(request), yaml_body=kind in _YAML, strict=strict)
+    if not isinstance(value, dict):
+        raise errors.bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f"{_go_kind(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
+        )
+    return value, repeated
+
+
+def parse(body: bytes, *, yaml_body: bool, strict: bool) -> tuple[Any, tuple[str, ...]]:
+    """ApiError 400 for what cannot be read."""
+    try:
+        if yaml_body and body[:1] != b"{":
+            return yaml.load(body, Loader=_Loader), ()  # noqa: S506 - a safe loader
+        if strict:
+            value, repeated = decode_strict(body)
+            return value, tuple(repeated)
+        return orjson.loads(body), ()
+    except yaml.YAMLError as error:
+        raise errors.bad_request(f"error decoding YAML: {error}") from None
+    except ValueError as error:
+        raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    except RecursionError:
+        raise errors.bad_request(
+            "couldn't get version/kind; json parse error: exceeded max depth"
+        ) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as sigs.k8s.io/yaml reads it: no dates."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+async def patch(request: web.BaseRequest) -> tuple[Any, PatchKind, tuple[str, ...]]:
+    """The patch, its kind, and repeated keys. ApiError 400, 413, 415."""
+    kind = PATCHES.get(media_type(request))
+    if kind is None:
+        raise errors.unsupported_media_type(list(PATCHES))
+    value, repeated = parse(await read(request), yaml_body=kind == "apply", strict=True)
+    return value, kind, repeated
+
+
+async def optional(request: web.BaseRequest) -> Obj:
+    """A body that may be missing (DeleteOptions)."""
+    body = await read(request)
+    if not body:
+        return {}
+    value, _ = parse(body, yaml_body=media_type(request) in _YAML, strict=False)
+    if not isinstance(value, dict):
+        raise errors.bad_request("the body is no DeleteOptions")
+    return value
+
+
+def _go_kind(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+    return names.get(type(value), "null")
