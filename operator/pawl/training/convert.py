@@ -8,6 +8,7 @@ answers like the pipeline is for `parity` to say.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import onnx
@@ -38,13 +39,15 @@ def to_onnx(pipeline: Any, numeric: int, categorical: int, task: Task) -> bytes:
             options = {id(pipeline): {"zipmap": False}}
     register()
     try:
-        model = convert_sklearn(
-            pipeline,
-            name="pawl",
-            initial_types=inputs,
-            options=options,
-            target_opset=_OPSETS,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # skl2onnx uses what numpy and onnx deprecate
+            model = convert_sklearn(
+                pipeline,
+                name="pawl",
+                initial_types=inputs,
+                options=options,
+                target_opset=_OPSETS,
+            )
     except Exception as error:
         raise ConversionError(f"no ONNX form: {describe(error, 200)}") from error
     _finish_outputs(model, task)

@@ -1,8 +1,11 @@
-"""A training pod without a cluster: the stages as processes, with a folder of their own."""
+"""A training pod without a cluster: its stages, with a folder of their own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pawl.artifacts.records import RunConfig, RunResult, StoreRef, Termination
+from pawl.training.stages import run_stage
 
 SOURCE = Path(__file__).parents[3] / "operator"
 
@@ -32,6 +36,7 @@ class Pod:
     run: int = 1
     champion: StoreRef | None = None
     env: dict[str, str] = field(default_factory=dict)
+    processes: bool = False  # each stage in a process of its own, as in a real pod
 
     @property
     def work(self) -> Path:
@@ -72,18 +77,33 @@ class Pod:
             **self.env,
         }
 
-    def stage(self, name: str, expect: int = 0) -> list[dict[str, Any]]:
-        """Runs a stage in a fresh process; gives its log lines, each of which must be JSON."""
+    def stage(self, name: Any, expect: int = 0) -> list[dict[str, Any]]:
+        """Runs a stage; gives its log lines, each of which must be JSON."""
+        code, out = self._in_a_process(name) if self.processes else self._here(name)
+        assert code == expect, out
+        return [json.loads(line) for line in out.splitlines()]
+
+    def _in_a_process(self, name: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-W", "error::DeprecationWarning:pawl", "-m", "pawl.training", name],
+            [sys.executable, "-m", "pawl.training", name],
             env=self.environment(),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    def _here(self, name: Any) -> tuple[int, str]:
+        out, before = io.StringIO(), logging.root.handlers[:]
+        try:
+            with contextlib.redirect_stdout(out):
+                code = run_stage(name, self.environment())
+        finally:
+            logging.captureWarnings(False)
+            logging.root.handlers[:] = before
+        return code, out.getvalue()
 
     def all(self) -> RunResult:
         for name in ("prepare", "train", "publish"):
@@ -102,8 +122,7 @@ def breast_cancer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     data = load_breast_cancer()
     columns: dict[str, Any] = {
-        str(name): column
-        for name, column in zip(data.feature_names, data.data.T, strict=True)
+        str(name): column for name, column in zip(data.feature_names, data.data.T, strict=True)
     }
     columns["patient_id"] = [f"p{i:04d}" for i in range(len(data.target))]
     columns["diagnosis"] = np.array(["malignant", "benign"])[data.target]

@@ -12,7 +12,7 @@ from pawl.artifacts.records import Metrics
 def test_a_recipe_becomes_a_verified_bundle(
     tmp_path: Path, recipe: dict[str, Any], store: str, pod: Any
 ) -> None:
-    result = pod(recipe).all()
+    result = pod(recipe, processes=True).all()
     assert result.format == "onnx"
     assert result.metrics["roc_auc"] > 0.98
     into = tmp_path / "bundle"
@@ -32,8 +32,8 @@ def test_the_same_recipe_gives_the_same_digest_in_fresh_processes(
         "estimator": "sklearn.ensemble.RandomForestClassifier",
         "parameters": {"n_estimators": 20},
     }
-    first = pod(recipe, env={"PYTHONHASHSEED": "1"}).all()
-    second = pod(recipe, uid="another", run=5, env={"PYTHONHASHSEED": "2"}).all()
+    first = pod(recipe, processes=True, env={"PYTHONHASHSEED": "1"}).all()
+    second = pod(recipe, uid="another", run=5, processes=True, env={"PYTHONHASHSEED": "2"}).all()
     assert first.artifact.digest == second.artifact.digest
 
 
