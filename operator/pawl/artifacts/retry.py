@@ -14,7 +14,7 @@ from pawl.errors import PawlError, StoreError
 T = TypeVar("T")
 
 #: Answers, not outages: they are the same the next time.
-_FINAL = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PawlError)
+_FINAL = (FileNotFoundError, FileExistsError, PawlError)
 
 
 @dataclass(frozen=True, slots=True)

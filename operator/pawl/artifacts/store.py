@@ -172,7 +172,10 @@ class LocalBackend:
 
     def put_file(self, path: str, source: Path) -> None:
         target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:  # a file where a folder must be is no conflict
+            raise NotADirectoryError(str(error)) from error
         with _scratch_file(target.parent) as (descriptor, scratch):
             with os.fdopen(descriptor, "wb") as out, source.open("rb") as blob:
                 shutil.copyfileobj(blob, out, _CHUNK)

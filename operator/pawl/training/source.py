@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.redact import redact
-from pawl.artifacts.retry import Retry
+from pawl.artifacts.retry import Retry, describe
 from pawl.artifacts.store import local_path
 from pawl.errors import DataError
 
@@ -70,12 +70,15 @@ def collect(
             "use file, pvc, s3, http or https"
         )
     kinds = [_kind(name, format_) for name in names]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        digests = list(pool.map(file_digest, paths))
-    return [
-        SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
-        for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
-    ]
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            digests = list(pool.map(file_digest, paths))
+        return [
+            SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
+            for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
+        ]
+    except OSError as error:
+        raise DataError(f"data.uri {redact(uri)} cannot be read: {describe(error)}") from error
 
 
 def content_digest(files: list[SourceFile]) -> str:

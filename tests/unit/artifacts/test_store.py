@@ -95,6 +95,16 @@ def test_a_larger_blob_than_expected_is_refused(store: Store, tmp_path: Path) ->
         store.get_file("a", tmp_path / "copy", max_bytes=10)
 
 
+@pytest.mark.parametrize("blocked", ["a", "a/b"])
+def test_a_file_in_the_way_of_a_folder_is_no_conflict(
+    store: Store, tmp_path: Path, blocked: str
+) -> None:
+    (tmp_path / blocked).parent.mkdir(exist_ok=True)
+    (tmp_path / blocked).write_text("in the way")
+    with pytest.raises(StoreError, match="NotADirectoryError"):
+        store.put("a/b/c", b"x")
+
+
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert not store.exists("a")
     assert store.list("a") == []
