@@ -6,8 +6,9 @@ from pawl.errors import PawlError
 
 
 class PatchError(PawlError):
-    """A patch that cannot be applied. `code` is 400 (not a patch), 413 (too large) or 422 (a patch
-    that does not fit the object)."""
+    """A patch that cannot be applied. `code` is what the API server answers: 400 (not a patch), 409
+    (conflicts), 413 (too large), 422 (does not fit the object), or 500 where it never gave the
+    mistake a code of its own."""
 
     reason = "Invalid"
 
@@ -24,3 +25,8 @@ def malformed(message: str) -> PatchError:
 def unfitting(message: str) -> PatchError:
     """422: a well-formed patch that does not fit this object."""
     return PatchError(message, code=422)
+
+
+def unforeseen(message: str) -> PatchError:
+    """500: wrong in a way for which the API server has no code."""
+    return PatchError(message, code=500)

@@ -216,5 +216,6 @@ def _test(document: Any, operation: Operation) -> Any:
 
 
 _OPERATIONS: dict[str, Callable[[Any, Operation], Any]] = {
-    "add": _add, "remove": _remove, "replace": _replace, "move": _move, "copy": _copy, "test": _test,
+    "add": _add, "remove": _remove, "replace": _replace,
+    "move": _move, "copy": _copy, "test": _test,
 }  # fmt: skip

@@ -98,6 +98,7 @@ def apply(
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise malformed("metadata.managedFields must be nil")
     schema = _with_meta(schema)
+    reset = _reset(subresource, reset_fields)
     who = f"{_name_of(applied)}; {_gvk(applied)}"
     try:
         typed.check(applied, schema)
@@ -107,10 +108,10 @@ def apply(
     state = decode((live or {}).get("metadata", {}).get("managedFields"))
     if not state and live is not None:
         first = Manager("before-first-apply", "Update", api_version, subresource)
-        write = _Write(first, api_version, schema, FieldSet(), now)
+        write = _Write(first, api_version, schema, reset, now)
         state = _record(write, _empty(live, schema), before, state)
     me = Manager(manager or "unknown", "Apply", "", subresource)
-    write = _Write(me, api_version, schema, _reset(subresource, reset_fields), now)
+    write = _Write(me, api_version, schema, reset, now)
     try:
         merged, state = _apply(write, before, applied, state, force=force)
     except Conflicts as conflicts:
@@ -271,11 +272,16 @@ def _bare(obj: JsonObject) -> JsonObject:
 
 
 def _structs(schema: Schema) -> JsonObject:
-    return {
+    fields = schema.get("properties", {})
+    filled: JsonObject = {
         name: _structs(sub)
-        for name, sub in schema.get("properties", {}).items()
+        for name, sub in fields.items()
         if name in _VALUE_FIELDS and "properties" in sub
     }
+    for name in schema.get("required", ()):  # written even when it is nil
+        if fields[name].get("type") == "array":
+            filled[name] = None
+    return filled
 
 
 def _without_managed_fields(obj: JsonObject) -> JsonObject:

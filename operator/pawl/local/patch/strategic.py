@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from pawl.local.patch.errors import malformed
+from pawl.local.patch.errors import malformed, unforeseen
 from pawl.local.schema import golang
 from pawl.local.schema.prune import additional
 
@@ -23,7 +23,8 @@ _DROP = object()  # a value that was nothing but a directive
 
 def strategic(obj: JsonObject, patch: Any, schema: Schema) -> JsonObject:
     """A new object. `schema` is the kind's, with the patch extensions. PatchError (400) for a
-    patch that is malformed or lacks a merge key."""
+    patch that is malformed, (500) for one
+    that lacks a merge key or names an unknown directive."""
     if not isinstance(patch, dict):
         raise malformed("error decoding patch: json: cannot unmarshal into Go value of type "
                         "map[string]interface {}")  # fmt: skip
@@ -38,7 +39,7 @@ def _merge_map(original: JsonObject, patch: JsonObject, schema: Schema) -> JsonO
     if directive == "delete":
         return {}
     if _PATCH in patch:
-        raise malformed(f"unknown patch type: {directive} in map: {golang.plain(patch)}")
+        raise unforeseen(f"unknown patch type: {directive} in map: {golang.plain(patch)}")
     _retain_keys(original, patch)
     _ordered_lists(original, patch, schema)
     for name, value in patch.items():
@@ -78,19 +79,18 @@ def _merge_key(schema: Schema) -> str:
     return str(schema.get("x-kubernetes-patch-merge-key", ""))
 
 
-def _clean(value: Any) -> Any:
-    """What a patch value adds where there was nothing: nulls and directives are left out."""
+def _clean(value: Any, *, nulls: bool = False) -> Any:
+    """What a patch value adds where there was nothing: without nulls (kept with `nulls`), and
+    without the maps that carry a `$patch`."""
     if isinstance(value, dict):
         if _PATCH in value:
             return _DROP
-        items = {name: _clean(item) for name, item in value.items() if item is not None}
-        return {
-            name: item
-            for name, item in items.items()
-            if item is not _DROP and not name.startswith((_ORDER_PREFIX, _DELETE_PREFIX, _RETAIN))
-        }
+        items = ((name, _clean(item, nulls=nulls)) for name, item in value.items()
+                 if nulls or item is not None)  # fmt: skip
+        return {name: item for name, item in items if item is not _DROP}
     if isinstance(value, list):
-        return [item for item in map(_clean, value) if item is not _DROP]
+        items = (_clean(item, nulls=nulls) for item in value)
+        return [item for item in items if item is not _DROP]
     return value
 
 
@@ -132,7 +132,7 @@ def _merged_items(
         return list({golang.to_json(item): item for item in original + patch}.values()), patch
     key = _merge_key(schema)
     if not key:
-        raise malformed(f"cannot merge lists without merge key for {golang.plain(schema)}")
+        raise unforeseen(f"cannot merge lists without merge key for {golang.plain(schema)}")
     merged = list(original)
     changes: list[Any] = []
     replace = False
@@ -144,9 +144,9 @@ def _merged_items(
         elif directive == "replace":
             replace = True
         elif directive == "merge":
-            raise malformed("merging lists cannot yet be specified in the patch")
+            raise unforeseen("merging lists cannot yet be specified in the patch")
         elif directive is not None:
-            raise malformed(f"unknown patch type: {directive} in map: {golang.plain(item)}")
+            raise unforeseen(f"unknown patch type: {directive} in map: {golang.plain(item)}")
         else:
             changes.append(item)
     if replace:
@@ -155,7 +155,7 @@ def _merged_items(
         wanted = _key_of(item, key)
         at = next((at for at, other in enumerate(merged) if other.get(key) == wanted), None)
         if at is None:
-            merged.append(_clean(item))
+            merged.append(item)  # as it is, directives and all: decoding finds them unknown
         else:
             merged[at] = _merge_map(merged[at], item, schema.get("items", {}))
     return merged, changes
@@ -164,7 +164,7 @@ def _merged_items(
 def _key_of(item: JsonObject, key: str) -> Any:
     if key not in item:
         text = golang.plain(item)
-        raise malformed(f"map: {text} does not contain declared merge key: {key}")
+        raise unforeseen(f"map: {text} does not contain declared merge key: {key}")
     return item[key]
 
 
@@ -184,7 +184,7 @@ def _ordered_lists(original: JsonObject, patch: JsonObject, schema: Schema) -> N
         if name in patch and before is not None:
             merged, _ = _merged_items(before, patch.pop(name), sub)
         elif name in patch:
-            merged = _clean(patch.pop(name))
+            merged = _clean(patch.pop(name), nulls=True)
         elif before is not None:
             merged = before
         else:
@@ -200,7 +200,7 @@ def _check_order(changes: list[Any], order: list[Any], key: str) -> None:
         if isinstance(item, dict) and _PATCH in item:
             continue
         if named and _identity(item, key) not in named[at:]:
-            raise malformed(
+            raise unforeseen(
                 f"The order in patch list:\n{golang.plain(changes)}\n doesn't match "
                 f"$setElementOrder list:\n{golang.plain(order)}\n"
             )

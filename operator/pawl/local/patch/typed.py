@@ -224,11 +224,26 @@ def compare(left: Any, right: Any, schema: Schema) -> Comparison:
 
 
 def _compare(left: Any, right: Any, schema: Schema, path: Path, result: Comparison) -> None:
-    kinds = {shape(schema, side) for side in (left, right) if side is not ABSENT}
-    empty = all(side is ABSENT or side is None or side in ({}, []) for side in (left, right))
-    if empty or "leaf" in kinds or len(kinds) > 1:
+    sides = [side for side in (left, right) if side is not ABSENT and side is not None]
+    kinds = {shape(schema, side) for side in sides}
+    if "leaf" in kinds or all(side in ({}, []) for side in sides):
         _compare_leaf(left, right, path, result)
-        return
+        if len(kinds) <= 1:
+            return
+    # Of two values of different shape, what is inside the granular one came or went.
+    inside = [side if shape(schema, side) != "leaf" else ABSENT for side in (left, right)]
+    if len(kinds) == 1:
+        _compare_items(left, right, schema, path, result)
+    else:
+        _compare_items(inside[0], ABSENT, schema, path, result)
+        _compare_items(ABSENT, inside[1], schema, path, result)
+    if left is ABSENT:
+        result.added.insert(path)
+    elif right is ABSENT:
+        result.removed.insert(path)
+
+
+def _compare_items(left: Any, right: Any, schema: Schema, path: Path, result: Comparison) -> None:
     before, after = _index(schema, left), _index(schema, right)
     for element in [*before, *(name for name in after if name not in before)]:
         lefts, sub = before.get(element, ([], DEDUCED))
@@ -248,10 +263,6 @@ def _compare(left: Any, right: Any, schema: Schema, path: Path, result: Comparis
             result.added.insert(here)
             if lefts:
                 _compare(lefts[0], ABSENT, sub, here, result)
-    if left is ABSENT:
-        result.added.insert(path)
-    elif right is ABSENT:
-        result.removed.insert(path)
 
 
 def _compare_leaf(left: Any, right: Any, path: Path, result: Comparison) -> None:
