@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import orjson
 
-from pawl.constants import ROUTER_STATE_PORT
+from pawl.constants import ANNOTATION_REFRESH, ROUTER_STATE_PORT
 from pawl.core.rollout import RouterState
 
 Object = Mapping[str, Any]
@@ -33,19 +34,20 @@ class Routers:
     async def states(self, pods: Iterable[Object]) -> tuple[RouterState, ...]:
         """The state of every ready router pod. One that does not answer has unknown revisions, so
         nothing is taken as confirmed."""
-        addresses = [pod["status"]["podIP"] for pod in pods if _ready(pod)]
-        return tuple(await asyncio.gather(*(self._state(address) for address in addresses)))
+        return tuple(await asyncio.gather(*(self._state(pod) for pod in pods if _ready(pod))))
 
-    async def _state(self, address: str) -> RouterState:
-        base = f"http://{address}:{ROUTER_STATE_PORT}"
+    async def _state(self, pod: Object) -> RouterState:
+        meta, base = pod["metadata"], f"http://{pod['status']['podIP']}:{ROUTER_STATE_PORT}"
+        touched = meta.get("annotations", {}).get(ANNOTATION_REFRESH, "")
         try:
             texts, clusters = await asyncio.gather(
                 self._page(f"{base}/stats?filter=version_text"),
                 self._page(f"{base}/clusters?format=json"),
             )
-            return parse_state(texts.decode(), clusters)
+            state = parse_state(texts.decode(), clusters)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
-            return _UNKNOWN
+            state = _UNKNOWN
+        return replace(state, pod=meta["name"], touched=touched)
 
     async def _page(self, url: str) -> bytes:
         async with self._session.get(url) as response:

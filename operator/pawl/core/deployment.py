@@ -26,7 +26,8 @@ from pawl.api.names import version_name
 from pawl.core import rollout, run_status
 from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.installation import Installation
-from pawl.core.plan import Draft, Event, Plan, RecordDecision
+from pawl.core.plan import Draft, Event, MergePatch, Plan, RecordDecision
+from pawl.core.routing.route import Route
 from pawl.core.serving_children import Children
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -34,6 +35,7 @@ from pawl.core.versions import read_versions
 Object = Mapping[str, Any]
 _POLL = 1.0  # while a rollout is under way: router states are not watched but asked for
 _WATCH = 60.0
+_TOUCH = 5.0
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,24 @@ def _roll(work: _Work, target: ServedVersion) -> rollout.Step:
         )
     )
     work.draft.actions += work.children.actions(target, step)
+    work.draft.actions += _refresh(work, route)
     work.draft.requeue(_WATCH if step.phase == "Serving" else _POLL)
     return step
+
+
+def _refresh(work: _Work, route: Route) -> list[MergePatch]:
+    """A kubelet refreshes ConfigMap volumes within a minute or more, but at once when the pod
+    changes: routers that lag behind the published route are touched, every few seconds anew."""
+    wanted = f"{route.clusters_revision}-{route.routes_revision}"
+    touch = f"{wanted}-{int(work.now.timestamp() / _TOUCH)}"
+    namespace = work.observed.object["metadata"]["namespace"]
+    patch = {"metadata": {"annotations": {c.ANNOTATION_REFRESH: touch}}}
+    return [
+        MergePatch("v1", "Pod", namespace, router.pod, patch)
+        for router in work.observed.routers
+        if f"{router.clusters_revision}-{router.routes_revision}" != wanted
+        and router.touched != touch
+    ]
 
 
 def _tell(work: _Work, target: Target, wanted: ServedVersion, step: rollout.Step) -> None:

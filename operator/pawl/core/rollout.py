@@ -25,12 +25,15 @@ Weights = Mapping[int, int | None]
 
 @dataclass(frozen=True)
 class RouterState:
-    """What one router pod says of itself. Revisions are None when it could not be asked."""
+    """What one router pod says of itself. Revisions are None when it could not be asked; `touched`
+    is the value of its refresh annotation."""
 
     clusters_revision: str | None
     routes_revision: str | None
     healthy: Mapping[int, int] = field(default_factory=dict)  # version -> healthy hosts
     active: Mapping[int, int] = field(default_factory=dict)  # version -> requests under way
+    pod: str = ""
+    touched: str = ""
 
 
 @dataclass(frozen=True)
