@@ -92,9 +92,9 @@ def _type_failure(check: Check, column: Any, missing: NDArray[np.bool_]) -> str:
 
 
 def _bound_failures(check: Check, column: Any, missing: NDArray[np.bool_]) -> list[str]:
-    if check.min is None and check.max is None:
+    if (check.min is None and check.max is None) or pa.types.is_null(column.type):
         return []
-    if not _is_type(column, "number") or pa.types.is_null(column.type):
+    if not _is_type(column, "number"):
         return [f'column "{check.column}": min and max need numbers, it holds {column.type}']
     values = np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=np.float64)
     failures = []
@@ -111,9 +111,9 @@ def _sentence(name: str, what: str, wrong: NDArray[np.bool_], values: Any | None
     first = ", ".join(str(row + 1) for row in rows[:_SHOWN_ROWS])
     dots = ", …" if len(rows) > _SHOWN_ROWS else ""
     shown = "" if values is None else f"; the first is {str(values[int(rows[0])].as_py())[:40]!r}"
-    verb = "row is" if len(rows) == 1 else "rows are"
+    verb = "is" if len(rows) == 1 else "are"
     plural = "row" if len(rows) == 1 else "rows"
     return (
-        f'column "{name}": {len(rows):,} of {len(wrong):,} {verb} {what} '
+        f'column "{name}": {len(rows):,} of {len(wrong):,} rows {verb} {what} '
         f"({plural} {first}{dots}{shown})"
     )

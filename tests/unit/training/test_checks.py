@@ -1,0 +1,102 @@
+"""Checks name the column, how many rows fail, and which first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pawl.api.trainingjob import Check
+from pawl.errors import DataError
+from pawl.training.checks import run_checks
+from pawl.training.tables import TIMESTAMP
+
+TABLE = pa.table(
+    {
+        "age": [30.0, -1.0, None, 200.0, float("nan")],
+        "n": [1, 2, 3, 4, 5],
+        "plan": ["basic", "pro", "", None, "gold"],
+        "mixed": ["1", "2.5", "-3e2", "many", ""],
+        "flag": [True, False, True, None, True],
+        "at": pa.array([0, 1, 2, 3, 4], TIMESTAMP),
+        "nothing": pa.nulls(5),
+    }
+)
+
+
+def _run(*checks: dict[str, Any]) -> None:
+    run_checks(TABLE, tuple(Check.model_validate(check) for check in checks))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"minRows": 5},
+        {"column": "age", "type": "number", "min": -1, "max": 200, "maxMissing": 0.4},
+        {"column": "plan", "type": "string", "allowed": ["basic", "pro", "gold"]},
+        {"column": "n", "allowed": ["1", "2", "3", "4", "5"]},
+        {"column": "flag", "type": "boolean"},
+        {"column": "at", "type": "datetime"},
+        {"column": "nothing", "type": "number", "min": 0},
+    ],
+    ids=str,
+)
+def test_what_holds_says_nothing(check: dict[str, Any]) -> None:
+    _run(check)
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        ({"minRows": 6}, "5 rows, at least 6 expected"),
+        (
+            {"column": "age", "min": 0},
+            "column \"age\": 1 of 5 rows is below 0 (row 2; the first is '-1.0')",
+        ),
+        (
+            {"column": "age", "max": 29},
+            "column \"age\": 2 of 5 rows are above 29 (rows 1, 4; the first is '30.0')",
+        ),
+        (
+            {"column": "age", "maxMissing": 0.1},
+            'column "age": 2 of 5 rows are missing, 40.00% where at most 10.00% may be (rows 3, 5)',
+        ),
+        (
+            {"column": "plan", "maxMissing": 0.0},
+            'column "plan": 2 of 5 rows are missing, 40.00% where at most 0.00% may be (rows 3, 4)',
+        ),
+        (
+            {"column": "plan", "allowed": ["basic", "pro"]},
+            "column \"plan\": 1 of 5 rows is not one of basic, pro (row 5; the first is 'gold')",
+        ),
+        (
+            {"column": "mixed", "type": "number"},
+            "column \"mixed\": 1 of 5 rows is no number (row 4; the first is 'many')",
+        ),
+        (
+            {"column": "n", "type": "string"},
+            "column \"n\": 5 of 5 rows are no string (rows 1, 2, 3, 4, 5; the first is '1')",
+        ),
+        ({"column": "plan", "min": 0}, 'column "plan": min and max need numbers, it holds string'),
+    ],
+    ids=str,
+)
+def test_what_fails_is_told(check: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DataError) as told:
+        _run(check)
+    assert str(told.value) == sentence
+    assert told.value.reason == "CheckFailed"
+
+
+def test_all_failures_are_told_at_once() -> None:
+    with pytest.raises(DataError, match=r"5 rows, at least 9 expected; column \"age\": 1 of 5"):
+        _run({"minRows": 9}, {"column": "age", "min": 0})
+
+
+def test_many_rows_are_cut_short() -> None:
+    table = pa.table({"x": list(range(2000))})
+    with pytest.raises(
+        DataError, match=r"2,000 of 2,000 rows are below 5000 \(rows 1, 2, 3, 4, 5, …"
+    ):
+        run_checks(table, (Check.model_validate({"column": "x", "min": 5000}),))
