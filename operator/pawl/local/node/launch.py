@@ -25,13 +25,15 @@ _INHERITED = ("LD_LIBRARY_PATH",)
 
 @dataclass(frozen=True)
 class Launch:
-    """What to execute. `address` is the pod's; `ports` are the container's named ports."""
+    """What to execute. `address` is the pod's; `ports` are the container's named ports; `rewrite`
+    is for commands that are run beside it (probes, hooks)."""
 
     argv: list[str]
     env: dict[str, str]
     cwd: str
     address: str
     ports: dict[str, int]
+    rewrite: Rewriter
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,13 @@ def prepare(container: Obj, image: Image, surface: Surface) -> Launch:
             for port in container.get("ports") or ()
             if port.get("name")
         },
+        rewrite=rewrite,
     )
 
 
 async def execute(spawner: Spawner, launch: Launch, argv: list[str], limit: float) -> Outcome:
     """Run `argv` beside the container's process; output is bounded to 10 KiB, time to `limit`."""
+    argv = [launch.rewrite(word) for word in argv]
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     collected = bytearray()
     loop = asyncio.get_running_loop()

@@ -2,9 +2,9 @@
 
     2026-11-21T04:00:00.123456789Z stdout F the line
 
-`F` ends a line, `P` is a part of a line longer than 16 KiB. A file that reaches 10 MiB is renamed
-to `<file>.1`, so one incarnation of a container keeps at most 20 MiB. Like the kubelet, the logs
-of the current and of the previous incarnation are kept.
+`F` ends a line; `P` is a part of a line longer than 16 KiB, or an end without a newline. A file
+that reaches 10 MiB is renamed to `<file>.1`, so one incarnation of a container keeps at most
+20 MiB. Like the kubelet, the logs of the current and of the previous incarnation are kept.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class LogFile:
         os.close(fd)
         stream, pending = found
         if pending:
-            self._write(stream, [(b"F", bytes(pending))])
+            self._write(stream, [(b"P", bytes(pending))])
 
     def _write(self, stream: bytes, lines: Iterable[tuple[bytes, bytes]]) -> None:
         head = rfc3339_nano().encode() + b" " + stream + b" "
@@ -233,7 +233,7 @@ def _last(records: list[bytes], count: int) -> list[bytes]:
         return []
     seen = 0
     for index in range(len(records) - 1, -1, -1):
-        if _tag(records[index]) == b"F":
+        if _tag(records[index]) == b"F" or index == len(records) - 1:
             seen += 1
             if seen > count:
                 return records[index + 1 :]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pawl.local.node.states import Record, Running, Terminated, Waiting, timestamp
+from pawl.local.node.states import Record, Terminated, Waiting, timestamp
 
 Obj = dict[str, Any]
 
@@ -45,35 +45,25 @@ def restarts(record: Record, policy: str, code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and code != 0)
 
 
-def phase(records: Sequence[Record], policy: str, *, finished: bool) -> str:
-    """Pending, Running, Succeeded or Failed. `finished`: nothing runs or will run again."""
+def phase(records: Sequence[Record], *, finished: bool) -> str:
+    """Pending, Running, Succeeded or Failed. `finished`: nothing runs or will run again.
+
+    Finished phases come only with `finished`, so that they come together with everything else
+    that is final: exit codes, messages, conditions.
+    """
     inits = [r for r in records if r.role == "init"]
     mains = [r for r in records if r.role == "main"]
-    if any(_ended_for_good(r, policy) for r in inits):
-        return "Failed"
     if not all(map(_completed, inits)) or any(map(_never_ran, mains)):
         return "Failed" if finished else "Pending"
-    if not finished and _goes_on(records, policy):
+    if not finished:
         return "Running"
     return "Succeeded" if all(_code(r) == 0 for r in mains) else "Failed"
-
-
-def _goes_on(records: Sequence[Record], policy: str) -> bool:
-    """Whether something runs, or will run again."""
-    for record in records:
-        outcome = _outcome(record)
-        if isinstance(record.state, Running):
-            return True
-        if record.role == "main" and outcome and restarts(record, policy, outcome.code):
-            return True
-    return False
 
 
 def build(pod: Obj, facts: Facts, now: datetime) -> Obj:
     """The whole new status. Conditions of others in the old one are kept."""
     old = pod.get("status") or {}
-    policy = pod["spec"].get("restartPolicy", "Always")
-    current = phase(facts.records, policy, finished=facts.finished)
+    current = phase(facts.records, finished=facts.finished)
     if facts.verdict is not None and facts.finished:
         current = "Failed"
     inits = [r for r in facts.records if r.role != "main"]
@@ -112,13 +102,6 @@ def _never_ran(record: Record) -> bool:
 
 def _completed(record: Record) -> bool:
     return isinstance(record.state, Terminated) and record.state.code == 0
-
-
-def _ended_for_good(record: Record, policy: str) -> bool:
-    if isinstance(record.state, Running):
-        return False
-    code = _code(record)
-    return code is not None and code != 0 and not restarts(record, policy, code)
 
 
 def _container_status(record: Record) -> Obj:

@@ -10,6 +10,7 @@ import pytest
 
 from pawl.local.node import usage
 from pawl.local.node.launch import Launch, execute
+from pawl.local.node.paths import Rewriter
 from pawl.local.node.process import Exit, Process, Spawner
 
 ENV = {"PATH": "/usr/bin:/bin"}
@@ -98,7 +99,7 @@ async def test_memory_and_cpu_of_a_session_are_summed(spawner: Spawner, tmp_path
 
 
 async def test_execute_collects_output_and_exit_code(spawner: Spawner, tmp_path: Path) -> None:
-    launch = Launch([], ENV, str(tmp_path), "127.0.0.1", {})
+    launch = Launch([], ENV, str(tmp_path), "127.0.0.1", {}, Rewriter.of({}, "127.0.0.1"))
     good = await execute(spawner, launch, ["sh", "-c", "echo out; echo err >&2"], 5)
     bad = await execute(spawner, launch, ["sh", "-c", "echo no; exit 4"], 5)
     missing = await execute(spawner, launch, ["no-such-program"], 5)
@@ -109,7 +110,7 @@ async def test_execute_collects_output_and_exit_code(spawner: Spawner, tmp_path:
 
 
 async def test_execute_ends_a_command_that_takes_too_long(spawner: Spawner, tmp_path: Path) -> None:
-    launch = Launch([], ENV, str(tmp_path), "127.0.0.1", {})
+    launch = Launch([], ENV, str(tmp_path), "127.0.0.1", {}, Rewriter.of({}, "127.0.0.1"))
     outcome = await execute(spawner, launch, ["sh", "-c", "echo $$ > pid; sleep 600"], 0.2)
     assert not outcome.success
     assert "timed out" in outcome.output

@@ -27,56 +27,45 @@ def record(
 
 
 @pytest.mark.parametrize(
-    ("records", "policy", "finished", "expected"),
+    ("records", "finished", "expected"),
     [
-        pytest.param([record(WAITING)], "Always", False, "Pending", id="creating"),
-        pytest.param([record(RUNNING)], "Always", False, "Running", id="running"),
-        pytest.param(
-            [record(RUNNING), record(WAITING)], "Always", False, "Pending", id="one still creating"
-        ),
-        pytest.param([record(ended(0))], "Always", False, "Running", id="about to restart"),
-        pytest.param([record(WAITING, last=ended(1))], "Always", False, "Running", id="crash loop"),
-        pytest.param([record(ended(0))], "Never", False, "Succeeded", id="done"),
-        pytest.param([record(ended(1))], "Never", False, "Failed", id="failed"),
-        pytest.param([record(ended(1))], "OnFailure", False, "Running", id="tries again"),
-        pytest.param([record(ended(0))], "OnFailure", False, "Succeeded", id="succeeds at last"),
-        pytest.param([record(ended(0)), record(RUNNING)], "Never", False, "Running", id="one done"),
-        pytest.param(
-            [record(ended(0)), record(ended(2))], "Never", False, "Failed", id="one failed"
-        ),
-        pytest.param(
-            [record(RUNNING, "init"), record(WAITING)], "Never", False, "Pending", id="init runs"
-        ),
-        pytest.param(
-            [record(ended(1), "init"), record(WAITING)], "Never", False, "Failed", id="init failed"
-        ),
+        pytest.param([record(WAITING)], False, "Pending", id="creating"),
+        pytest.param([record(RUNNING)], False, "Running", id="running"),
+        pytest.param([record(RUNNING), record(WAITING)], False, "Pending", id="one still creating"),
+        pytest.param([record(ended(0))], False, "Running", id="about to restart"),
+        pytest.param([record(WAITING, last=ended(1))], False, "Running", id="crash loop"),
+        pytest.param([record(ended(0))], True, "Succeeded", id="done"),
+        pytest.param([record(ended(1))], True, "Failed", id="failed"),
+        pytest.param([record(ended(1))], False, "Running", id="tries again"),
+        pytest.param([record(ended(0))], True, "Succeeded", id="succeeds at last"),
+        pytest.param([record(ended(0)), record(RUNNING)], False, "Running", id="one done"),
+        pytest.param([record(ended(0)), record(ended(2))], True, "Failed", id="one failed"),
+        pytest.param([record(RUNNING, "init"), record(WAITING)], False, "Pending", id="init runs"),
+        pytest.param([record(ended(1), "init"), record(WAITING)], True, "Failed", id="init failed"),
         pytest.param(
             [record(ended(1), "init"), record(WAITING)],
-            "Always",
             False,
             "Pending",
             id="init is tried again",
         ),
         pytest.param(
             [record(RUNNING, "sidecar", started=True), record(ended(0))],
-            "Never",
             False,
             "Running",
             id="sidecar has still to stop",
         ),
         pytest.param(
             [record(ended(143), "sidecar"), record(ended(0))],
-            "Never",
             True,
             "Succeeded",
             id="a sidecar's exit code does not matter",
         ),
-        pytest.param([record(ended(143))], "Always", True, "Failed", id="stopped by deletion"),
-        pytest.param([record(WAITING)], "Always", True, "Failed", id="deleted before it ran"),
+        pytest.param([record(ended(143))], True, "Failed", id="stopped by deletion"),
+        pytest.param([record(WAITING)], True, "Failed", id="deleted before it ran"),
     ],
 )
-def test_phase(records: list[Record], policy: str, finished: bool, expected: str) -> None:
-    assert phase(records, policy, finished=finished) == expected
+def test_phase(records: list[Record], finished: bool, expected: str) -> None:
+    assert phase(records, finished=finished) == expected
 
 
 def status(records: list[Record], pod: Obj | None = None, **facts: Any) -> Obj:
