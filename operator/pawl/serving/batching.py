@@ -160,8 +160,14 @@ class Batcher(Generic[J]):
                 jobs[0].fail(result)
                 continue
             rows = sum(job.rows.size for job in jobs)
-            self._seconds_per_row += 0.2 * (seconds / rows - self._seconds_per_row)
+            self._learn(seconds / rows)
             self._deliver(jobs, result, seconds)
+
+    def _learn(self, seconds_per_row: float) -> None:
+        """Quicker is believed at once; slower only if it lasts (it may be another process's
+        doing)."""
+        change = seconds_per_row - self._seconds_per_row
+        self._seconds_per_row += change * (0.5 if change < 0 else 0.05)
 
 
 class Scored(NamedTuple, Generic[J]):

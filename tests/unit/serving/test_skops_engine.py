@@ -13,7 +13,7 @@ import skops.io
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
 from pawl.errors import IntegrityError, NotAllowedError, SignatureError
@@ -65,6 +65,29 @@ def test_it_answers_like_the_model_that_was_saved(saved: Path) -> None:
     outputs = engine.run(feed)
     expected = model().predict_proba(pd.DataFrame({"plan": ["", "b"], "age": [3.0, 2.0]}))
     np.testing.assert_allclose(outputs["probabilities"], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(StandardScaler(), id="names do not matter"),
+        pytest.param(
+            make_column_transformer((StandardScaler(), ["b"]), remainder="passthrough"),
+            id="names are needed",
+        ),
+    ],
+)
+def test_numbers_alone_are_answered_as_with_their_names(first: Any, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"a": [1.0, 2.0, 3.0, 5.0], "b": [4.0, 1.0, 3.0, 1.0]})
+    fitted = make_pipeline(first, LogisticRegression()).fit(rows, [0, 1, 0, 1])
+    skops.io.dump(fitted, tmp_path / "model.skops")
+    columns = tuple(Tensor(name=name, datatype="FP64", shape=(-1,)) for name in rows.columns)
+    signature = SIGNATURE.model_copy(
+        update={"inputs": columns, "numeric": ("a", "b"), "categorical": ()}
+    )
+    engine = SkopsEngine(tmp_path / "model.skops", signature, lineage())
+    found = engine.run({"numeric": rows.to_numpy()})["probabilities"]
+    np.testing.assert_allclose(found, fitted.predict_proba(rows), rtol=1e-9)
 
 
 def test_rows_that_the_model_refuses_are_the_clients_error(saved: Path) -> None:

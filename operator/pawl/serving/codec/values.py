@@ -71,7 +71,7 @@ def _unnested(tensor: InputTensor, data: list[Any], shape: list[int]) -> list[An
     return list(chain.from_iterable(_unnested(tensor, part, shape[1:]) for part in data))
 
 
-def numbers(tensor: InputTensor, *, name: str | None = None) -> NDArray[np.float64]:
+def numbers(tensor: InputTensor) -> NDArray[np.float64]:
     """Any numeric tensor as flat doubles; null is NaN."""
     values = flat(tensor)
     kinds = set(map(type, values))

@@ -1,0 +1,1 @@
+"""What benchmarks/serving.py compares Pawl's server with, and how it measures."""
