@@ -1,5 +1,7 @@
-"""JSON patch, RFC 6902, with the messages of the library that kube-apiserver uses
-(evanphx/json-patch): clients show them to people."""
+"""JSON patch, RFC 6902, with the leniency of the library that kube-apiserver uses
+(evanphx/json-patch v4): `replace` of a missing key adds it, `copy` of one gives null, negative
+indices count from the end. Like the API server, a patch that does not fit says no more than that.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,34 @@ from pawl.local.patch.errors import PatchError, malformed, unfitting
 from pawl.local.schema import golang
 
 MAX_OPERATIONS = 10_000
-_MISSING = "missing value"
+_REJECTED = "the server rejected our request due to an error in our request"
 Operation = dict[str, Any]
-
-
-class _AccessError(Exception):
-    """A key or index that is not there; `str()` is the library's message."""
+Container = dict[str, Any] | list[Any]
 
 
 def json_patch(obj: Any, operations: Any) -> Any:
     """A new document, all operations applied. PatchError: 400 not a patch, 413 too many
     operations, 422 an operation that does not fit."""
-    if not isinstance(operations, list) or not all(isinstance(op, dict) for op in operations):
-        raise malformed("error decoding patch: json: cannot unmarshal object into Go value of "
-                        "type []handlers.jsonPatchOp")  # fmt: skip
+    if not isinstance(operations, list):
+        kind = "object" if isinstance(operations, dict) else golang.json_kind(operations)
+        raise malformed(
+            f"error decoding patch: json: cannot unmarshal {kind} into Go value of type "
+            "[]handlers.jsonPatchOp"
+        )
+    for operation in operations:
+        if not isinstance(operation, dict):
+            kind = golang.json_kind(operation)
+            raise malformed(
+                f"error decoding patch: json: cannot unmarshal {kind} into Go value of type "
+                "handlers.jsonPatchOp"
+            )
+        for field in ("op", "path", "from"):
+            if not isinstance(operation.get(field, ""), str):
+                kind = golang.json_kind(operation[field])
+                raise malformed(
+                    f"error decoding patch: json: cannot unmarshal {kind} into Go struct field "
+                    f"jsonPatchOp.{field} of type string"
+                )
     if len(operations) > MAX_OPERATIONS:
         raise PatchError(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
@@ -33,185 +49,103 @@ def json_patch(obj: Any, operations: Any) -> Any:
         )
     document = copy.deepcopy(obj)
     for operation in operations:
-        kind = operation.get("op", "unknown")
-        if kind not in _OPERATIONS:
-            raise unfitting(f"Unexpected kind: {kind}")
-        document = _OPERATIONS[kind](document, operation)
+        run = _OPERATIONS.get(operation.get("op", ""))
+        if run is None:
+            raise unfitting(_REJECTED)
+        document = run(document, operation)
     return document
 
 
-def _path(operation: Operation, name: str, failed: str) -> str:
+def _target(document: Any, operation: Operation, name: str = "path") -> tuple[Container, str]:
+    """The container that a path leads into, and its last key."""
     path = operation.get(name)
-    if not isinstance(path, str):
-        raise unfitting(f"{failed}: {_MISSING}")
-    return path
-
-
-def _parent(document: Any, path: str) -> tuple[Any, str] | None:
-    """The container of a path and its last key; None when a part on the way is missing."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
-    if len(parts) < 2:
-        return None
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in str(path).split("/")]
+    if not isinstance(path, str) or len(parts) < 2:
+        raise unfitting(_REJECTED)
     place = document
     for part in parts[1:-1]:
-        try:
-            place = _get(place, part)
-        except _AccessError:
-            return None
-    return (place, parts[-1]) if isinstance(place, dict | list) else None
+        place = _get(place, part)
+    if not isinstance(place, dict | list):
+        raise unfitting(_REJECTED)
+    return place, parts[-1]
 
 
 def _get(container: Any, key: str) -> Any:
     """The value; None where an object has no such key (there the library sees no difference)."""
     if isinstance(container, list):
-        return container[_index(container, key, len(container))]
+        return container[_index(key, len(container))]
     return container.get(key) if isinstance(container, dict) else None
 
 
-def _index(items: list[Any], key: str, limit: int) -> int:
+def _index(key: str, size: int) -> int:
     try:
         at = int(key)
     except ValueError:
-        raise _AccessError(f"strconv.Atoi: parsing {golang.quote(key)}: invalid syntax") from None
-    position = at + len(items) if at < 0 else at
-    if not 0 <= position < limit:
-        raise _AccessError(f"Unable to access invalid index: {at}: invalid index referenced")
+        raise unfitting(_REJECTED) from None
+    position = at + size if at < 0 else at
+    if not 0 <= position < size:
+        raise unfitting(_REJECTED)
     return position
 
 
-def _insert(container: Any, key: str, value: Any) -> None:
+def _insert(container: Container, key: str, value: Any) -> None:
     if isinstance(container, dict):
         container[key] = value
-    elif key == "-":
-        container.append(value)
     else:
-        try:
-            at = _index(container, key, len(container) + 1)
-        except _AccessError as error:
-            if "strconv" in str(error):
-                raise _AccessError(
-                    f"value was not a proper array index: '{key}': {error}"
-                ) from None
-            raise
-        container.insert(at, value)
+        size = len(container)
+        container.insert(size if key == "-" else _index(key, size + 1), value)
 
 
-def _delete(container: Any, key: str) -> None:
+def _delete(container: Container, key: str) -> None:
     if isinstance(container, dict):
         if key not in container:
-            raise _AccessError(f"Unable to remove nonexistent key: {key}: {_MISSING}")
+            raise unfitting(_REJECTED)
         del container[key]
     else:
-        del container[_index(container, key, len(container))]
+        del container[_index(key, len(container))]
 
 
 def _add(document: Any, operation: Operation) -> Any:
-    path = _path(operation, "path", "add operation failed to decode path")
-    value = copy.deepcopy(operation.get("value"))
-    found = _parent(document, path)
-    if found is None:
-        raise unfitting(f'add operation does not apply: doc is missing path: "{path}": {_MISSING}')
-    try:
-        _insert(*found, value)
-    except _AccessError as error:
-        raise unfitting(f"error in add for path: '{path}': {error}") from None
+    _insert(*_target(document, operation), copy.deepcopy(operation.get("value")))
     return document
 
 
 def _remove(document: Any, operation: Operation) -> Any:
-    path = _path(operation, "path", "remove operation failed to decode path")
-    found = _parent(document, path)
-    if found is None:
-        raise unfitting(
-            f'remove operation does not apply: doc is missing path: "{path}": {_MISSING}'
-        )
-    try:
-        _delete(*found)
-    except _AccessError as error:
-        raise unfitting(f"error in remove for path: '{path}': {error}") from None
+    _delete(*_target(document, operation))
     return document
 
 
 def _replace(document: Any, operation: Operation) -> Any:
-    path = _path(operation, "path", "replace operation failed to decode path")
     value = copy.deepcopy(operation.get("value"))
-    if path == "":
+    if operation.get("path") == "":
         return value
-    found = _parent(document, path)
-    if found is None:
-        raise unfitting(
-            f"replace operation does not apply: doc is missing path: {path}: {_MISSING}"
-        )
-    container, key = found
-    try:
-        _get(container, key)
-    except _AccessError:
-        raise unfitting(
-            f"replace operation does not apply: doc is missing key: {path}: {_MISSING}"
-        ) from None
+    container, key = _target(document, operation)
     if isinstance(container, dict):
         container[key] = value
     else:
-        container[_index(container, key, len(container))] = value
+        container[_index(key, len(container))] = value
     return document
 
 
 def _move(document: Any, operation: Operation) -> Any:
-    source = _path(operation, "from", "move operation failed to decode from")
-    found = _parent(document, source)
-    if found is None:
-        raise unfitting(
-            f"move operation does not apply: doc is missing from path: {source}: {_MISSING}"
-        )
-    try:
-        value = _get(*found)
-        _delete(*found)
-    except _AccessError as error:
-        raise unfitting(f"error in move for path: '{found[1]}': {error}") from None
-    return _put(document, operation, "move", value, "error in move for path: '{path}': {error}")
+    source = _target(document, operation, "from")
+    value = _get(*source)
+    _delete(*source)
+    _insert(*_target(document, operation), value)
+    return document
 
 
 def _copy(document: Any, operation: Operation) -> Any:
-    source = _path(operation, "from", "copy operation failed to decode from")
-    found = _parent(document, source)
-    if found is None:
-        raise unfitting(
-            f"copy operation does not apply: doc is missing from path: {source}: {_MISSING}"
-        )
-    try:
-        value = copy.deepcopy(_get(*found))
-    except _AccessError as error:
-        raise unfitting(f"error in copy for from: '{source}': {error}") from None
-    return _put(document, operation, "copy", value, "error while adding value during copy: {error}")
-
-
-def _put(document: Any, operation: Operation, verb: str, value: Any, failed: str) -> Any:
-    path = _path(operation, "path", f"{verb} operation failed to decode path")
-    found = _parent(document, path)
-    if found is None:
-        raise unfitting(
-            f"{verb} operation does not apply: doc is missing destination path: {path}: {_MISSING}"
-        )
-    try:
-        _insert(*found, value)
-    except _AccessError as error:
-        raise unfitting(failed.format(path=path, error=error)) from None
+    value = copy.deepcopy(_get(*_target(document, operation, "from")))
+    _insert(*_target(document, operation), value)
     return document
 
 
 def _test(document: Any, operation: Operation) -> Any:
-    path = _path(operation, "path", "test operation failed to decode path")
-    actual = document
-    if path != "":
-        found = _parent(document, path)
-        if found is None:
-            raise unfitting(f"test operation does not apply: is missing path: {path}: {_MISSING}")
-        try:
-            actual = _get(*found)
-        except _AccessError as error:
-            raise unfitting(f"error in test for path: '{path}': {error}") from None
+    whole = operation.get("path") == ""
+    actual = document if whole else _get(*_target(document, operation))
     if golang.to_json(actual) != golang.to_json(operation.get("value")):
-        raise unfitting(f"testing value {path} failed: test failed")
+        raise unfitting(_REJECTED)
     return document
 
 

@@ -6,16 +6,16 @@ import copy
 from typing import Any
 
 from pawl.local.patch.errors import malformed
+from pawl.local.schema import golang
 
 
 def merge(obj: dict[str, Any], patch: Any) -> dict[str, Any]:
     """A new object: null removes, objects merge, everything else replaces. PatchError (400) for a
     patch that is no JSON object."""
     if not isinstance(patch, dict):
-        kind = "array" if isinstance(patch, list) else type(patch).__name__
         raise malformed(
-            f"error decoding patch: json: cannot unmarshal {kind} into Go value of type "
-            "map[string]interface {}"
+            f"error decoding patch: json: cannot unmarshal {golang.json_kind(patch)} into Go value "
+            "of type map[string]interface {}"
         )
     merged = copy.deepcopy(obj)
     _merge_into(merged, patch)

@@ -26,8 +26,10 @@ def strategic(obj: JsonObject, patch: Any, schema: Schema) -> JsonObject:
     patch that is malformed, (500) for one
     that lacks a merge key or names an unknown directive."""
     if not isinstance(patch, dict):
-        raise malformed("error decoding patch: json: cannot unmarshal into Go value of type "
-                        "map[string]interface {}")  # fmt: skip
+        raise malformed(
+            f"error decoding patch: json: cannot unmarshal {golang.json_kind(patch)} into Go value "
+            "of type map[string]interface {}"
+        )
     return _merge_map(copy.deepcopy(obj), copy.deepcopy(patch), schema)
 
 

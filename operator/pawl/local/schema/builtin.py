@@ -55,8 +55,11 @@ class Builtins:
 
     def validate(self, gvk: GVK, obj: dict[str, Any]) -> list[Cause]:
         """Required fields that are missing or empty (status aside: controllers own it)."""
+        schema = self.schema(*gvk)
         desired = {name: value for name, value in obj.items() if name != "status"}
-        return _required(desired, self.schema(*gvk), "")
+        if desired.get("spec") is None and "properties" in schema["properties"].get("spec", {}):
+            desired["spec"] = {}
+        return _required(desired, schema, "")
 
 
 def _unknown(value: Any, schema: Schema, path: str, *, remove: bool = False) -> list[str]:
@@ -103,7 +106,8 @@ def _required(value: Any, schema: Schema, path: str) -> list[Cause]:
     found: list[Cause] = []
     if isinstance(value, list):
         for at, item in enumerate(value):
-            found += _required(item, schema.get("items", {}), causes.index(path, at))
+            whole = {} if item is None else item
+            found += _required(whole, schema.get("items", {}), causes.index(path, at))
     elif isinstance(value, dict) and "properties" in schema:
         fields = schema["properties"]
         owner = schema.get("x-go-type", "")

@@ -82,6 +82,17 @@ def _integral(value: Any) -> Any:
     return value
 
 
+def json_kind(value: Any) -> str:
+    """What encoding/json calls a JSON value in `cannot unmarshal <kind> into …`."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
 def same(a: Any, b: Any) -> bool:
     """reflect.DeepEqual of decoded JSON: 1 is neither true nor 1.0."""
     if type(a) is not type(b):

@@ -14,7 +14,6 @@ from pawl.local.schema import golang
 
 Schema = dict[str, Any]
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)((?:[KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -76,7 +75,7 @@ def _scalar(value: Any, schema: Schema, path: list[str], struct: str) -> None:
         fits = isinstance(value, int) and not isinstance(value, bool)
         limit = _INTEGERS[wanted]
         if (fits and not -limit <= value < limit) or isinstance(value, float):
-            _fail(value, path, struct, wanted, f"number {golang.number(value)}")
+            _fail(value, path, struct, wanted, f"number {value!r}")
     if not fits:
         _fail(value, path, struct, wanted)
 
@@ -98,19 +97,9 @@ def go_name(schema: Schema) -> str:
 
 
 def _fail(value: Any, path: list[str], struct: str, wanted: str, found: str = "") -> None:
-    found = found or _json_kind(value)
+    found = found or golang.json_kind(value)
     place = f"Go struct field {struct}.{'.'.join(path)}" if path else "Go value"
     raise _MismatchError(f"json: cannot unmarshal {found} into {place} of type {wanted}")
-
-
-def _json_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
 
 
 def _quantity(value: Any, _path: list[str], _struct: str) -> None:
@@ -122,33 +111,40 @@ def _quantity(value: Any, _path: list[str], _struct: str) -> None:
         )
 
 
-def _int_or_string(value: Any, _path: list[str], _struct: str) -> None:
-    if isinstance(value, str):
-        return
+def _int_or_string(value: Any, path: list[str], struct: str) -> None:
     if isinstance(value, bool | list | dict):
-        raise _MismatchError(
-            f"json: cannot unmarshal {_json_kind(value)} into Go value of type int32"
-        )
-    if isinstance(value, float) or not -(2**31) <= value < 2**31:
-        number = golang.number(value)
-        raise _MismatchError(f"json: cannot unmarshal number {number} into Go value of type int32")
+        _fail(value, path, struct, "int32")
+    if isinstance(value, float) or (isinstance(value, int) and not -(2**31) <= value < 2**31):
+        _fail(value, path, struct, "int32", f"number {value!r}")
 
 
-def _time(value: Any, _path: list[str], _struct: str) -> None:
+_LAYOUT = "2006-01-02T15:04:05Z07:00"
+_LAYOUT_PARTS = (
+    (r"\d{4}", "2006"), ("-", "-"), (r"\d\d", "01"), ("-", "-"), (r"\d\d", "02"), ("T", "T"),
+    (r"\d\d", "15"), (":", ":"), (r"\d\d", "04"), (":", ":"), (r"\d\d(?:[.,]\d+)?", "05"),
+    (r"Z|[+-]\d\d:\d\d", "Z07:00"),
+)  # fmt: skip
+
+
+def _time(value: Any, path: list[str], struct: str) -> None:
     if not isinstance(value, str):
-        raise _MismatchError(
-            f"json: cannot unmarshal {_json_kind(value)} into Go value of type string"
-        )
-    layout = "2006-01-02T15:04:05Z07:00"
+        _fail(value, path, struct, "string")
+    head = f"parsing time {golang.quote(value)}"
+    rest = value
+    for pattern, name in _LAYOUT_PARTS:
+        match = re.match(pattern, rest, re.ASCII)
+        if match is None:
+            shown = golang.quote(rest)
+            raise _MismatchError(f'{head} as "{_LAYOUT}": cannot parse {shown} as "{name}"')
+        rest = rest[match.end() :]
+    if rest:
+        raise _MismatchError(f"{head}: extra text: {golang.quote(rest)}")
     try:
-        if not _RFC3339.fullmatch(value):
-            raise ValueError
-        datetime.fromisoformat(value)
-    except ValueError:
-        shown = golang.quote(value)
-        raise _MismatchError(
-            f'parsing time {shown} as "{layout}": cannot parse {shown} as "2006"'
-        ) from None
+        datetime.fromisoformat(value.replace(",", "."))
+    except ValueError as error:
+        part = next((word for word in ("month", "day", "hour", "minute", "second")
+                     if word in str(error)), "day")  # fmt: skip
+        raise _MismatchError(f"{head}: {part} out of range") from None
 
 
 def _bytes(value: Any, path: list[str], struct: str) -> None:
