@@ -55,7 +55,7 @@ def down(kubeconfig: Kubeconfig = DEFAULT_KUBECONFIG) -> None:
     """End the cluster and remove its kubeconfig; volumes, artifact store and logs stay."""
     kubeconfig = kubeconfig.absolute()
     directory = state.find(kubeconfig)
-    if state.stop(directory, kubeconfig, time.sleep):
+    if state.stop(directory, kubeconfig):
         typer.echo(f"Stopped. Its data stay in {directory.path}")
     else:
         typer.echo("No cluster was running; what a killed one left has been removed.")

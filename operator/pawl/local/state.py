@@ -11,13 +11,13 @@ A cluster that was killed leaves its files but not its lock; the next `up` or `d
 it left. Volumes of claims, the artifact store and the logs stay: they are data.
 """
 
+import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -132,8 +132,6 @@ def write_kubeconfig(path: Path, *, url: str, token: str, ca: bytes, data: Path)
 
 def kubeconfig_object(url: str, token: str, ca: bytes, data: Path) -> Obj:
     """A kubeconfig (JSON is YAML). `ca` is PEM, empty for a plain-text server."""
-    import base64  # noqa: PLC0415 - only where a cluster starts
-
     cluster: Obj = {"server": url}
     if ca:
         cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
@@ -187,12 +185,12 @@ def find(kubeconfig: Path) -> DataDirectory:
     raise LocalError(f"there is no cluster for {kubeconfig}; start one with: pawl local up")
 
 
-def stop(directory: DataDirectory, kubeconfig: Path, sleep: Callable[[float], None]) -> bool:
+def stop(directory: DataDirectory, kubeconfig: Path) -> bool:
     """End the cluster and remove its kubeconfig. False: none was running, leftovers are removed."""
     running = directory.read()
     was_running = directory.is_locked()
     if running is not None:
-        _end(directory, running.pid, sleep)
+        _end(running.pid)
     elif was_running:
         raise LocalError(f"the cluster in {directory.path} is just starting or stopping; try again")
     directory.clean()
@@ -201,15 +199,18 @@ def stop(directory: DataDirectory, kubeconfig: Path, sleep: Callable[[float], No
     return was_running
 
 
-def _end(directory: DataDirectory, pid: int, sleep: Callable[[float], None]) -> None:
-    for number, patience in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, _PATIENCE)):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if not directory.is_locked():
+def _end(pid: int) -> None:
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(process, number)
+            if select.select([process], [], [], _PATIENCE)[0]:  # readable: it has ended
                 return
-            sleep(0.02)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(process)
     raise LocalError(f"process {pid} does not end")
