@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pawl.local.api.registry import Registry
 from pawl.local.controllers import pods as pod_rules
-from pawl.local.controllers.changes import Plan, SetStatus, Shell
+from pawl.local.controllers.changes import Change, Emit, Plan, SetStatus, Shell
 from pawl.local.controllers.objects import (
     Key,
     Obj,
@@ -57,8 +57,12 @@ def plan_budget(observed: Observed, now: datetime) -> Plan:
     if evicted:
         new["disruptedPods"] = {pod: before["disruptedPods"][pod] for pod in evicted}
     waits = [(at + _EVICTION_TIMEOUT - now).total_seconds() for at in evicted.values()]
-    changes = (SetStatus(RESOURCE, budget, new),) if new != before else ()
-    return Plan(changes, requeue_after=min(waits, default=None))
+    changes: list[Change] = []
+    if new != before:
+        changes.append(SetStatus(RESOURCE, budget, new))
+        if not observed.pods:
+            changes.append(Emit(budget, "Normal", "NoPods", "No matching pods found"))
+    return Plan(tuple(changes), requeue_after=min(waits, default=None))
 
 
 def _wanted(observed: Observed) -> tuple[int, int]:

@@ -40,7 +40,8 @@ def budget(spec: Obj, **status: Any) -> Obj:
 def test_allowed_disruptions(
     spec: Obj, ready: int, unready: int, scale: int, allowed: int, desired: int
 ) -> None:
-    (change,) = plan_budget(Observed(budget(spec), pods(ready, unready), scale), NOW).changes
+    change, *told = plan_budget(Observed(budget(spec), pods(ready, unready), scale), NOW).changes
+    assert bool(told) == (not pods(ready, unready))
     assert isinstance(change, SetStatus)
     assert change.status["disruptionsAllowed"] == allowed
     assert change.status["desiredHealthy"] == desired

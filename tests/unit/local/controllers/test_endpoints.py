@@ -1,5 +1,6 @@
 """Which addresses a service has."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from pawl.local.controllers.changes import Create, Delete, Patch
 from pawl.local.controllers.endpoints.legacy import plan_endpoints
 from pawl.local.controllers.endpoints.slices import has_selector, plan_slices
 from pawl.local.controllers.objects import Obj
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def service(**spec: Any) -> Obj:
@@ -42,7 +45,7 @@ def stored(created: Create, name: str = "svc-abc") -> Obj:
 
 
 def first(the_service: Obj, *pods: Obj) -> Obj:
-    (created,) = plan_slices(the_service, pods, ())
+    (created,) = plan_slices(the_service, pods, (), NOW)
     assert isinstance(created, Create)
     return stored(created)
 
@@ -89,33 +92,33 @@ def test_finished_pods_and_pods_without_an_address_are_left_out() -> None:
 
 def test_nothing_changes_when_nothing_changed() -> None:
     made = first(service(), pod("p1"))
-    assert plan_slices(service(), [pod("p1")], [made]) == ()
+    assert plan_slices(service(), [pod("p1")], [made], NOW) == ()
 
 
 def test_a_change_is_a_patch_of_the_same_slice() -> None:
     made = first(service(), pod("p1"))
-    (change,) = plan_slices(service(), [pod("p1"), pod("p2")], [made])
+    (change,) = plan_slices(service(), [pod("p1"), pod("p2")], [made], NOW)
     assert isinstance(change, Patch)
     assert [e["addresses"] for e in change.body["endpoints"]] == [["127.0.1.1"], ["127.0.1.2"]]
 
 
 def test_pods_with_other_ports_are_in_a_slice_of_their_own() -> None:
-    slices = plan_slices(service(), [pod("p1"), pod("p2", port=9090)], ())
+    slices = plan_slices(service(), [pod("p1"), pod("p2", port=9090)], (), NOW)
     assert [c.obj["ports"][0]["port"] for c in slices if isinstance(c, Create)] == [8080, 9090]
 
 
 def test_the_empty_slice_is_filled_when_the_first_pod_comes_and_kept_when_the_last_goes() -> None:
     empty = first(service())
-    (change,) = plan_slices(service(), [pod("p1")], [empty])
+    (change,) = plan_slices(service(), [pod("p1")], [empty], NOW)
     assert isinstance(change, Patch)
     full = {**empty, "ports": change.body["ports"], "endpoints": change.body["endpoints"]}
-    (back,) = plan_slices(service(), [], [full])
+    (back,) = plan_slices(service(), [], [full], NOW)
     assert isinstance(back, Patch)
-    assert (back.body["ports"], back.body["endpoints"]) == ([], [])
+    assert (back.body["ports"], back.body["endpoints"]) == (None, [])
 
 
 def test_more_than_a_hundred_endpoints_are_split() -> None:
-    slices = plan_slices(service(), [pod(f"p{n}") for n in range(1, 251)], ())
+    slices = plan_slices(service(), [pod(f"p{n}") for n in range(1, 251)], (), NOW)
     sizes = [len(c.obj["endpoints"]) for c in slices if isinstance(c, Create)]
     assert sizes == [100, 100, 50]
 
@@ -123,7 +126,7 @@ def test_more_than_a_hundred_endpoints_are_split() -> None:
 def test_a_slice_of_a_service_that_had_the_name_before_is_deleted() -> None:
     old = first(service())
     old["metadata"]["ownerReferences"][0]["uid"] = "older"
-    changes = plan_slices(service(), [], [old])
+    changes = plan_slices(service(), [], [old], NOW)
     assert [type(c) for c in changes] == [Create, Delete]
 
 
@@ -149,9 +152,9 @@ def test_only_services_with_a_selector_are_looked_after(spec: Any, ours: bool) -
 
 def test_endpoints_keep_unready_addresses_apart_and_drop_terminating_ones() -> None:
     pods = [pod("p1"), pod("p2", ready=False), pod("p3", **TERMINATING)]
-    (created,) = plan_endpoints(service(), pods, None)
+    (created,) = plan_endpoints(service(), pods, None, NOW)
     assert isinstance(created, Create)
     (subset,) = created.obj["subsets"]
     assert [a["ip"] for a in subset["addresses"]] == ["127.0.1.1"]
     assert [a["ip"] for a in subset["notReadyAddresses"]] == ["127.0.1.2"]
-    assert plan_endpoints(service(), pods, created.obj) == ()
+    assert plan_endpoints(service(), pods, created.obj, NOW) == ()

@@ -100,11 +100,12 @@ def build(deployment: Obj, old: Sequence[Obj], size: int) -> Obj:
         },
         "spec": {
             "replicas": size,
-            "minReadySeconds": spec(deployment).get("minReadySeconds") or 0,
             "selector": selector,
             "template": pod_template,
         },
     }
+    if spec(deployment).get("minReadySeconds"):
+        replica_set["spec"]["minReadySeconds"] = spec(deployment)["minReadySeconds"]
     marks = new_annotations(deployment, replica_set, old) | size_annotations(deployment)
     replica_set["metadata"]["annotations"] = marks
     return replica_set

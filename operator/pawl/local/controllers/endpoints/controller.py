@@ -35,9 +35,9 @@ class EndpointsController:
         ]
         mine = f"{slices.SERVICE_NAME}={key.name},{slices.MANAGED_BY}={slices.MANAGER}"
         existing = registry.list(slices.RESOURCE, key.namespace, labels=mine)
-        self._shell.apply(slices.plan_slices(service, pods, existing))
+        self._shell.apply(slices.plan_slices(service, pods, existing, now))
         current = self._shell.find(legacy.RESOURCE, key)
-        self._shell.apply(legacy.plan_endpoints(service, pods, current))
+        self._shell.apply(legacy.plan_endpoints(service, pods, current, now))
 
     def _of_pod(self, pod: Obj) -> Iterable[Key]:
         """Services that select the pod now, and those that did when it last changed."""

@@ -1,30 +1,40 @@
 """The older Endpoints object of a service (pkg/controller/endpoint): for clients that read it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from pawl.local.controllers.changes import Change, Create, Patch
-from pawl.local.controllers.endpoints.slices import HEADLESS, Group, groups, is_headless
-from pawl.local.controllers.objects import Obj, labels, name, namespace, spec
+from pawl.local.controllers.endpoints.slices import (
+    CHANGED_AT,
+    HEADLESS,
+    Group,
+    groups,
+    is_headless,
+    replacing,
+)
+from pawl.local.controllers.objects import Obj, labels, name, namespace, spec, stamp
 
 RESOURCE = "endpoints"
 _KEPT = ("hostname", "nodeName", "targetRef")
 MANAGED_BY = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
 
 
-def plan_endpoints(service: Obj, pods: Iterable[Obj], current: Obj | None) -> tuple[Change, ...]:
-    subsets = [s for g in groups(service, pods) if (s := _subset(service, g))]
+def plan_endpoints(
+    service: Obj, pods: Iterable[Obj], current: Obj | None, now: datetime
+) -> tuple[Change, ...]:
+    subsets = [s for g in groups(service, pods) if (s := _subset(service, g))] or None
     wanted = {**labels(service), **MANAGED_BY} | ({HEADLESS: ""} if is_headless(service) else {})
+    marks = {CHANGED_AT: stamp(now)}
     if current is None:
-        metadata = {"name": name(service), "namespace": namespace(service), "labels": wanted}
+        metadata: Obj = {"name": name(service), "namespace": namespace(service)}
+        metadata |= {"labels": wanted, "annotations": marks}
         head = {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata}
-        return (Create(RESOURCE, namespace(service), {**head, "subsets": subsets}),)
-    if (current.get("subsets") or []) == subsets and labels(current) == wanted:
+        made = {**head, "subsets": subsets} if subsets else head
+        return (Create(RESOURCE, namespace(service), made),)
+    if (current.get("subsets") or None) == subsets and labels(current) == wanted:
         return ()
-    body = {
-        "metadata": {"labels": {**dict.fromkeys(labels(current)), **wanted}},
-        "subsets": subsets,
-    }
-    return (Patch(RESOURCE, current, body),)
+    patch = {"labels": replacing(labels(current), wanted), "annotations": marks}
+    return (Patch(RESOURCE, current, {"metadata": patch, "subsets": subsets}),)
 
 
 def _subset(service: Obj, group: Group) -> Obj:

@@ -8,6 +8,7 @@ their own; a service without pods has one empty slice. At most 100 endpoints are
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pawl.local.controllers import pods as pod_rules
@@ -21,6 +22,7 @@ from pawl.local.controllers.objects import (
     namespace,
     owners,
     spec,
+    stamp,
     status,
     uid,
 )
@@ -30,6 +32,7 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
+CHANGED_AT = "endpoints.kubernetes.io/last-change-trigger-time"
 MAX_ENDPOINTS = 100
 
 Ports = list[Obj]
@@ -49,7 +52,8 @@ def is_headless(service: Obj) -> bool:
 
 def has_addresses(pod: Obj) -> bool:
     """Whether the pod can be an endpoint at all (ready or not)."""
-    return bool(status(pod).get("podIP")) and not pod_rules.is_finished(pod)
+    placed = status(pod).get("podIP") and spec(pod).get("nodeName")
+    return bool(placed) and not pod_rules.is_finished(pod)
 
 
 def groups(service: Obj, pods: Iterable[Obj]) -> list[Group]:
@@ -74,9 +78,8 @@ def endpoint(service: Obj, pod: Obj) -> Obj:
             "namespace": namespace(pod),
             "uid": uid(pod),
         },
+        "nodeName": spec(pod)["nodeName"],
     }
-    if spec(pod).get("nodeName"):
-        result["nodeName"] = spec(pod)["nodeName"]
     if spec(pod).get("hostname") and spec(pod).get("subdomain") == name(service):
         result["hostname"] = spec(pod)["hostname"]
     return result
@@ -116,7 +119,9 @@ def _target(port: Obj, pod: Obj) -> int | None:
     )
 
 
-def plan_slices(service: Obj, pods: Iterable[Obj], slices: Iterable[Obj]) -> tuple[Change, ...]:
+def plan_slices(
+    service: Obj, pods: Iterable[Obj], slices: Iterable[Obj], now: datetime
+) -> tuple[Change, ...]:
     """`slices` are those labelled with the service's name and this controller's."""
     current = sorted(slices, key=name)
     strangers = [s for s in current if all(ref["uid"] != uid(service) for ref in owners(s))]
@@ -130,9 +135,12 @@ def plan_slices(service: Obj, pods: Iterable[Obj], slices: Iterable[Obj]) -> tup
             pending.append(content)
             continue
         free.remove(same)
-        changes += _update(service, same, content)
+        changes += _update(service, same, content, now)
     for content in pending:
-        changes += _update(service, free.pop(0), content) if free else [_new(service, content)]
+        if free:
+            changes += _update(service, free.pop(0), content, now)
+        else:
+            changes.append(_new(service, content, now))
     return (*changes, *(Delete(RESOURCE, s) for s in [*free, *strangers]))
 
 
@@ -153,27 +161,31 @@ def _labels(service: Obj) -> dict[str, str]:
     return {k: v for k, v in labels(service).items() if k not in reserved} | own
 
 
-def _new(service: Obj, content: Obj) -> Create:
+def _new(service: Obj, content: Obj, now: datetime) -> Create:
     metadata = {
         "generateName": f"{name(service)}-",
         "namespace": namespace(service),
         "labels": _labels(service),
+        "annotations": {CHANGED_AT: stamp(now)},
         "ownerReferences": [controller_reference(service, "v1", "Service")],
     }
     head = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
-    return Create(RESOURCE, namespace(service), {**head, "addressType": "IPv4", **content})
+    made = {**head, "addressType": "IPv4", **content, "ports": content["ports"] or None}
+    return Create(RESOURCE, namespace(service), made)
 
 
-def _update(service: Obj, current: Obj, content: Obj) -> list[Change]:
+def _update(service: Obj, current: Obj, content: Obj, now: datetime) -> list[Change]:
     wanted = _labels(service)
     same = all((current.get(key) or []) == value for key, value in content.items())
     if same and labels(current) == wanted:
         return []
-    body = {"metadata": {"labels": _replacing(labels(current), wanted)}, **content}
+    marks = {CHANGED_AT: stamp(now)}
+    head = {"labels": replacing(labels(current), wanted), "annotations": marks}
+    body = {"metadata": head, **content, "ports": content["ports"] or None}
     return [Patch(RESOURCE, current, body)]
 
 
-def _replacing(old: dict[str, str], new: dict[str, str]) -> dict[str, str | None]:
+def replacing(old: dict[str, str], new: dict[str, str]) -> dict[str, str | None]:
     """A merge patch that turns one map into the other."""
     return {**dict.fromkeys(old), **new}
 

@@ -1,7 +1,7 @@
 """How many pods of a Job should run now: which to delete, which to create.
 
-Source: Controller.manageJob in pkg/controller/job/job_controller.go, with one difference: while
-a Job waits for its back-off, `active` stays what it is (there it drops to 0 for that time).
+Source: Controller.manageJob in pkg/controller/job/job_controller.go. As there, status.active says
+0 while a Job waits for its back-off, whatever still runs.
 """
 
 from dataclasses import dataclass
@@ -126,7 +126,7 @@ def _create(facts: Facts, job: Obj, count: int, now: datetime) -> Scaling:
         wait = wait or index_wait
     same = unchanged(facts)
     if wait > 0:
-        return Scaling((), same.active, same.ready, same.terminating, requeue_after=wait)
+        return Scaling((), 0, same.ready, same.terminating, requeue_after=wait)
     created = tuple(Create("pods", namespace(job), _pod(facts, job, i), job) for i in now_indexes)
     return Scaling(created, same.active + len(created), same.ready, same.terminating)
 
