@@ -96,7 +96,7 @@ def _refuse_strictly(
     found = [f'duplicate field "{path}"' for path in options.repeated]
     if resource.behaviour.type_error(patched) is None:
         found += [
-            f'unknown field "{path}"' for path in resource.behaviour.unknown(copy.deepcopy(patched))
+            f'unknown field "{path}"' for path in resource.behaviour.decode(copy.deepcopy(patched))
         ]
     if not found:
         return

@@ -297,7 +297,7 @@ def strict_errors(resource: Resource, obj: Obj, options: Options, warnings: list
     if wrong is not None:
         raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
     found = [f'duplicate field "{path}"' for path in options.repeated]
-    found += [f'unknown field "{path}"' for path in resource.behaviour.unknown(obj)]
+    found += [f'unknown field "{path}"' for path in resource.behaviour.decode(obj)]
     if not found:
         return
     if options.field_validation == "Strict":

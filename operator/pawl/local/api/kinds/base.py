@@ -57,8 +57,9 @@ class Kind:
         """Structural schema or resolved built-in definition."""
         raise NotImplementedError
 
-    def unknown(self, obj: Obj) -> list[str]:
-        """Prune in place; the paths of unknown fields."""
+    def decode(self, obj: Obj) -> list[str]:
+        """In place: drop unknown fields, bring values into their canonical form. The paths of
+        the unknown fields."""
         raise NotImplementedError
 
     def type_error(self, obj: Obj) -> str | None:

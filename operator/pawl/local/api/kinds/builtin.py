@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pawl.local.api.kinds.base import Kind, Obj, Schema
+from pawl.local.api.kinds.canonical import normalize
 from pawl.local.schema.builtin import Builtins
 from pawl.local.schema.causes import Cause
 
@@ -19,8 +20,10 @@ class BuiltinKind(Kind):
     def schema(self) -> Schema:
         return BUILTINS.schema(*self.gvk)
 
-    def unknown(self, obj: Obj) -> list[str]:
-        return BUILTINS.prune(self.gvk, obj)
+    def decode(self, obj: Obj) -> list[str]:
+        found = BUILTINS.prune(self.gvk, obj)
+        normalize(obj, self.schema())
+        return found
 
     def type_error(self, obj: Obj) -> str | None:
         return BUILTINS.type_error(self.gvk, obj)

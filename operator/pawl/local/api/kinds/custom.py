@@ -7,6 +7,7 @@ from typing import Any
 from pawl.local.api import errors
 from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
+from pawl.local.api.kinds.canonical import normalize_metadata
 from pawl.local.schema.causes import Cause
 from pawl.local.schema.structural import Structural
 
@@ -28,8 +29,10 @@ class CustomKind(Kind):
     def schema(self) -> Schema:
         return self._schema
 
-    def unknown(self, obj: Obj) -> list[str]:
-        return self._structural.prune(obj)
+    def decode(self, obj: Obj) -> list[str]:
+        found = self._structural.prune(obj)
+        normalize_metadata(obj["metadata"])
+        return found
 
     def default(self, obj: Obj) -> None:
         self._structural.default(obj)
