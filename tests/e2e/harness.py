@@ -93,7 +93,7 @@ class EmbeddedCluster(Cluster):
         super().__init__(kubeconfig)
 
     def claim(self, namespace: str, name: str) -> Path:
-        path = self.data / "claims" / namespace / name
+        path = self.data / "volumes" / namespace / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -81,7 +81,7 @@ def run(keep: bool) -> None:
 async def _road(console: Console, begun: float, folder: Path) -> None:
     kube = await Kube.connect()
     try:
-        path = folder / "data" / "claims" / NAMESPACE / MODEL / "breast-cancer.parquet"
+        path = folder / "data" / "volumes" / NAMESPACE / MODEL / "breast-cancer.parquet"
         rows = write_breast_cancer(path)
         _apply(console, EXAMPLE)
         job = await _trained(kube, console, begun, "breast-cancer-1")

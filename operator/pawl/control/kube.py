@@ -6,6 +6,7 @@ think in JSON and every model class would have to be turned back into it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -36,12 +37,18 @@ class Kube:
         self._api = api
 
     @classmethod
-    async def connect(cls) -> Kube:
-        """In a pod by its service account, else by KUBECONFIG."""
+    async def connect(cls, kubeconfig: str | None = None) -> Kube:
+        """By `kubeconfig`, else in a pod by its service account, else by KUBECONFIG."""
         configuration = client.Configuration()
-        await config.load_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration
-        )
+        kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
+        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
+        else:
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=kubeconfig, client_configuration=configuration
+            )
         return cls(client.ApiClient(configuration))
 
     async def close(self) -> None:

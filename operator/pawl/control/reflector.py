@@ -53,8 +53,9 @@ class Reflector:
 
     def learn(self, item: Object) -> None:
         """Take over the API server's answer to a write of our own, without waiting for the
-        watch."""
-        self._keep(_trimmed(item))
+        watch. Whoever looks at the object is woken now: the watch's own event will be old news."""
+        if self._keep(_trimmed(item)):
+            self._changed(self.resource, item)
 
     async def run(self) -> None:
         """List and watch until cancelled; errors are logged and tried again."""

@@ -13,6 +13,10 @@ from pawl.constants import (
 from pawl.core.installation import Installation
 
 _UID = 65532
+#: Not /tmp: where pods are plain processes, a mount there would hide the files of others.
+TMP = "/pawl/tmp"
+TMP_MOUNT = {"name": "tmp", "mountPath": TMP}
+TMP_ENV = {"HOME": TMP, "TMPDIR": TMP}
 TERMINATION_LOG = "/dev/termination-log"
 
 

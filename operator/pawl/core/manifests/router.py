@@ -109,7 +109,7 @@ def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> d
                     str(installation.server_drain_seconds),
                 ],
                 "env": common.env(
-                    **{c.ENV_BIND_ADDRESS: "0.0.0.0", "HOME": "/tmp"}  # noqa: S104, S108
+                    **{c.ENV_BIND_ADDRESS: "0.0.0.0", **common.TMP_ENV}  # noqa: S104
                 ),
                 "ports": [
                     {"name": "http", "containerPort": c.ROUTER_PORT},
@@ -130,7 +130,7 @@ def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> d
                 },
                 "volumeMounts": [
                     {"name": "config", "mountPath": envoy.CONFIG_DIR, "readOnly": True},
-                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                    common.TMP_MOUNT,
                 ],
             }
         ],

@@ -152,7 +152,7 @@ def _pod(
                         "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
                         "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
                         "OMP_NUM_THREADS": "1",
-                        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
+                        **common.TMP_ENV,
                     }
                 ),
                 "envFrom": access["envFrom"],
@@ -164,7 +164,7 @@ def _pod(
                 "livenessProbe": _probe("/v2/health/live", period=10, failures=6),
                 "volumeMounts": [
                     {"name": "work", "mountPath": WORK},
-                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                    common.TMP_MOUNT,
                     *access.get("volumeMounts", []),
                 ],
             }

@@ -123,6 +123,7 @@ def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
         # It sees what the file contract says and nothing else: the test rows stay hidden.
         train["volumeMounts"] = [m for m in train["volumeMounts"] if m["name"] not in _INTERNAL]
         train["volumeMounts"] += [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - its programs may know no other
             {"name": "work", "mountPath": f"{WORK}/data", "subPath": "data", "readOnly": True},
             {"name": "work", "mountPath": f"{WORK}/output", "subPath": "output"},
             {
@@ -159,7 +160,7 @@ def _stage(stage: str, installation: Installation, *, store: bool) -> dict[str, 
         c.ENV_RUN_CONFIG: f"{CONFIG}/run.json",
         c.ENV_WORK_DIR: WORK,
         c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
-        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
+        **common.TMP_ENV,
         "OMP_NUM_THREADS": "1",
     }
     if store:
@@ -184,7 +185,7 @@ def _stage(stage: str, installation: Installation, *, store: bool) -> dict[str, 
         "volumeMounts": [
             {"name": "work", "mountPath": WORK},
             {"name": "run", "mountPath": CONFIG, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            common.TMP_MOUNT,
             *access.get("volumeMounts", []),
         ],
     }
