@@ -1,9 +1,10 @@
 """Probes over time: when to look, and when to believe it (pkg/kubelet/prober/worker.go).
 
-A kubelet looks first right after `initialDelaySeconds` and then every `periodSeconds`. Somebody
-at a laptop waits for readiness, so here startup and readiness probes that have not succeeded yet
-are also tried in between, every 0.1 s growing to 1 s. These extra tries count only when they
-succeed: thresholds, events and liveness keep the kubelet's schedule.
+A kubelet looks every `periodSeconds`, for the first time up to one period after the container
+has started and `initialDelaySeconds` have passed. Somebody at a laptop waits for readiness, so
+here startup and readiness probes are also tried in between, at once and then every 0.05 s growing
+to 1 s, until they first succeed. These extra tries count only when they succeed: thresholds,
+events and liveness keep the kubelet's schedule.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from pawl.local.node.checks import Outcome, Target, check
 Obj = dict[str, Any]
 
 _AGENT = "kube-probe/1.36"
-_FIRST_TRY = 0.1
-_LAST_TRY = 1.0
+_FIRST_TRY, _LAST_TRY = 0.05, 1.0
+_GROWTH, _GROWTH_EXEC = 1.3, 2.0  # a command costs more than a connection
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,18 @@ async def verdicts(
     schedule = Schedule.of(probe)
     look = partial(check, probe, target, schedule.limit, agent=_AGENT)
     await asyncio.sleep(schedule.initial_delay)
-    eager = eager and schedule.successes == 1 and "exec" not in probe
+    eager = eager and schedule.successes == 1
+    growth = _GROWTH_EXEC if "exec" in probe else _GROWTH
     streak, last = 0, None
     loop = asyncio.get_running_loop()
-    due = loop.time()
+    due = loop.time() + schedule.period
     while True:
+        if eager and await _tried(look, due, growth):
+            eager, streak, last = False, 1, True
+            due = loop.time() + schedule.period
+            yield True
+        await asyncio.sleep(max(due - loop.time(), 0))
+        due = max(due + schedule.period, loop.time())
         outcome: Outcome = await look()
         streak = streak + 1 if outcome.success == last else 1
         last = outcome.success
@@ -65,21 +73,15 @@ async def verdicts(
         if streak >= (schedule.successes if outcome.success else schedule.failures):
             eager = eager and not outcome.success
             yield outcome.success
-        due = max(due + schedule.period, loop.time())
-        if eager and not outcome.success and await _tried(look, due):
-            eager, streak, last = False, 1, True
-            due = loop.time() + schedule.period
-            yield True
-        await asyncio.sleep(max(due - loop.time(), 0))
 
 
-async def _tried(look: Callable[[], Awaitable[Outcome]], until: float) -> bool:
+async def _tried(look: Callable[[], Awaitable[Outcome]], until: float, growth: float) -> bool:
     """Try until `until` (loop time); True as soon as one look succeeds."""
     loop = asyncio.get_running_loop()
     pause = _FIRST_TRY
-    while loop.time() + pause < until:
+    while not (await look()).success:
+        if loop.time() + pause >= until:
+            return False
         await asyncio.sleep(pause)
-        if (await look()).success:
-            return True
-        pause = min(pause * 1.3, _LAST_TRY)
-    return False
+        pause = min(pause * growth, _LAST_TRY)
+    return True
