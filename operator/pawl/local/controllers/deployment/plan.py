@@ -85,9 +85,10 @@ class Draft:
         ready = spec(self.deployment).get("minReadySeconds") or 0
         stale = (spec(self.new).get("minReadySeconds") or 0) != ready
         if marks != annotations(self.new) or stale:
-            body = {"metadata": {"annotations": marks}, "spec": {"minReadySeconds": ready}}
+            fields = {"minReadySeconds": ready} if stale else {}
+            body = {"metadata": {"annotations": marks}, "spec": fields}
             self.changes.append(Patch(REPLICA_SETS, self.new, body))
-            self._swap(self.new, marks, {"minReadySeconds": ready})
+            self._swap(self.new, marks, fields)
         self._mark_revision(str(revisions.revision(self.new)))
         watched = progress.deadline(self.deployment) is not None
         if watched and find_condition(self.conditions, "Progressing") is None:
