@@ -68,7 +68,7 @@ class _Work:
 
     @property
     def stable(self) -> ServedVersion | None:
-        """What is served: by status, else by the published route."""
+        """What must go on being served: by status, else by the published route."""
         if self.deployment.status.stable is not None:
             return self.deployment.status.stable
         current = next((b.version for b in self.children.route.backends if b.weight), None)
@@ -157,8 +157,9 @@ def _refresh(work: _Work, route: Route) -> list[MergePatch]:
 
 def _tell(work: _Work, target: Target, wanted: ServedVersion, step: rollout.Step) -> None:
     """Status and events of a pass that has a version to serve."""
-    told = work.deployment.status.stable
-    stable = work.stable
+    told = stable = work.deployment.status.stable
+    if told is None and step.serving is not None:  # the status was lost in mid-rollout
+        stable = work.children.served(step.serving)
     if step.serving == wanted.version and (told is None or told.digest != wanted.digest):
         stable = wanted.model_copy(update={"since": timestamp(work.now)})
         _record(work, told, stable)

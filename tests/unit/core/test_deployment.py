@@ -213,11 +213,11 @@ def test_a_service_of_somebody_else_is_not_taken_over():
 def test_a_wiped_status_changes_nothing_that_runs():
     w = serving(version(1), version(2))
     w.settle()
-    before = {key for key in w.objects}
+    before = set(w.objects)
     item = w.objects[("Deployment", "churn")]
     item.pop("status")
     w.settle()
-    assert {key for key in w.objects} == before
+    assert set(w.objects) == before
     assert w.status("Deployment", "churn")["stable"]["name"] == "churn-v2"
 
 
