@@ -45,14 +45,19 @@ def build(
             raise UserError(f"{name} is no regressor, which task regression needs")
     elif not is_classifier(estimator):
         raise UserError(f"{name} is no classifier, which task {task} needs")
-    elif not hasattr(estimator, "predict_proba"):
-        raise UserError(
-            f"{name} gives no probabilities with these parameters; wrap it: {{estimator: "
-            "sklearn.calibration.CalibratedClassifierCV, parameters: {estimator: {estimator: "
-            f"{path}}}}}}}"
-        )
+    elif not hasattr(type(estimator), "predict_proba"):
+        raise no_probabilities(path)
     _seed(estimator, seed)
     return estimator
+
+
+def no_probabilities(path: str) -> UserError:
+    """Some classifiers give none, and some only with certain parameters (known after fitting)."""
+    return UserError(
+        f"{path.rpartition('.')[2]} gives no probabilities with these parameters; wrap it: "
+        "{estimator: sklearn.calibration.CalibratedClassifierCV, parameters: {estimator: "
+        f"{{estimator: {path}}}}}}}"
+    )
 
 
 def resolve(path: str, extra: Sequence[str] = ()) -> type[Any]:

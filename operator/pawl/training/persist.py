@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,9 @@ def load(path: Path, extra: Sequence[str] = ()) -> Any:
                 f"{path.name} holds types that are not allowed: " + ", ".join(refused[:5]),
                 reason="TypeNotAllowed",
             )
-        return sio.load(path, trusted=trusted)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of estimators that scikit-learn deprecates
+            return sio.load(path, trusted=trusted)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path.name} is not a readable skops file: {describe(error)}", reason="ModelUnreadable"

@@ -16,7 +16,7 @@ from pawl.artifacts.retry import describe
 from pawl.errors import UserError
 from pawl.training import log, persist, recorded
 from pawl.training.artifact import serve_pipeline
-from pawl.training.estimators import build
+from pawl.training.estimators import build, no_probabilities
 from pawl.training.parts import load_parts
 from pawl.training.pipeline import MODEL_STEP, build_pipeline
 from pawl.training.workspace import (
@@ -54,6 +54,8 @@ def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     said = _fit(pipeline, features, parts.train_truth, parts.train_weights, trainer)
     seconds = time.monotonic() - started
     log.info("fitted", seconds=round(seconds, 3))
+    if spec.data.task != "regression" and not hasattr(pipeline, "predict_proba"):
+        raise no_probabilities(trainer.estimator)
     persist.save(pipeline, work.output / MODEL_SKOPS)
     parameters = {k: _plain(v) for k, v in estimator.get_params(deep=False).items()}
     write_record(work.trained, Trained(parameters=parameters, fit_seconds=seconds, warnings=said))

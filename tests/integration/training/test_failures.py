@@ -97,6 +97,12 @@ def test_wrong_data_stop_prepare(
             id="wrong value",
         ),
         pytest.param(
+            {"estimator": "sklearn.svm.SVC"},
+            "InvalidInput",
+            "SVC gives no probabilities with these parameters",
+            id="no probabilities after all",
+        ),
+        pytest.param(
             {
                 "estimator": "sklearn.linear_model.LogisticRegression",
                 "parameters": {"penalty": "l1", "solver": "lbfgs"},

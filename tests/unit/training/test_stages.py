@@ -1,0 +1,117 @@
+"""The entry point: wrong environments, wrong recipes, and messages that fit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawl.artifacts.records import RunConfig, Termination
+from pawl.errors import UserError
+from pawl.training.stages import fitting, parse_spec
+
+SPEC: dict[str, Any] = {
+    "model": "m",
+    "data": {"uri": "file:///d.csv", "task": "regression", "target": "y"},
+    "trainer": {"sklearn": {"estimator": "sklearn.linear_model.Ridge"}},
+}
+
+
+def _config(**changes: Any) -> RunConfig:
+    return RunConfig(
+        name="j",
+        namespace="n",
+        uid="u",
+        run=1,
+        model="m",
+        spec=SPEC | changes,
+        recipe_digest="",
+        store="file:///s",
+        image="i",
+    )
+
+
+@given(
+    st.text(max_size=2000),
+    st.lists(st.text(max_size=300), max_size=20),
+    st.sampled_from([None, "runs/x/result.json"]),
+)
+def test_every_message_fits_and_is_readable(
+    message: str, warnings: list[str], result: str | None
+) -> None:
+    record = Termination(
+        stage="publish", message=message, warnings=tuple(warnings), result=result, digest="d" * 71
+    )
+    data = fitting(record)
+    assert len(data) <= 1024
+    again = Termination.model_validate_json(data)
+    assert (again.result, again.digest) == (result, "d" * 71)
+
+
+def test_a_short_message_is_kept_whole() -> None:
+    record = Termination(stage="train", message="all is well", warnings=("but",))
+    assert Termination.model_validate_json(fitting(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": "x"}, r"spec\.seed: "),
+        ({"trainer": {}}, "exactly one of sklearn and container"),
+        ({"evaluation": {"metrics": ["roc_auc"]}}, 'metric "roc_auc" fits binary, not regression'),
+        (
+            {"evaluation": {"gates": [{"metric": "recall", "min": 0.5}]}},
+            'metric "recall" fits binary',
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_told(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        parse_spec(_config(**changes))
+
+
+def _run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    source = str(Path(__file__).parents[3] / "operator")
+    return subprocess.run(
+        [sys.executable, "-m", "pawl.training", *arguments],
+        env={"PYTHONPATH": source, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_an_unknown_stage_is_a_usage_error() -> None:
+    done = _run("deploy", env={})
+    assert (done.returncode, done.stderr) == (
+        2,
+        "usage: python -m pawl.training prepare|train|publish\n",
+    )
+
+
+def test_an_environment_without_a_configuration_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "termination"
+    done = _run("prepare", env={"PAWL_TERMINATION_LOG": str(path)})
+    assert done.returncode == 10
+    assert json.loads(path.read_text())["message"] == (
+        "the environment variable PAWL_RUN_CONFIG is not set"
+    )
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["level"], line["stage"]) == ("error", "prepare")
+
+
+def test_prepare_and_publish_start_without_scikit_learn() -> None:
+    """It alone would cost a second or two of every run."""
+    code = (
+        "import sys, pawl.training.stages, pawl.training.prepare, pawl.training.publish;"
+        "print(sorted({'sklearn', 'pandas', 'scipy', 'skl2onnx', 'fsspec'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
