@@ -15,7 +15,7 @@ from pawl.local.api.errors import ApiError
 from pawl.local.api.registry import Registry
 from pawl.local.api.store import Table
 from pawl.local.controllers.changes import EVERYTHING
-from pawl.local.controllers.objects import Obj
+from pawl.local.controllers.objects import Obj, key_of
 from pawl.local.controllers.queue import WorkQueue
 
 CRDS = "apiextensions.k8s.io/customresourcedefinitions"
@@ -98,8 +98,12 @@ class Host:
         for number, controller in enumerate(self._controllers):
             watches = controller.watches
             for keys_of in filter(None, (watches.get(resource), watches.get(EVERYTHING))):
-                for key in keys_of(obj):
-                    self._queue.add(Item(number, key))
+                try:
+                    for key in keys_of(obj):
+                        self._queue.add(Item(number, key))
+                except Exception:
+                    # one odd object must not stop the watch for all others
+                    log.exception("%s: %s %s", controller.name, resource, key_of(obj))
 
     async def _work(self) -> None:
         while True:
