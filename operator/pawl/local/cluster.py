@@ -167,10 +167,11 @@ class Cluster:
 
     def _spawn_operator(self, output: int) -> Process:
         environment = {
+            "PAWL_STORE": (self.data.path / "store").as_uri(),
+            # names live for 5 s here, not for CoreDNS's 30 to 60
+            "PAWL_SERVER_DRAIN_SECONDS": "10",
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
-            "PAWL_STORE": (self.data.path / "store").as_uri(),
-            "PAWL_NAMESPACE": "default",
         }
         return self.host.spawner.spawn(
             [sys.executable, "-m", "pawl", "operator"],

@@ -22,7 +22,7 @@ Obj = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _REFERENCED = ("configmaps", "secrets", "persistentvolumeclaims")
-_SHUTDOWN_GRACE = 2.0  # seconds; the cluster goes away, nobody is served any more
+_SHUTDOWN_GRACE = 0.5  # seconds; the cluster goes away, nobody is served any more
 
 
 class Kubelet:
@@ -32,6 +32,7 @@ class Kubelet:
         self._host = host
         self._workers: dict[str, PodWorker] = {}  # by uid
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._vanished: set[str] = set()  # uids whose object is gone while something still runs
         self._seen: dict[str, str] = {}  # "namespace/name" -> uid
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,11 +78,9 @@ class Kubelet:
                 reason = getattr(record.state, "reason", "") or "ContainerCreating"
                 message = f'container "{container}" in pod "{pod}" is waiting to start: {reason}'
             raise ApiError(400, "BadRequest", message, None)
-        since = since_time
+        since = None if since_time is None else datetime.fromisoformat(since_time)
         if since_seconds is not None:
-            since = (datetime.now(UTC) - timedelta(seconds=since_seconds)).strftime(
-                "%Y-%m-%dT%H:%M:%S.%f000Z"
-            )
+            since = datetime.now(UTC) - timedelta(seconds=since_seconds)
         selection = logs.Selection(follow, tail_lines, since, timestamps, limit_bytes)
         live = found.live_log
         if live is not None and live.path != path:
@@ -156,22 +155,21 @@ class Kubelet:
 
     def _gone(self, uid: str) -> None:
         """The object vanished: deleted by the worker itself, or by force."""
-        worker = self._workers.get(uid)
-        if worker is None:
-            return
-        task = self._tasks.get(uid)
-        if task is None or task.done():
-            self._forget(uid)
+        if uid in self._tasks:
+            self._vanished.add(uid)
+            self._workers[uid].end(0.0)
         else:
-            worker.end(0.0)
+            self._forget(uid)
 
     def _ended(self, uid: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(uid, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("pod worker failed: %r", error, exc_info=error)
-        self._forget(uid)
+        if uid in self._vanished:  # else finalizers keep the object, and we must not start it again
+            self._forget(uid)
 
     def _forget(self, uid: str) -> None:
+        self._vanished.discard(uid)
         worker = self._workers.pop(uid, None)
         if worker is not None:
             metadata = worker.pod["metadata"]

@@ -20,9 +20,9 @@ _MAX_LINE = 16 * 2**10
 _CHUNK = 2**16
 
 
-def rfc3339_nano(now: float | None = None) -> str:
-    moment = datetime.now(UTC) if now is None else datetime.fromtimestamp(now, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+def rfc3339_nano(moment: datetime) -> str:
+    """Always of the same length, so that times compare as their texts do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
 class LogFile:
@@ -104,7 +104,7 @@ class LogFile:
             self._write(stream, [(b"P", bytes(pending))])
 
     def _write(self, stream: bytes, lines: Iterable[tuple[bytes, bytes]]) -> None:
-        head = rfc3339_nano().encode() + b" " + stream + b" "
+        head = rfc3339_nano(datetime.now(UTC)).encode() + b" " + stream + b" "
         block = b"".join(head + tag + b" " + line + b"\n" for tag, line in lines)
         if not block:
             return
@@ -145,7 +145,7 @@ class Selection:
 
     follow: bool = False
     tail_lines: int | None = None
-    since: str | None = None  # RFC 3339 in UTC, compared as text
+    since: datetime | None = None
     timestamps: bool = False
     limit_bytes: int | None = None
 
@@ -245,7 +245,7 @@ def _tag(record: bytes) -> bytes:
 
 
 def _rendered(records: list[bytes], selection: Selection) -> bytes:
-    since = selection.since.encode() if selection.since else b""
+    since = rfc3339_nano(selection.since).encode() if selection.since else b""
     parts = []
     fresh = True  # at the start of a line
     for record in records:

@@ -41,7 +41,8 @@ class PodWorker:
         self.uid: str = pod["metadata"]["uid"]
         self.directory = host.pods / self.uid
         self._host = host
-        self._address = host.network.pod_ip(self.uid)
+        shared = pod["spec"].get("hostNetwork")
+        self._address = host.network.node_ip if shared else host.network.pod_ip(self.uid)
         self._poked = asyncio.Event()
         self._begun = datetime.now(UTC)
         self._sandbox = self._finished = False

@@ -151,6 +151,9 @@ def _conditions(pod: Obj, facts: Facts, current: str, now: datetime) -> list[Obj
             before["lastTransitionTime"] if before is not None and same else timestamp(now)
         )
         result.append(condition)
+    if "PodScheduled" not in old:  # it was created with its node
+        scheduled = {"type": "PodScheduled", **_condition(True), "lastProbeTime": None}
+        result.append({**scheduled, "lastTransitionTime": timestamp(now)})
     return result + [c for kind, c in old.items() if kind not in _OWN_CONDITIONS]
 
 

@@ -221,3 +221,37 @@ async def test_a_container_sees_a_clean_environment(
     assert not [line for line in lines if line.startswith("SECRET_OF_THE_CALLER")]
     assert "HOSTNAME=p" in lines
     assert sys.prefix in lines
+
+
+async def test_a_pod_that_a_finalizer_keeps_is_not_started_again(pods: Any, words: Any) -> None:
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [words.sh("echo run; sleep 600")]}
+    pods.create(spec, finalizers=["pawl.dev/test"])
+    await pods.ready()
+    pods.delete()
+    kept = await pods.finished()
+    assert words.phase(kept) == "Failed"
+    await pods.until(lambda pod: pod["metadata"].get("deletionGracePeriodSeconds") == 0)
+    pods.patch("pods", "p", {"metadata": {"labels": {"touched": "yes"}}})
+    pods.run("true", "later")
+    await pods.finished("later")  # the node has seen the change before it
+    assert await pods.logs() == "run\n"
+    assert [reason for _, reason, _ in pods.events()].count("Started") == 1
+    pods.registry.patch(
+        "pods",
+        "default",
+        "p",
+        [{"op": "remove", "path": "/metadata/finalizers"}],
+        kind="json",
+        manager="test",
+    )
+    await pods.gone()
+
+
+async def test_logs_can_be_cut_by_time(pods: Any) -> None:
+    pods.run("echo a; sleep 1.1; echo b")
+    await pods.finished()
+    lines = (await pods.logs(timestamps=True)).split()
+    second = lines[2]
+    assert await pods.logs(since_time=second) == "b\n"
+    assert await pods.logs(since_seconds=3600) == "a\nb\n"
+    assert await pods.logs(tail_lines=1) == "b\n"

@@ -100,6 +100,7 @@ def test_conditions_of_a_pod_that_initializes() -> None:
             "ContainersNotReady",
             "containers with unready status: [publish]",
         ),
+        "PodScheduled": ("True", "", ""),
     }
 
 
