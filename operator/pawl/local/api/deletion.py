@@ -75,16 +75,14 @@ def delete(
 
 
 def _check_preconditions(resource: Resource, name: str, meta: Obj, options: DeleteOptions) -> None:
-    for what, field, wanted in (
-        ("UID", "uid", options.uid),
-        ("ResourceVersion", "resourceVersion", options.resource_version),
+    for what, field, wanted, then in (
+        ("UID", "uid", options.uid, "deleted and then recreated"),
+        ("ResourceVersion", "resourceVersion", options.resource_version, "modified"),
     ):
         if wanted is not None and wanted != meta[field]:
-            why = (
-                f"Precondition failed: {what} in precondition: {wanted}, "
-                f"{what} in object meta: {meta[field]}"
-            )
-            raise errors.conflict(resource.group, resource.plural, name, why)
+            why = f"the {what} in the precondition ({wanted}) does not match the {what} in record "
+            why += f"({meta[field]}). The object might have been {then}"
+            raise errors.conflict(resource.group, resource.kind, name, why)
 
 
 def _finalizers(resource: Resource, meta: Obj, options: DeleteOptions) -> list[str]:

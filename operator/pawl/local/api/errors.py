@@ -51,7 +51,7 @@ def _details(group: str, kind: str, name: str = "", **more: Any) -> Obj:
     return {
         **({"name": name} if name else {}),
         **({"group": group} if group else {}),
-        "kind": kind,
+        **({"kind": kind} if kind else {}),
         **more,
     }
 
@@ -133,13 +133,17 @@ def method_not_allowed() -> ApiError:
 
 
 def not_acceptable(accepted: Iterable[str]) -> ApiError:
-    text = "only the following media types are accepted: " + ", ".join(accepted)
-    return ApiError(406, "NotAcceptable", text)
+    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(accepted)
+    return ApiError(406, "NotAcceptable", text, {})
 
 
 def unsupported_media_type(accepted: Iterable[str]) -> ApiError:
     text = "the body of the request was in an unknown format - accepted media types include: "
     return ApiError(415, "UnsupportedMediaType", text + ", ".join(accepted))
+
+
+def unsupported_patch() -> ApiError:
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def too_large(limit: int) -> ApiError:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pawl.local.api.selectors import Obj, SelectorError
-from pawl.local.schema import golang
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ def parse(text: str) -> tuple[Term, ...]:
             continue
         found = re.match(r"((?:\\.|[^\\=!])*)(!=|==|=)(.*)", part, re.DOTALL)
         if found is None:
-            raise SelectorError(f"invalid selector: {golang.quote(text)}; can't understand "
-                                f"{golang.quote(part)}")  # fmt: skip
+            raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
         terms.append(Term(found[1], _unescape(found[3]), found[2] != "!="))
     return tuple(terms)
 

@@ -115,5 +115,7 @@ def _decode(token: str) -> tuple[int | None, Key]:
         namespace, _, name = found["start"].partition("/")
         revision = int(found["rv"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise errors.bad_request("continue key is not valid: illegal base64 data") from None
+        raise errors.bad_request(
+            "invalid continue token: continue key is not valid: illegal base64 data"
+        ) from None
     return (revision if revision > 0 else None), Key(namespace, name)

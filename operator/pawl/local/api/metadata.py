@@ -74,8 +74,11 @@ def fill_for_create(meta: Obj, now: datetime) -> None:
 def carry_over(meta: Obj, old: Obj) -> None:
     """Fields that an update cannot change and need not send. A wrong one that was sent stays, to
     be refused by `validate_update`."""
-    for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+    for field in ("uid", "deletionGracePeriodSeconds"):
         if field in old and field not in meta:
+            meta[field] = old[field]
+    for field in ("creationTimestamp", "deletionTimestamp"):
+        if field in old:
             meta[field] = old[field]
     # what the client says here is ignored
     for field in ("generation", "generateName"):

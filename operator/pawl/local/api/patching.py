@@ -10,7 +10,7 @@ from pawl.local import patch
 from pawl.local.api import errors
 from pawl.local.api.resources import Resource
 from pawl.local.api.store import Key
-from pawl.local.api.write import Options, Outcome, Writer, decode_failure
+from pawl.local.api.write import Options, Outcome, Writer, check_kind, decode_failure
 from pawl.local.patch import managed
 from pawl.local.schema import causes, golang
 
@@ -44,14 +44,16 @@ def apply_patch(
             raise errors.not_found(resource.group, resource.plural, name)
         patched = _patched(resource, live, body, kind)
         _refuse_strictly(resource, patched, body, options, kind)
-        return writer.update(resource, namespace, name, patched, options, subresource=subresource)
+        return writer.update(
+            resource, namespace, name, patched, options, subresource=subresource, patched=True
+        )
     except managed.Conflicts as conflicts:
         found = [
             {"reason": c.reason, "message": c.message, "field": c.field} for c in conflicts.causes
         ]
         raise errors.ApiError(409, "Conflict", str(conflicts), {"causes": found}) from None
     except patch.PatchError as error:
-        raise _as_api_error(resource, name, error) from None
+        raise _as_api_error(error) from None
 
 
 def _live(registry: Registry, resource: Resource, namespace: str | None, name: str) -> Obj | None:
@@ -73,10 +75,7 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
     if kind == "strategic":
         schema = resource.behaviour.schema()
         if not resource.behaviour.strategic:
-            raise errors.unsupported_media_type(
-                ["application/json-patch+json", "application/merge-patch+json",
-                 "application/apply-patch+yaml"]
-            )  # fmt: skip
+            raise errors.unsupported_patch()
         patched = patch.strategic(live, body, schema)
     elif kind == "json":
         patched = patch.json_patch(live, body)
@@ -90,19 +89,30 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
 def _refuse_strictly(
     resource: Resource, patched: Obj, body: Any, options: Options, kind: PatchKind
 ) -> None:
-    """Strict field validation of a patch speaks of the patch, not of the object."""
-    if options.field_validation != "Strict":
-        return
-    found = [f'duplicate field "{path}"' for path in options.repeated]
-    if resource.behaviour.type_error(patched) is None:
-        found += [
-            f'unknown field "{path}"' for path in resource.behaviour.decode(copy.deepcopy(patched))
-        ]
-    if not found:
-        return
-    shown = golang.plain(body) if kind == "strategic" else golang.to_json(patched)
-    text = f"strict decoding error: {', '.join(found)}"
+    """What is wrong with the patched object is told as what is wrong with the patch."""
+    text = resource.behaviour.type_error(patched) or _other_kind(resource, patched)
+    if text is None:
+        found = [f'duplicate field "{path}"' for path in options.repeated]
+        if options.field_validation == "Strict":
+            unknown = resource.behaviour.decode(copy.deepcopy(patched))
+            found += [f'unknown field "{path}"' for path in unknown]
+        if not found:
+            return
+        text = f"strict decoding error: {', '.join(found)}"
+    meta = {k: v for k, v in patched.get("metadata", {}).items() if k != "managedFields"}
+    whole = {**patched, "metadata": meta}
+    shown = golang.plain(body) if kind == "strategic" else golang.to_json(whole)
     raise errors.invalid("", "", "", [causes.invalid("patch", shown, text)])
+
+
+def _other_kind(resource: Resource, patched: Obj) -> str | None:
+    try:
+        check_kind(resource, patched)
+    except errors.ApiError as error:
+        return error.message.partition(f" cannot be handled as a {resource.kind}: ")[2] or (
+            error.message
+        )
+    return None
 
 
 def _server_side_apply(
@@ -135,7 +145,14 @@ def _server_side_apply(
         return writer.create(resource, namespace, merged, options, applied=True)
     merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return writer.update(
-        resource, namespace, name, merged, options, subresource=subresource, applied=True
+        resource,
+        namespace,
+        name,
+        merged,
+        options,
+        subresource=subresource,
+        patched=True,
+        applied=True,
     )
 
 
@@ -143,36 +160,27 @@ def _checked(resource: Resource, namespace: str | None, name: str, body: Any) ->
     if not isinstance(body, dict):
         raise errors.bad_request("error decoding YAML: the patch is no object")
     applied: Obj = copy.deepcopy(body)
-    for field, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
-        if not applied.get(field):
-            text = f"Object '{'Kind' if field == 'kind' else field}' is missing in '{{}}'"
-            raise errors.bad_request(text)
-        if applied[field] != wanted:
-            raise errors.bad_request(
-                f"failed to create typed live object: {field} {applied[field]} does not match "
-                f"{wanted}"
-            )
+    sent = applied.get("apiVersion", ""), applied.get("kind", "")
+    if sent != (resource.api_version, resource.kind):
+        group, version = split_api_version(str(sent[0]))
+        raise errors.bad_request(f"invalid object type: {group}/{version}, Kind={sent[1]}")
     meta = applied.setdefault("metadata", {})
     if meta.get("name", name) != name:
         raise errors.bad_request(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
     meta["name"] = name
-    if resource.namespaced:
-        if meta.get("namespace", namespace) != namespace:
-            raise errors.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
-        meta["namespace"] = namespace
+    if resource.namespaced and meta.get("namespace", namespace) != namespace:
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     return applied
 
 
-def _as_api_error(resource: Resource, name: str, error: patch.PatchError) -> errors.ApiError:
+def _as_api_error(error: patch.PatchError) -> errors.ApiError:
     text = str(error)
     if error.code == 422:
-        message = "the server rejected our request due to an error in our request: " + text
-        return errors.ApiError(422, "Invalid", message, {"name": name, "kind": resource.plural})
+        return errors.ApiError(422, "Invalid", text, {})
     if error.code == 413:
         return errors.ApiError(413, "RequestEntityTooLarge", text)
     if error.code == 500:

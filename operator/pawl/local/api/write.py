@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pawl.local.api import deletion, errors, metadata
 from pawl.local.api.kinds.base import Context
-from pawl.local.api.resources import Resource
+from pawl.local.api.resources import Resource, split_api_version
 from pawl.local.api.store import Item, Key
 from pawl.local.patch import managed
-from pawl.local.schema import causes, golang
+from pawl.local.schema import causes, definitions
 
 if TYPE_CHECKING:
     from pawl.local.api.registry import Registry
@@ -118,15 +118,18 @@ class Writer:
         options: Options,
         *,
         subresource: str = "",
+        patched: bool = False,
         applied: bool = False,
     ) -> Outcome:
-        """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`."""
-        self._identify(resource, namespace, obj, name)
+        """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`.
+        `patched`: it was made from the stored object, so its uid is no precondition."""
+        self._identify(resource, namespace, obj, name, patched=patched)
         warnings: list[str] = []
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
         resource = self._stored(resource)
-        live = self._live(resource, namespace, name, obj["metadata"].get("uid", ""))
+        uid = "" if patched else obj["metadata"].get("uid", "")
+        live = self._live(resource, namespace, name, uid)
         if live is None:
             return self.create(resource, namespace, obj, options, applied=applied)
         check_revision(resource, name, obj["metadata"], live.obj["metadata"])
@@ -141,7 +144,8 @@ class Writer:
                 subresource=subresource, now=context.now,
             )  # fmt: skip
         self._prepare(context, resource, obj, live.obj, subresource)
-        found = metadata.validate_update(obj["metadata"], live.obj["metadata"])
+        # twice, as kube-apiserver does (generic and the kind's own): clients see two causes
+        found = 2 * metadata.validate_update(obj["metadata"], live.obj["metadata"])
         found += kind.check_schema(obj, live.obj, subresource)
         if subresource == "status":
             found += kind.validate_status(context, obj, live.obj)
@@ -190,12 +194,24 @@ class Writer:
             raise errors.not_found(resource.group, resource.plural, name)
         actual = live.obj["metadata"]["uid"]
         if uid and uid != actual:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {actual}"
+            group = resource.group if resource.storage_version else ""
+            key = "/".join(filter(None, (group, resource.plural, namespace, name)))
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: /registry/{key}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+                f"UID in object meta: {actual}"
+            )
             raise errors.conflict(resource.group, resource.plural, name, why)
         return live
 
     def _identify(
-        self, resource: Resource, namespace: str | None, obj: Obj, name: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None,
+        obj: Obj,
+        name: str | None = None,
+        *,
+        patched: bool = False,
     ) -> None:
         """Kind, namespace and name must be those of the request; what is left out is filled in."""
         check_kind(resource, obj)
@@ -214,7 +230,7 @@ class Writer:
         if name is not None:
             if not meta.get("name"):
                 meta["name"] = name
-            elif meta["name"] != name:
+            elif meta["name"] != name and not patched:
                 raise errors.bad_request(
                     f"the name of the object ({meta['name']}) does not match the name on the URL "
                     f"({name})"
@@ -278,17 +294,34 @@ def decode_failure(resource: Resource) -> str:
 def check_kind(resource: Resource, obj: Obj) -> None:
     sent = obj.setdefault("apiVersion", resource.api_version)
     kind = obj.setdefault("kind", resource.kind)
-    if sent != resource.api_version:
+    if (sent, kind) == (resource.api_version, resource.kind):
+        return
+    if resource.storage_version:
+        if sent != resource.api_version:
+            raise errors.bad_request(
+                f"the API version in the data ({sent}) does not match the expected API version "
+                f"({resource.api_version})"
+            )
         raise errors.bad_request(
-            f"the API version in the data ({sent}) does not match the expected API version "
-            f"({resource.api_version})"
+            f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
         )
-    if kind != resource.kind:
-        raise errors.bad_request(
-            f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"no kind {golang.quote(str(kind))} is registered for version "
-            f"{golang.quote(resource.api_version)}"
+    version = str(sent).rpartition("/")[2]
+    raise errors.bad_request(
+        f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
+        + _conversion(resource, str(sent), str(kind))
+    )
+
+
+def _conversion(resource: Resource, api_version: str, kind: str) -> str:
+    """Why an object of one kind is not one of another, as Go's scheme says it."""
+    group, version = split_api_version(api_version)
+    if definitions.names_by_kind().get((group, version, kind)) is None:
+        return (
+            f'no kind "{kind}" is registered for version "{api_version}" in scheme '
+            '"pkg/runtime/scheme.go:111"'
         )
+    package = resource.group.split(".")[0] or "core"
+    return f"converting ({version}.{kind}) to ({package}.{resource.kind}): unknown conversion"
 
 
 def strict_errors(resource: Resource, obj: Obj, options: Options, warnings: list[str]) -> None:

@@ -40,18 +40,36 @@ def media_type(request: web.BaseRequest) -> str:
     return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
 
-async def decoded(request: web.BaseRequest, *, strict: bool) -> tuple[Obj, tuple[str, ...]]:
+async def decoded(
+    request: web.BaseRequest, kind: str, *, strict: bool
+) -> tuple[Obj, tuple[str, ...]]:
     """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415."""
-    kind = media_type(request)
-    if kind not in _JSON + _YAML:
+    sent = media_type(request)
+    if sent not in _JSON + _YAML:
         raise errors.unsupported_media_type(["application/json", "application/yaml"])
-    value, repeated = parse(await read(request), yaml_body=kind in _YAML, strict=strict)
+    raw = await read(request)
+    try:
+        value, repeated = parse(raw, yaml_body=sent in _YAML, strict=strict)
+    except errors.ApiError as error:
+        raise _unrecognized(kind, error.message, raw) from None
     if not isinstance(value, dict):
-        raise errors.bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal "
-            f"{_go_kind(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
-        )
+        text = f"json parse error: json: cannot unmarshal {_go_kind(value)} into {_TYPE_META}"
+        raise _unrecognized(kind, text, raw)
     return value, repeated
+
+
+_TYPE_META = (
+    'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string '
+    '"json:\\"kind,omitempty\\"" }'
+)
+
+
+def _unrecognized(kind: str, why: str, raw: bytes) -> errors.ApiError:
+    shown = raw[:30].hex() if raw[:1] != b"{" else raw[:1024].decode(errors="replace")
+    return errors.bad_request(
+        f"the object provided is unrecognized (must be of type {kind}): couldn't get "
+        f"version/kind; {why} ({shown or '<empty>'})"
+    )
 
 
 def parse(body: bytes, *, yaml_body: bool, strict: bool) -> tuple[Any, tuple[str, ...]]:
@@ -66,11 +84,9 @@ def parse(body: bytes, *, yaml_body: bool, strict: bool) -> tuple[Any, tuple[str
     except yaml.YAMLError as error:
         raise errors.bad_request(f"error decoding YAML: {error}") from None
     except ValueError as error:
-        raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+        raise errors.bad_request(f"json parse error: {error}") from None
     except RecursionError:
-        raise errors.bad_request(
-            "couldn't get version/kind; json parse error: exceeded max depth"
-        ) from None
+        raise errors.bad_request("json parse error: exceeded max depth") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -87,7 +103,7 @@ async def patch(request: web.BaseRequest) -> tuple[Any, PatchKind, tuple[str, ..
     """The patch, its kind, and repeated keys. ApiError 400, 413, 415."""
     kind = PATCHES.get(media_type(request))
     if kind is None:
-        raise errors.unsupported_media_type(list(PATCHES))
+        raise errors.unsupported_patch()
     value, repeated = parse(await read(request), yaml_body=kind == "apply", strict=True)
     return value, kind, repeated
 

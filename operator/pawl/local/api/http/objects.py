@@ -72,13 +72,13 @@ class Objects:
             await asyncio.sleep(0.05)
 
     async def create(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, strict=True)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
         asked = options.write_options(request, repeated, kind="CreateOptions")
         outcome = self._registry.create_item(at.resource, at.namespace, obj, asked)
         return self._written(request, at.resource, outcome)
 
     async def update(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, strict=True)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
         asked = options.write_options(request, repeated)
         outcome = self._registry.update_item(
             at.resource, at.namespace, at.name, obj, asked, subresource=at.subresource
@@ -177,7 +177,7 @@ async def delete_options(request: web.BaseRequest) -> DeleteOptions:
     if policy is not None and policy not in POLICIES:
         known = ["Foreground", "Background", "Orphan", "nil"]
         found.append(causes.not_supported("propagationPolicy", policy, known))
-    found += [causes.not_supported("dryRun", value, ["All"]) for value in dry_run if value != "All"]
+    found += options.dry_run_causes(dry_run)
     if grace is not None and not isinstance(grace, int):
         raise errors.bad_request("gracePeriodSeconds is no number")
     if found:

@@ -40,8 +40,8 @@ def write_options(
     """ApiError 422 for values that do not exist."""
     query = request.query
     found: list[Cause] = []
-    dry_run = query.getall("dryRun", [])
-    found += [causes.not_supported("dryRun", value, ["All"]) for value in dry_run if value != "All"]
+    dry_run: list[str] = query.getall("dryRun", [])
+    found += dry_run_causes(dry_run)
     validation = query.get("fieldValidation") or "Warn"
     if validation not in ("Strict", "Warn", "Ignore"):
         known = ["", "Ignore", "Strict", "Warn"]
@@ -65,6 +65,13 @@ def write_options(
         force=flag(query, "force"),
         repeated=repeated,
     )
+
+
+def dry_run_causes(values: list[str]) -> list[Cause]:
+    if set(values) <= {"All"}:
+        return []
+    text = f'Unsupported value: {golang.to_json(values)}: supported values: "All"'
+    return [Cause(causes.NOT_SUPPORTED, text, "dryRun")]
 
 
 def agent(request: web.BaseRequest) -> str:
@@ -96,7 +103,9 @@ def list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
         if not text.isdigit():
             why = f"strconv.ParseUint: parsing {golang.quote(text)}: invalid syntax"
             cause = causes.invalid("resourceVersion", text, why)
-            raise errors.bad_request(str(cause))
+            if watch:  # kube-apiserver does not expect this either
+                raise errors.ApiError(500, "", f"{cause}")
+            raise errors.bad_request(f"invalid resource version: {cause}")
         revision = int(text)
     match = query.get("resourceVersionMatch", "")
     found = _match_causes(query, revision, match, watch=watch)
@@ -121,20 +130,17 @@ def _match_causes(
     found: list[Cause] = []
     at = "resourceVersionMatch"
     if watch:
-        if "sendInitialEvents" in query:
-            if not match:
-                text = "resourceVersionMatch is required when sendInitialEvents is set"
-                found.append(causes.forbidden(at, text))
-            elif match != "NotOlderThan":
-                found.append(causes.not_supported(at, match, ["NotOlderThan"]))
-            if flag(query, "sendInitialEvents") and not flag(query, "allowWatchBookmarks"):
-                text = "sendInitialEvents requires setting allowWatchBookmarks to true"
-                found.append(causes.forbidden("sendInitialEvents", text))
-        elif match:
+        initial = "sendInitialEvents" in query
+        if initial and match != "NotOlderThan":
+            text = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            found.append(causes.forbidden(at, text))
+        if match and not initial:
             text = (
                 "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
             )
             found.append(causes.forbidden(at, text))
+        if match and match != "NotOlderThan":
+            found.append(causes.not_supported(at, match, ["NotOlderThan"]))
         return found
     if "sendInitialEvents" in query:
         text = "sendInitialEvents is forbidden for list"
@@ -148,7 +154,7 @@ def _match_causes(
         text = "resourceVersionMatch is forbidden when continue is provided"
         found.append(causes.forbidden(at, text))
     if match not in _MATCHES:
-        found.append(causes.not_supported(at, match, _MATCHES))
+        found.append(causes.not_supported(at, match, [*_MATCHES, ""]))
     elif match == "Exact" and revision == 0:
         text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
         found.append(causes.forbidden(at, text))

@@ -51,7 +51,7 @@ def answer(group: str, version: str, kind: str, review: Obj, token: str) -> Obj:
     return {
         "kind": kind,
         "apiVersion": api_version,
-        "metadata": {"creationTimestamp": None},
+        "metadata": {},
         "spec": spec,
         "status": status,
     }

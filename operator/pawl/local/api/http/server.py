@@ -118,7 +118,7 @@ class Server:
             return await self._resource(request, at)
         review = reviews.kind_at(path)
         if review is not None and request.method == "POST":
-            sent, _ = await body.decoded(request, strict=False)
+            sent, _ = await body.decoded(request, review[2], strict=False)
             answered = reviews.answer(*review, sent, self._token)
             return rendering.response(orjson.dumps(answered), code=201)
         if request.method not in ("GET", "HEAD"):
@@ -167,6 +167,8 @@ class Server:
         wanted = negotiation.aggregated(accept) if path in ("/api", "/apis") else ""
         document = self._discovery.document(path, wanted)
         if document is None:
+            if self._known_group(path):
+                raise errors.no_such_path()
             return web.Response(text="404 page not found\n", status=404)
         etag = self._discovery.etag(document)
         if request.headers.get("If-None-Match") == etag:
@@ -178,6 +180,11 @@ class Server:
             kind = f"g=apidiscovery.k8s.io;v={wanted};as=APIGroupDiscoveryList"
             answer.headers["Content-Type"] = f"application/json;{kind}"
         return answer
+
+    def _known_group(self, path: str) -> bool:
+        parts = path.split("/")
+        root = "/".join(parts[:3] if parts[1] == "api" else parts[:4])
+        return len(root) < len(path) and self._discovery.document(root) is not None
 
     def _openapi_document(self, accept: str, path: str) -> web.Response:
         offered = [clause.split(";")[0].strip() for clause in accept.split(",")]

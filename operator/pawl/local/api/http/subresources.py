@@ -52,7 +52,7 @@ class Subresources:
         if request.method == "GET":
             return rendering.response(orjson.dumps(before))
         if request.method == "PUT":
-            wanted, repeated = await body.decoded(request, strict=True)
+            wanted, repeated = await body.decoded(request, at.resource.kind, strict=True)
             asked = options.write_options(request, repeated)
         else:
             change, kind, repeated = await body.patch(request)
@@ -73,7 +73,7 @@ class Subresources:
         return rendering.response(orjson.dumps(shown))
 
     async def bind(self, request: web.BaseRequest, at: Target) -> web.Response:
-        binding, _ = await body.decoded(request, strict=True)
+        binding, _ = await body.decoded(request, at.resource.kind, strict=True)
         asked = options.write_options(request, kind="CreateOptions")
         node = (binding.get("target") or {}).get("name", "")
         live = self._registry.item(at.resource, at.namespace, at.name)
@@ -81,7 +81,7 @@ class Subresources:
         return rendering.response(orjson.dumps(_success()), code=201)
 
     async def evict(self, request: web.BaseRequest, at: Target) -> web.Response:
-        eviction, _ = await body.decoded(request, strict=True)
+        eviction, _ = await body.decoded(request, at.resource.kind, strict=True)
         sent = eviction.get("deleteOptions") or {}
         conditions = sent.get("preconditions") or {}
         asked = DeleteOptions(

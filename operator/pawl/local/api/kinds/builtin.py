@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pawl.local.api import metadata
 from pawl.local.api.kinds.base import Kind, Obj, Schema
 from pawl.local.api.kinds.canonical import normalize
+from pawl.local.schema import causes
 from pawl.local.schema.builtin import Builtins
 from pawl.local.schema.causes import Cause
 
 BUILTINS = Builtins()
+_STANDARD = frozenset({"kubernetes", metadata.ORPHAN, metadata.FOREGROUND})
 
 
 class BuiltinKind(Kind):
@@ -30,4 +33,16 @@ class BuiltinKind(Kind):
 
     def check_schema(self, obj: Obj, old: Obj | None, subresource: str) -> list[Cause]:
         del old
-        return [] if subresource else BUILTINS.validate(self.gvk, obj)
+        if subresource:
+            return []
+        found = [c for c in BUILTINS.validate(self.gvk, obj) if not c.field.startswith("metadata")]
+        return _finalizers(obj["metadata"]) + found
+
+
+def _finalizers(meta: Obj) -> list[Cause]:
+    text = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        causes.invalid(causes.index("metadata.finalizers", number), name, text)
+        for number, name in enumerate(meta.get("finalizers") or ())
+        if "/" not in name and name not in _STANDARD
+    ]

@@ -1,5 +1,5 @@
 """What a round trip through the Go types does to values: times in UTC, quantities in their
-canonical form (metav1.Time, MicroTime, resource.Quantity)."""
+canonical form (metav1.Time, MicroTime, resource.Quantity), empty maps and lists left out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ def normalize(value: Any, schema: Schema) -> Any:
     """The value as Go would write it; containers are changed in place."""
     if isinstance(value, dict):
         fields, rest = schema.get("properties"), schema.get("additionalProperties")
-        for name, item in value.items():
+        needed = schema.get("required", ())
+        for name, item in list(value.items()):
             below = fields.get(name) if fields else rest
-            if isinstance(below, dict):
-                value[name] = normalize(item, below)
+            if not isinstance(below, dict):
+                continue
+            value[name] = normalize(item, below)
+            if fields and name not in needed and value[name] in ({}, []) and _no_struct(below):
+                del value[name]
         return value
     if isinstance(value, list):
         below = schema.get("items")
@@ -41,6 +45,13 @@ def normalize(value: Any, schema: Schema) -> Any:
         case "resource.Quantity":
             return quantity(value)
     return value
+
+
+def _no_struct(schema: Schema) -> bool:
+    """Maps and lists that are empty are left out by Go (omitempty); structs are not."""
+    return schema.get("type") == "array" or (
+        isinstance(schema.get("additionalProperties"), dict) and "properties" not in schema
+    )
 
 
 def normalize_metadata(meta: Obj) -> None:

@@ -59,8 +59,6 @@ class NamespaceKind(BuiltinKind):
 
 
 class ConfigMapKind(BuiltinKind):
-    create_on_update = True
-
     def __init__(self) -> None:
         super().__init__("", "v1", "ConfigMap")
 
@@ -82,8 +80,6 @@ class ConfigMapKind(BuiltinKind):
 
 
 class SecretKind(BuiltinKind):
-    create_on_update = True
-
     def __init__(self) -> None:
         super().__init__("", "v1", "Secret")
 

@@ -8,6 +8,7 @@ from pawl.local.api import errors
 from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
 from pawl.local.api.kinds.canonical import normalize_metadata
+from pawl.local.api.metadata import FOREGROUND, ORPHAN
 from pawl.local.schema.causes import Cause
 from pawl.local.schema.structural import Structural
 
@@ -46,6 +47,15 @@ class CustomKind(Kind):
         if subresource == "status":
             return self._structural.validate_status(obj, old)
         return self._structural.validate(obj, old)
+
+    def warnings(self, obj: Obj, old: Obj | None) -> list[str]:
+        before = (old or {}).get("metadata", {}).get("finalizers") or ()
+        return [
+            f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name including a '
+            "path (/) to avoid accidental conflicts with other finalizer writers"
+            for name in obj["metadata"].get("finalizers") or ()
+            if "/" not in name and name not in (*before, ORPHAN, FOREGROUND)
+        ]
 
     def spec_of(self, obj: Obj) -> Any:
         ignored = ("metadata", "status") if self.has_status else ("metadata",)
