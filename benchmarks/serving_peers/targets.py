@@ -85,7 +85,8 @@ def mlserver(python: Path, model: Path, port: int, row: Row) -> Target:
 def kserve(python: Path, model: Path, port: int, row: Row) -> Target:
     """KServe's Python server with a custom model."""
     command = [str(python), str(HERE / "kserve_server.py"), str(model), "--http_port", str(port)]
-    return Target("KServe", command, "/v2/models/bench/infer", v2(row))
+    # Without an id of the request it fails to make its answer.
+    return Target("KServe", command, "/v2/models/bench/infer", v2(row, id="1"))
 
 
 def bentoml(python: Path, model: Path, port: int, row: Row) -> Target:

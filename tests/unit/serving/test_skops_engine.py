@@ -118,11 +118,18 @@ def test_types_that_are_not_allowed_are_not_built(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_the_administrator_may_allow_more(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
-    skops.io.dump(FunctionTransformer(func=np.save), path)
+    skops.io.dump(make_pipeline(FunctionTransformer(func=np.save), LogisticRegression()), path)
     for allowed in (("numpy.",), ("numpy.save",)):
         assert SkopsEngine(path, SIGNATURE, lineage(), allowed).name == "skops"
     with pytest.raises(NotAllowedError):
         SkopsEngine(path, SIGNATURE, lineage(), ("numpy", "numpy.sa"))
+
+
+def test_a_model_that_cannot_answer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    skops.io.dump(FunctionTransformer(), path)
+    with pytest.raises(IntegrityError, match="has no predict_proba"):
+        SkopsEngine(path, SIGNATURE, lineage())
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ class SkopsEngine:
         self._numeric = {name: index for index, name in enumerate(signature.numeric)}
         self._categorical = {name: index for index, name in enumerate(signature.categorical)}
         method, self._output = _method(signature)
-        self._answer = getattr(self._model, method)
+        self._answer: Any = getattr(self._model, method, None)
+        if self._answer is None:
+            raise IntegrityError(f"the model has no {method}", reason="BadSignature")
         self._index = pd.Index(self._columns)
         self._one_block = signature.numeric == tuple(self._columns)
         self._plain = self._one_block and self._same_without_names()
