@@ -244,7 +244,12 @@ class FsspecBackend:
     def put_file(self, path: str, source: Path) -> None:
         if self._scheme != "s3":
             raise NotAllowedError(f"a store at {self._scheme}:// can only be read")
-        self._fs.put_file(str(source), self._full(path), mode="create")
+        try:
+            self._fs.put_file(str(source), self._full(path), mode="create")
+        except OSError as error:
+            if _s3_code(error) == "PreconditionFailed":
+                raise FileExistsError(path) from error
+            raise
 
     def open(self, path: str) -> Any:
         return self._fs.open(self._full(path), "rb", cache_type="readahead")
@@ -258,3 +263,9 @@ class FsspecBackend:
     def list(self, prefix: str) -> list[str]:
         root = self._full("") + "/"
         return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]
+
+
+def _s3_code(error: OSError) -> str:
+    """The code of the S3 error that s3fs turned into an OSError."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))

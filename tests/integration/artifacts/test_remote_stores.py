@@ -1,0 +1,127 @@
+"""Stores that are not folders: s3 (conditional puts, outages) and http (reading only)."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawl.artifacts import bundle
+from pawl.artifacts.retry import Retry
+from pawl.artifacts.store import Store, open_store
+from pawl.errors import ConflictError, NotAllowedError, StoreError
+from pawl.training.source import collect
+from pawl.training.tables import read_table
+
+NO_WAIT = Retry(attempts=3, sleep=lambda _: None)
+
+
+@pytest.fixture
+def store(s3: Any) -> Store:
+    return open_store("s3://bucket/pawl", retry=NO_WAIT)
+
+
+def test_what_is_put_can_be_got(store: Store, s3: Any) -> None:
+    store.put("runs/a/result.json", b"{}")
+    assert s3.blobs == {"pawl/runs/a/result.json": b"{}"}
+    assert store.get("runs/a/result.json", max_bytes=10) == b"{}"
+    assert store.exists("runs/a/result.json")
+    assert not store.exists("runs/b/result.json")
+    assert store.list("runs") == ["runs/a/result.json"]
+
+
+def test_a_second_put_is_a_conflict(store: Store, s3: Any) -> None:
+    store.put("a", b"first")
+    with pytest.raises(ConflictError):
+        store.put("a", b"second")
+    assert s3.blobs["pawl/a"] == b"first"
+
+
+def test_of_many_that_put_at_once_exactly_one_wins(s3: Any) -> None:
+    def attempt(i: int) -> bool:
+        try:
+            open_store("s3://bucket/pawl", retry=NO_WAIT).put("race", str(i).encode())
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        won = list(pool.map(attempt, range(4)))
+    assert won.count(True) == 1
+    assert s3.blobs["pawl/race"] == str(won.index(True)).encode()
+
+
+def test_a_bundle_goes_there_and_back(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "model.skops").write_bytes(b"x" * 3_000_000)
+    (folder / "signature.json").write_text("{}")
+    uri, digest, _ = bundle.write_bundle(store, "team", "churn", folder)
+    into = tmp_path / "into"
+    bundle.fetch_bundle(uri, digest, into, retry=NO_WAIT)
+    assert bundle.verify_bundle(into, digest)
+    assert (into / "model.skops").read_bytes() == b"x" * 3_000_000
+
+
+def test_an_outage_is_waited_out(store: Store, s3: Any) -> None:
+    s3.faults = 2
+    store.put("a", b"x")
+    s3.faults = 2
+    assert store.get("a", max_bytes=9) == b"x"
+
+
+def test_denied_access_is_told_without_the_key(store: Store, s3: Any) -> None:
+    s3.deny = True
+    with pytest.raises(StoreError, match="access denied") as told:
+        store.put("a", b"x")
+    assert "hunter2" not in str(told.value)
+
+
+def test_nobody_there_is_a_store_error(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    store = open_store("s3://bucket/pawl", retry=Retry(attempts=1))
+    with pytest.raises(StoreError, match="s3://bucket/pawl/a: no answer"):
+        store.get("a", max_bytes=9)
+
+
+def test_http_can_be_read_but_not_written(s3: Any) -> None:
+    s3.blobs["m/manifest.json"] = b"{}"
+    store = open_store(f"{s3.url}/bucket/m", retry=NO_WAIT)
+    assert store.get("manifest.json", max_bytes=9) == b"{}"
+    assert not store.exists("other.json")
+    with pytest.raises(NotAllowedError, match="can only be read"):
+        store.put("a", b"x")
+
+
+CSV = b"id,x\n1,0.5\n2,1.5\n"
+
+
+@pytest.mark.parametrize(
+    ("uri", "rows"),
+    [
+        ("s3://bucket/lake/a.csv", 2),
+        ("s3://bucket/lake", 4),
+        ("s3://bucket/lake/*.csv", 2),
+        ("{url}/bucket/lake/a.csv", 2),
+        ("{url}/bucket/lake/a.csv?version=3", 2),
+    ],
+)
+def test_data_are_read_from_afar(s3: Any, tmp_path: Path, uri: str, rows: int) -> None:
+    s3.blobs["lake/a.csv"] = CSV
+    s3.blobs["lake/b.jsonl"] = b"\n".join(
+        json.dumps({"id": str(i), "x": float(i)}).encode() for i in (3, 4)
+    )
+    s3.blobs["lake/_SUCCESS"] = b""
+    files = collect(uri.format(url=s3.url), "auto", tmp_path, retry=NO_WAIT)
+    assert read_table(files, frozenset({"id"})).num_rows == rows
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/none.csv", "{url}/bucket/none.csv"])
+def test_data_that_are_not_there_are_told(s3: Any, tmp_path: Path, uri: str) -> None:
+    from pawl.errors import DataError
+
+    with pytest.raises(DataError, match="does not exist"):
+        collect(uri.format(url=s3.url), "auto", tmp_path, retry=NO_WAIT)
