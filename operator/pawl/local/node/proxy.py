@@ -4,11 +4,16 @@ Promises: a service with no endpoint refuses connections (its socket is closed, 
 REJECT looks to a client); endpoints are used in turn; a connection lives as long as its two ends
 want, whatever happens to the table of endpoints; a slow reader slows its writer down (no
 unbounded buffers); half-closed connections work.
+
+Run as `python -I -S proxy.py` it is a process of its own, so that what passes through services
+does not wait for the API server, nor the other way round. It needs the standard library only.
 """
 
 import asyncio
+import json
 import socket
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,6 +21,7 @@ from typing import cast
 Address = tuple[str, int]
 
 _BACKLOG = 1024
+_MAX_TABLE = 2**26  # bytes of one line
 _CONNECT_LIMIT = 10.0  # seconds
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes close() send RST
 
@@ -176,3 +182,35 @@ def reset(transport: asyncio.Transport) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+async def serve(commands: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+    """Apply the tables that come in as JSON lines, until they end; each is answered by a line
+    that lists [host, port, errno] of what could not be listened on."""
+    proxy = Proxy()
+    try:
+        while line := await commands.readline():
+            table = {
+                (host, port): [(address, number) for address, number in endpoints]
+                for host, port, endpoints in json.loads(line)
+            }
+            failed = await proxy.apply(table)
+            told = [[host, port, error.errno] for (host, port), error in failed.items()]
+            answers.write(json.dumps(told).encode() + b"\n")
+    finally:
+        await proxy.close()
+
+
+async def main() -> None:
+    """Over standard input and output."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_MAX_TABLE)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, sys.stdout.buffer
+    )
+    await serve(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pawl.local.node.host import Registry
-from pawl.local.node.proxy import Address, Proxy
+from pawl.local.node.proxy import Address
+from pawl.local.node.proxyprocess import ProxyProcess
 
 Obj = dict[str, Any]
 
@@ -50,8 +51,8 @@ class ServiceProxy:
     def __init__(self, registry: Registry, node_ip: str) -> None:
         self._registry = registry
         self._node_ip = node_ip
-        self._proxy = Proxy()
         self._changed = asyncio.Event()
+        self._proxy = ProxyProcess(self._changed.set)
         self._told: set[Address] = set()
 
     async def run(self) -> None:

@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dnslib import DNSRecord
+
+from pawl.local.node import usage
 
 Obj = dict[str, Any]
 
@@ -105,6 +110,22 @@ async def test_a_cluster_ip_spreads_connections_and_refuses_without_pods(web: An
         web.delete(name)
         await web.gone(name)
     await refused_soon(address, 8080)
+
+
+async def test_a_killed_proxy_comes_back(web: Any) -> None:
+    address = web.registry.get("services", "default", "web")["spec"]["clusterIP"]
+    await get_soon(address, 8080)
+    (proxy,) = (
+        process.pid
+        for process in usage.processes()
+        if process.parent == os.getpid() and b"/proxy.py" in command(process.pid)
+    )
+    os.kill(proxy, signal.SIGKILL)
+    assert await get_soon(address, 8080) in ("one", "two")
+
+
+def command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 async def test_names_of_services(web: Any) -> None:
