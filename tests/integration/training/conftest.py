@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_limits
 
 from pawl.artifacts.records import RunConfig, RunResult, StoreRef, Termination
 from pawl.training.stages import run_stage
@@ -113,6 +114,13 @@ class Pod:
     def result(self) -> RunResult:
         path = Path(self.store.removeprefix("file://")) / f"runs/{self.uid}-{self.run}/result.json"
         return RunResult.model_validate_json(path.read_bytes())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in a training pod; many threads on few cores cost more than they bring."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
