@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from pawl.local.schema import golang
@@ -156,6 +157,7 @@ class FieldSet:
         return result
 
 
+@lru_cache(maxsize=4096)
 def _canonical(element: str) -> str:
     kind, text = element[:2], element[2:]
     if kind in ("k:", "v:"):

@@ -185,7 +185,7 @@ def _apply(
         own = typed.to_set(applied, schema).without_below(write.reset)
         result = dict(state)
         result[me] = Entry(own, write.api_version, last.time if last else None)
-        if last is not None and last.fields:
+        if last is not None and last.fields - own:
             merged = _prune(merged, result, last.fields, schema)
         change = typed.compare(live, merged, schema).without_below(write.reset)
     except ValueError as error:

@@ -224,6 +224,8 @@ def compare(left: Any, right: Any, schema: Schema) -> Comparison:
 
 
 def _compare(left: Any, right: Any, schema: Schema, path: Path, result: Comparison) -> None:
+    if isinstance(left, dict | list) and left == right:
+        return
     sides = [side for side in (left, right) if side is not ABSENT and side is not None]
     kinds = {shape(schema, side) for side in sides}
     if "leaf" in kinds or all(side in ({}, []) for side in sides):
@@ -287,7 +289,7 @@ def _index(schema: Schema, value: Any) -> dict[str, tuple[list[Any], Schema]]:
 def merge(left: Any, right: Any, schema: Schema) -> Any:
     """`right` over `left`: nothing is removed, leaves of `right` win. Granular lists are ordered
     like `right`; items that only `left` has keep their place between the shared ones."""
-    if right is ABSENT or left is ABSENT:
+    if right is ABSENT or left is ABSENT or left == right:
         return left if right is ABSENT else right
     if right is None and left and shape(schema, left) != "leaf":
         return left  # a null container adds nothing

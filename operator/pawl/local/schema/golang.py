@@ -7,10 +7,15 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 _SHORT_ESCAPES = {
     "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
     '"': '\\"', "\\": "\\\\",
 }  # fmt: skip
+
+
+_HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def quote(text: str) -> str:
@@ -67,8 +72,15 @@ def plain(value: Any) -> str:
 
 def to_json(value: Any) -> str:
     """encoding/json.Marshal: compact, sorted keys, `<`, `>` and `&` escaped."""
-    text = json.dumps(_integral(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        exact = "." not in text and "e" not in text.replace("true", "").replace("false", "")
+    except TypeError:  # integers beyond 64 bits
+        exact = False
+    if not exact:  # there may be floats, which Go writes differently
+        plain_value = _integral(value)
+        text = json.dumps(plain_value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return text.translate(_HTML)
 
 
 def _integral(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Server-side apply and field management."""
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -384,4 +385,4 @@ def to_text(spec: Object) -> str:
     plain = {name: value for name, value in spec.items() if value not in ([], {})}
     plain["set"] = sorted(plain.get("set", []))
     plain["m"] = sorted(plain.get("m", []), key=lambda item: str(item["k"]))
-    return repr(sorted(plain.items()))
+    return json.dumps(plain, sort_keys=True)
