@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pawl.local.api import deletion, errors, metadata
 from pawl.local.api.kinds.base import Context
+from pawl.local.api.kinds.core import NamespaceKind
 from pawl.local.api.resources import Resource, split_api_version
 from pawl.local.api.store import Item, Key
 from pawl.local.patch import managed
@@ -123,7 +124,7 @@ class Writer:
     ) -> Outcome:
         """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`.
         `patched`: it was made from the stored object, so its uid is no precondition."""
-        self._identify(resource, namespace, obj, name, patched=patched)
+        self._identify(resource, namespace, obj, name)
         warnings: list[str] = []
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
@@ -163,6 +164,9 @@ class Writer:
         kind = resource.behaviour
         if subresource == "status":
             kind.prepare_status(context, obj, old)
+            return
+        if isinstance(kind, NamespaceKind) and subresource == "finalize":
+            kind.prepare_finalize(obj, old)
             return
         kind.admit(context, obj, old)
         kind.prepare_update(context, obj, old)
@@ -210,8 +214,6 @@ class Writer:
         namespace: str | None,
         obj: Obj,
         name: str | None = None,
-        *,
-        patched: bool = False,
     ) -> None:
         """Kind, namespace and name must be those of the request; what is left out is filled in."""
         check_kind(resource, obj)
@@ -230,7 +232,7 @@ class Writer:
         if name is not None:
             if not meta.get("name"):
                 meta["name"] = name
-            elif meta["name"] != name and not patched:
+            elif meta["name"] != name:
                 raise errors.bad_request(
                     f"the name of the object ({meta['name']}) does not match the name on the URL "
                     f"({name})"

@@ -47,6 +47,12 @@ class NamespaceKind(BuiltinKind):
     def prepare_update(self, context: Context, obj: Obj, old: Obj) -> None:
         obj["spec"] = copy.deepcopy(old.get("spec", {}))
 
+    def prepare_finalize(self, obj: Obj, old: Obj) -> None:
+        """The subresource changes spec.finalizers and nothing else."""
+        left = (obj.get("spec") or {}).get("finalizers") or []
+        obj["spec"] = {**copy.deepcopy(old.get("spec", {})), "finalizers": list(left)}
+        obj["status"] = copy.deepcopy(old.get("status", {}))
+
     def lingers(self, obj: Obj) -> bool:
         return bool((obj.get("spec") or {}).get("finalizers"))
 
