@@ -28,10 +28,6 @@ class Supervisor:
         self._log_file = log_file
         self._process: Process | None = None
 
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None or not self._process.alive else self._process.pid
-
     async def run(self) -> None:
         pause = _FIRST_PAUSE
         try:
