@@ -20,3 +20,9 @@ def write_breast_cancer(path: Path) -> list[dict[str, Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     return table.to_pylist()  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    import sys
+
+    write_breast_cancer(Path(sys.argv[1]))
