@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pawl
 from pawl.errors import PawlError
+from pawl.local.node import inpod
 
 _PYTHON = (sys.executable,)
 _ENTRYPOINTS: dict[str, tuple[str, ...]] = {
@@ -40,6 +41,7 @@ _REFERENCE = re.compile(
     r"(?::(?P<tag>[\w][\w.\-]{0,127}))?(?:@(?P<digest>[a-z0-9+.]+:[0-9a-fA-F]{32,}))?$"
 )
 
+_IN_POD = str(Path(inpod.__file__).parent)
 PATH = ":".join(
     [
         str(Path(sys.executable).parent),
@@ -91,9 +93,11 @@ def pull(reference: str) -> Image:
             f"it knows pawl/*, envoyproxy/envoy, {', '.join(_DEFAULT_COMMANDS)}"
         )
     env = {"PATH": PATH}
-    if name.startswith("pawl/") and name != "pawl/router":
+    if name == "python":
+        env["PYTHONPATH"] = _IN_POD
+    elif name.startswith("pawl/") and name != "pawl/router":
         # found without an installation too, when Pawl runs from its source tree
-        env["PYTHONPATH"] = str(Path(pawl.__file__).parents[1])
+        env["PYTHONPATH"] = f"{_IN_POD}:{Path(pawl.__file__).parents[1]}"
     return Image(reference, _ENTRYPOINTS.get(name, ()), _DEFAULT_COMMANDS.get(name, ()), env)
 
 

@@ -15,6 +15,7 @@ from pawl.local.node.environment import expand
 from pawl.local.node.images import Image
 from pawl.local.node.paths import Rewriter
 from pawl.local.node.process import Spawner
+from pawl.local.node.zone import ZONE
 
 Obj = dict[str, Any]
 
@@ -42,6 +43,7 @@ class Surface:
 
     address: str
     hostname: str
+    namespace: str
     home: Path
     mounts: Mapping[str, str]
     env: Mapping[str, str]  # as the pod's spec says (environment.build)
@@ -64,6 +66,11 @@ def prepare(container: Obj, image: Image, surface: Surface) -> Launch:
         "TMPDIR": str(temporary),
         "HOSTNAME": surface.hostname,
         "BIND_ADDRESS": surface.address,
+        # for inpod.sitecustomize
+        "PAWL_LOCAL_DNS": f"{surface.dns[0]}:{surface.dns[1]}",
+        "PAWL_LOCAL_SEARCH": " ".join(
+            [f"{surface.namespace}.svc.{ZONE}", f"svc.{ZONE}", ZONE],
+        ),
         **{name: rewrite(value) for name, value in surface.env.items()},
     }
     words = [

@@ -154,6 +154,7 @@ class PodWorker:
         surface = Surface(
             address=self._address,
             hostname=pod["spec"].get("hostname") or pod["metadata"]["name"][:63],
+            namespace=self._namespace,
             home=home,
             mounts={**mounts, path: str(message_file)},
             env={**api_access(self.pod, self._host).env(), **env},

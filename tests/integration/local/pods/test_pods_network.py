@@ -150,6 +150,16 @@ async def test_pods_know_services_by_their_variables(web: Any, words: Any) -> No
     assert await web.logs() == f"{address}:8080\n"
 
 
+async def test_python_programs_find_services_by_name(web: Any) -> None:
+    code = "import urllib.request as r; print(r.urlopen('http://web:8080').read().decode())"
+    address = web.registry.get("services", "default", "web")["spec"]["clusterIP"]
+    await get_soon(address, 8080)
+    container = {"name": "c", "image": "python:3", "command": ["python", "-c", code]}
+    web.create({"restartPolicy": "Never", "containers": [container]})
+    await web.finished()
+    assert await web.logs() in ("one\n", "two\n")
+
+
 async def test_envoy_finds_its_endpoints_by_name(web: Any) -> None:
     endpoint = {"address": "nodes.default.svc.cluster.local", "port_value": 8080}
     load = {

@@ -7,6 +7,7 @@ from dnslib import QTYPE, RCODE, DNSRecord
 
 from pawl.local.node import network
 from pawl.local.node.dns import TTL, DnsServer
+from pawl.local.node.inpod import sitecustomize
 
 Obj = dict[str, Any]
 
@@ -18,7 +19,7 @@ class Catalog:
         return name == "ns"
 
     def service(self, namespace: str, name: str) -> Obj | None:
-        address = {"web": "127.20.1.1", "many": "None"}.get(name)
+        address = {("ns", "web"): "127.20.1.1", ("ns", "many"): "None"}.get((namespace, name))
         return {"spec": {"clusterIP": address, "ports": [{"port": 80}]}} if address else None
 
     def slices(self, namespace: str, service: str) -> list[Obj]:
@@ -90,3 +91,42 @@ async def test_rubbish_is_not_answered_and_does_no_harm(server: tuple[str, int])
     transport.sendto(b"\x00rubbish")
     assert addresses(await ask(server, "web.ns.svc.cluster.local")) == ["127.20.1.1"]
     transport.close()
+
+
+SEARCH = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("web", ["127.20.1.1"]),
+        ("web.ns", ["127.20.1.1"]),
+        ("web.ns.svc", ["127.20.1.1"]),
+        ("web.ns.svc.cluster.local.", ["127.20.1.1"]),
+        ("web.other", []),
+        ("localhost", []),
+        ("127.0.0.1", []),
+        ("::1", []),
+        (None, []),
+    ],
+)
+async def test_python_programs_find_services_by_name(
+    server: tuple[str, int], name: str | None, expected: list[str]
+) -> None:
+    assert await asyncio.to_thread(sitecustomize.lookup, name, server, SEARCH) == expected
+
+
+async def test_python_programs_get_all_endpoints(server: tuple[str, int]) -> None:
+    found = await asyncio.to_thread(sitecustomize.lookup, "many", server, SEARCH)
+    assert len(found) == 100
+
+
+def test_without_a_server_the_host_decides(unused_tcp_port: int) -> None:
+    assert sitecustomize.lookup("web", ("127.0.0.1", unused_tcp_port), SEARCH) == []
+
+
+def test_search_follows_ndots() -> None:
+    assert sitecustomize.candidates("a.b", ["ns.svc.cluster.local"]) == ["a.b.ns.svc.cluster.local"]
+    deep = "a.b.ns.svc.cluster.local"
+    assert sitecustomize.candidates(deep, ["x.cluster.local"])[0] == deep
+    assert sitecustomize.candidates("example.com.", SEARCH) == []

@@ -1,0 +1,1 @@
+"""What the node puts before the import path of Python programs in pods: `sitecustomize`."""
