@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 
 from pawl.serving import counters as c
 from pawl.serving.counters import Counters
-from pawl.serving.http.connection import (
-    LINGER_SECONDS,
-    MAX_HEAD_BYTES,
-    MAX_INCOMPLETE_HEAD,
-    MAX_PIPELINED,
-    Connection,
-)
+from pawl.serving.http.connection import LINGER_SECONDS, MAX_PIPELINED, Connection
 from pawl.serving.http.exchange import Exchange
+from pawl.serving.http.incoming import MAX_HEAD_BYTES, MAX_INCOMPLETE_HEAD
 from pawl.serving.http.server import HttpLimits, HttpServer
 
 LIMITS = HttpLimits(max_body_bytes=1000, max_connections=2, request_timeout=30, keep_alive=75)

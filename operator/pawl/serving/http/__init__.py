@@ -1,4 +1,4 @@
 """HTTP/1.1 for the dataplane: an asyncio protocol on httptools (llhttp).
 
-Why not a framework: docs/decisions/0003-http-server.md.
+Why not a framework: docs/decisions/0001-http-server.md.
 """

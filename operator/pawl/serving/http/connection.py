@@ -1,7 +1,7 @@
-"""A client's connection: bytes -> exchanges, and their answers back in the order of the requests.
+"""A client's connection: its requests in, their answers out in the same order.
 
-llhttp parses, strictly; this class bounds what it is fed. A request has a limited time, head and
-body; pipelined requests are answered in order; a refused request ends the connection after its
+A request has a limited time to arrive. Pipelined requests are answered in order, and a client that
+does not read its answers is not read either. A refused request ends the connection after its
 answer, and what the client still sends is read and dropped for a moment, since closing at once
 would reset the connection before the client has read the answer.
 """
@@ -13,35 +13,15 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
-import httptools
-
 from pawl.serving.http.exchange import Exchange
+from pawl.serving.http.incoming import Incoming
 
 if TYPE_CHECKING:
     from pawl.serving.http.server import HttpServer
 
-MAX_HEAD_BYTES = 16 << 10
-#: Received for a head that is not complete; the loop reads up to this at a time.
-MAX_INCOMPLETE_HEAD = 256 << 10
-MAX_HEADERS = 100
 MAX_PIPELINED = 32
-MAX_REQUEST_ID = 256
 LINGER_SECONDS = 2.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_KEPT = frozenset(
-    {
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"expect",
-        b"host",
-        b"inference-header-content-length",
-    }
-)
-
-
-class _RefusedError(Exception):
-    """Raised inside parser callbacks to stop at a request that is answered with an error."""
 
 
 class Connection(asyncio.Protocol):
@@ -51,15 +31,8 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._limits = server.limits
         self._transport = cast(asyncio.Transport, None)
-        self._parser = httptools.HttpRequestParser(self)
-        self._open: deque[Exchange] = deque()
-        self._current: Exchange | None = None
-        self._head_bytes = 0
-        self._incomplete = 0
-        self._header_count = 0
-        self._head_done = False
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._incoming = Incoming(self, server)
+        self._owed: deque[Exchange] = deque()
         self._expects_continue = False
         self._reading = True
         self._writable = True
@@ -72,40 +45,23 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         if not self._server.opened(self):
-            self._refuse(503, "too many connections", retry_after=1)
+            self.refuse(503, "too many connections", retry_after=1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         self._server.closed(self)
-        for exchange in self._open:
-            self._server.abandoned(exchange)
-        self._open.clear()
-        self._drop_body()
+        self._forget()
+        self._incoming.stop()
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
-            return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._lingering = True  # refused in on_headers_complete
-        except httptools.HttpParserCallbackError as error:
-            if not self._lingering:
-                raise error.__context__ or error from None
-        except httptools.HttpParserError as error:
-            if not self._lingering:
-                self._refuse(400, f"malformed HTTP request: {error}")
-        else:
-            if self._current is not None and not self._head_done:
-                self._incomplete += len(data)
-                if self._incomplete > MAX_INCOMPLETE_HEAD:
-                    self._refuse(431, f"the head of the request exceeds {MAX_HEAD_BYTES} bytes")
+        if not self._lingering:
+            self._incoming.feed(data)
 
     def eof_received(self) -> bool:
         # A client may close its half and still wait for answers.
-        if self._lingering or not self._open or self._current is not None:
+        if self._lingering or not self._owed or self._incoming.current is not None:
             return False
-        self._open[-1].close = True
+        self._owed[-1].close = True
         return True
 
     def pause_writing(self) -> None:
@@ -118,88 +74,37 @@ class Connection(asyncio.Protocol):
         self._since = perf_counter()
         self._flow()
 
-    # -- httptools callbacks, in the order in which they come
+    # -- requests, from `Incoming`
 
-    def on_message_begin(self) -> None:
-        if self._lingering:
-            raise _RefusedError
-        self._current = Exchange(self)
-        self._since = perf_counter()
-        self._head_done = False
-        self._head_bytes = self._header_count = self._incomplete = 0
+    def requested(self, exchange: Exchange) -> None:
+        """A whole request is there."""
+        exchange.started = perf_counter()
         self._expects_continue = False
-
-    def on_url(self, url: bytes) -> None:
-        exchange = self._exchange()
-        exchange.path += url
-        if len(exchange.path) > MAX_HEAD_BYTES:
-            self._refuse(431, f"the head of the request exceeds {MAX_HEAD_BYTES} bytes")
-            raise _RefusedError
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        self._head_bytes += len(name) + len(value)
-        if self._header_count > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, f"more than {MAX_HEADERS} headers, or too long ones")
-            raise _RefusedError
-        if self._head_done:
-            return  # trailers say nothing here
-        name = name.lower()
-        if name == b"x-request-id":
-            self._exchange().request_id = value[:MAX_REQUEST_ID]
-        elif name in _KEPT:
-            self._exchange().headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        exchange = self._exchange()
-        self._head_done = True
-        parser = self._parser
-        exchange.method = parser.get_method()
-        version = parser.get_http_version()
-        headers = exchange.headers
-        exchange.close = version != "1.1" or not parser.should_keep_alive()
-        if version not in ("1.0", "1.1"):
-            self._refuse(400, f"HTTP/{version} is not spoken here")
-        elif parser.should_upgrade():
-            self._refuse(501, "upgrading the connection is not supported; send plain HTTP/1.1")
-        elif version == "1.1" and b"host" not in headers:
-            self._refuse(400, "malformed HTTP request: no Host header")
-        elif int(headers.get(b"content-length", b"0")) > self._limits.max_body_bytes:
-            self._refuse(413, self._too_large())
-        elif b"expect" in headers:
-            if headers[b"expect"].lower() == b"100-continue":
-                self._expects_continue = True
-                self._continue()
-            else:
-                self._refuse(417, "the only expectation that is met is 100-continue")
-        if self._lingering:
-            raise _RefusedError
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-        self._body_bytes += len(body)
-        if self._body_bytes > self._limits.max_body_bytes:
-            self._refuse(413, self._too_large())
-            raise _RefusedError
-        if not self._server.buffered(len(body)):
-            self._refuse(503, "too many large requests are being received", retry_after=1)
-            raise _RefusedError
-
-    def on_message_complete(self) -> None:
-        exchange = self._exchange()
-        self._current = None
-        if self._body:
-            exchange.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            self._drop_body()
         if exchange.close:
             self._lingering = True
-        exchange.started = perf_counter()
-        self._open.append(exchange)
-        if len(self._open) >= MAX_PIPELINED:
+        self._owed.append(exchange)
+        if len(self._owed) >= MAX_PIPELINED:
             self._flow()
         self._server.handle(exchange)
 
-    # -- answers
+    def wants_continue(self) -> None:
+        """The client waits to be told to send its body; it is, once no answer is owed."""
+        self._expects_continue = True
+        self._continue()
+
+    def refuse(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+        """Answers the request that is arriving with an error and takes no more."""
+        self._lingering = True
+        self._expects_continue = False
+        exchange = self._incoming.stop() or Exchange(self)
+        exchange.close = True
+        exchange.started = perf_counter()
+        self._owed.append(exchange)
+        self._server.admitted(exchange)
+        extra = (("retry-after", str(retry_after)),) if retry_after else ()
+        exchange.error(status, message, extra=extra)
+
+    # -- answers, from `Exchange`
 
     @property
     def date(self) -> bytes:
@@ -208,9 +113,9 @@ class Connection(asyncio.Protocol):
 
     def answered(self, exchange: Exchange) -> None:
         """Sends what can be sent now: answers go out in the order of the requests."""
-        opened = self._open
-        while opened and (answer := opened[0].answer) is not None:
-            done = opened.popleft()
+        owed = self._owed
+        while owed and (answer := owed[0].answer) is not None:
+            done = owed.popleft()
             # Counted first: whoever has an answer finds it in the metrics.
             self._server.finished(done)
             if not self.lost:
@@ -218,25 +123,14 @@ class Connection(asyncio.Protocol):
             if done.close:
                 self._finish()
                 return
-        if not opened:
+        if not owed:
             self._since = perf_counter()
             if self._expects_continue:
                 self._continue()
         if not self._reading:
             self._flow()
 
-    def close_when_idle(self) -> None:
-        """Ends the connection now if nothing is going on, else after the last answer."""
-        if self._open:
-            self._open[-1].close = True
-            self._lingering = True
-        elif self._current is None and not self.lost:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """Ends the connection now."""
-        if not self.lost:
-            self._transport.abort()
+    # -- time and the end, from `HttpServer`
 
     def check(self, now: float) -> None:
         """Ends what takes too long; called about once a second."""
@@ -244,64 +138,53 @@ class Connection(asyncio.Protocol):
         if not self._writable:
             if quiet > self._limits.request_timeout:
                 self.abort()
-        elif self._open:
+        elif self._owed:
             return
         elif self._lingering:
             if quiet > LINGER_SECONDS:
                 self._transport.close()
-        elif self._current is not None:
-            if quiet > self._limits.request_timeout:
-                self._refuse(408, "the request took too long to arrive")
+        elif self._incoming.current is not None:
+            if now - self._incoming.began > self._limits.request_timeout:
+                self.refuse(408, "the request took too long to arrive")
         elif quiet > self._limits.keep_alive:
             self._transport.close()
 
+    def close_when_idle(self) -> None:
+        """Ends the connection now if nothing is going on, else after the last answer."""
+        if self._owed:
+            self._owed[-1].close = True
+            self._lingering = True
+        elif self._incoming.current is None and not self.lost:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Ends the connection now."""
+        if not self.lost:
+            self._transport.abort()
+
     # -- inside
 
-    def _exchange(self) -> Exchange:
-        if self._current is None:
-            raise _RefusedError
-        return self._current
-
     def _continue(self) -> None:
-        """Tells a client that waits for it to send its body, unless answers are still owed."""
-        if not self._open and not self.lost and self._current is not None:
+        if not self._owed and not self.lost:
             self._expects_continue = False
             self._transport.write(_CONTINUE)
-
-    def _refuse(self, status: int, message: str, *, retry_after: int | None = None) -> None:
-        """Answers the request that is arriving with an error and takes no more."""
-        self._lingering = True
-        exchange = self._current or Exchange(self)
-        self._current = None
-        self._drop_body()
-        exchange.close = True
-        exchange.started = perf_counter()
-        self._open.append(exchange)
-        self._server.admitted(exchange)
-        extra = (("retry-after", str(retry_after)),) if retry_after else ()
-        exchange.error(status, message, extra=extra)
 
     def _finish(self) -> None:
         """The last answer is written: half-close, and read on for a moment."""
         self._lingering = True
         self._since = perf_counter()
-        for exchange in self._open:
-            self._server.abandoned(exchange)
-        self._open.clear()
+        self._forget()
         if not self.lost and self._transport.can_write_eof():
             self._transport.write_eof()
 
-    def _drop_body(self) -> None:
-        self._server.buffered(-self._body_bytes)
-        self._body = []
-        self._body_bytes = 0
+    def _forget(self) -> None:
+        for exchange in self._owed:
+            self._server.abandoned(exchange)
+        self._owed.clear()
 
     def _flow(self) -> None:
         """Reads only while answers can be written and not too many are owed."""
-        wanted = self._writable and len(self._open) < MAX_PIPELINED
+        wanted = self._writable and len(self._owed) < MAX_PIPELINED
         if wanted != self._reading and not self.lost:
             self._reading = wanted
             (self._transport.resume_reading if wanted else self._transport.pause_reading)()
-
-    def _too_large(self) -> str:
-        return f"the request body exceeds {self._limits.max_body_bytes} bytes"
