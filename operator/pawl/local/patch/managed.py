@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pawl.local.patch import typed
+from pawl.local.patch import combine, typed
+from pawl.local.patch.compare import compare
 from pawl.local.patch.entries import (
     META_FIELDS,
     Entry,
@@ -29,26 +30,12 @@ from pawl.local.patch.entries import (
 )
 from pawl.local.patch.errors import PatchError, malformed
 from pawl.local.patch.fieldset import FieldSet, Path, show
-from pawl.local.schema import definitions
+from pawl.local.patch.origin import bare, empty, with_meta, without_managed_fields
 from pawl.local.schema.causes import Cause
 
 Schema = dict[str, Any]
 JsonObject = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-# Struct fields of built-in kinds that are no pointers: in Go they exist in an empty object.
-_VALUE_FIELDS = frozenset(
-    {
-        "metadata",
-        "spec",
-        "status",
-        "template",
-        "strategy",
-        "updateStrategy",
-        "jobTemplate",
-        "source",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -97,19 +84,19 @@ def apply(
     patch that is not acceptable (400) or does not fit the schema (500)."""
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise malformed("metadata.managedFields must be nil")
-    schema = _with_meta(schema)
+    schema = with_meta(schema)
     reset = _reset(subresource, reset_fields)
     who = f"{_name_of(applied)}; {_gvk(applied)}"
     try:
         typed.check(applied, schema)
     except typed.TypedError as error:
         raise typed.TypedError(f"failed to create typed patch object ({who}): {error}") from None
-    before = _without_managed_fields(live if live is not None else _bare(applied))
+    before = without_managed_fields(live if live is not None else bare(applied))
     state = decode((live or {}).get("metadata", {}).get("managedFields"))
     if not state and live is not None:
         first = Manager("before-first-apply", "Update", api_version, subresource)
         write = _Write(first, api_version, schema, reset, now)
-        state = _record(write, _empty(live, schema), before, state)
+        state = _record(write, empty(live, schema), before, state)
     me = Manager(manager or "unknown", "Apply", "", subresource)
     write = _Write(me, api_version, schema, reset, now)
     try:
@@ -140,7 +127,7 @@ def update(
     """Bookkeeping after POST, PUT or PATCH: `manager` owns what it changed, others lose it.
     `managedFields: []` or `[{}]` in `new` clears all ownership. An object that is not tracked
     stays untracked."""
-    schema = _with_meta(schema)
+    schema = with_meta(schema)
     before_fields = (old or {}).get("metadata", {}).get("managedFields")
     wanted = (new.get("metadata") or {}).get("managedFields")
     if subresource:
@@ -149,10 +136,10 @@ def update(
         state = {}
     else:
         state = decode(wanted) or decode(before_fields)
-    plain = _without_managed_fields(new)
+    plain = without_managed_fields(new)
     if not state and old is not None:
         return plain
-    before = _without_managed_fields(old) if old is not None else _empty(new, schema)
+    before = without_managed_fields(old) if old is not None else empty(new, schema)
     me = Manager(manager or "unknown", operation, str(new.get("apiVersion", "")), subresource)
     write = _Write(me, me.api_version, schema, _reset(subresource, reset_fields), now)
     return encode(plain, cap_updaters(_record(write, before, plain, state)))
@@ -160,7 +147,7 @@ def update(
 
 def _record(write: _Write, before: JsonObject, after: JsonObject, state: State) -> State:
     """The state after the write changed `before` into `after`."""
-    change = typed.compare(before, after, write.schema).without_below(write.reset)
+    change = compare(before, after, write.schema).without_below(write.reset)
     taken = change.modified | change.added
     result: State = {}
     for manager, entry in state.items():
@@ -180,14 +167,14 @@ def _apply(
     """The merged object and the new state; Conflicts when others own what would change."""
     me, schema = write.me, write.schema
     try:
-        merged = typed.merge(live, applied, schema)
+        merged = combine.merge(live, applied, schema)
         last = state.get(me)
         own = typed.to_set(applied, schema).without_below(write.reset)
         result = dict(state)
         result[me] = Entry(own, write.api_version, last.time if last else None)
         if last is not None and last.fields - own:
             merged = _prune(merged, result, last.fields, schema)
-        change = typed.compare(live, merged, schema).without_below(write.reset)
+        change = compare(live, merged, schema).without_below(write.reset)
     except ValueError as error:
         raise typed.TypedError(f"failed to merge config: {error}") from error
     taken = change.modified | change.added
@@ -214,13 +201,13 @@ def _prune(merged: JsonObject, state: State, last: FieldSet, schema: Schema) -> 
         return typed.with_named_fields(fields, schema)
 
     everything = named(typed.to_set(merged, schema))
-    left = named(typed.to_set(typed.remove(merged, named(last), schema), schema))
+    left = named(typed.to_set(combine.remove(merged, named(last), schema), schema))
     owned = FieldSet()
     for entry in state.values():
         owned = owned | entry.fields
-    pruned = typed.remove(merged, everything - (left | named(owned)), schema)
+    pruned = combine.remove(merged, everything - (left | named(owned)), schema)
     left = named(typed.to_set(pruned, schema))
-    result: JsonObject = typed.remove(merged, (everything - left) & named(last), schema)
+    result: JsonObject = combine.remove(merged, (everything - left) & named(last), schema)
     return result
 
 
@@ -236,7 +223,7 @@ def _only_from_last_applied(
         raise conflicts from None
     if not isinstance(last, dict) or last.get("apiVersion") != api_version:
         raise conflicts
-    change = typed.compare(last, live, schema)
+    change = compare(last, live, schema)
     allowed = typed.to_set(last, schema) - change.modified - change.added - change.removed
     remaining = [(manager, path) for manager, path in conflicts.found if path not in allowed]
     if remaining:
@@ -250,43 +237,6 @@ def _refresh_last_applied(merged: JsonObject, applied: JsonObject) -> None:
     config = copy.deepcopy(applied)
     (config.get("metadata", {}).get("annotations") or {}).pop(LAST_APPLIED, None)
     annotations[LAST_APPLIED] = json.dumps(config, separators=(",", ":"), sort_keys=True) + "\n"
-
-
-def _with_meta(schema: Schema) -> Schema:
-    """CRD schemas leave apiVersion, kind and metadata to the server."""
-    meta = definitions.resolve(_OBJECT_META)
-    if schema.get("x-kubernetes-group-version-kind") and "x-go-type" in schema:
-        return schema
-    common = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": meta}
-    return {**schema, "properties": {**schema.get("properties", {}), **common}}
-
-
-def _empty(obj: JsonObject, schema: Schema) -> JsonObject:
-    """What Go makes of an object nobody has filled in: the kind, and for built-in kinds the
-    structs that are not behind pointers."""
-    return {**_bare(obj), **(_structs(schema) if "x-go-type" in schema else {"metadata": {}})}
-
-
-def _bare(obj: JsonObject) -> JsonObject:
-    return {name: obj[name] for name in ("apiVersion", "kind") if name in obj}
-
-
-def _structs(schema: Schema) -> JsonObject:
-    fields = schema.get("properties", {})
-    filled: JsonObject = {
-        name: _structs(sub)
-        for name, sub in fields.items()
-        if name in _VALUE_FIELDS and "properties" in sub
-    }
-    for name in schema.get("required", ()):  # written even when it is nil
-        if fields[name].get("type") == "array":
-            filled[name] = None
-    return filled
-
-
-def _without_managed_fields(obj: JsonObject) -> JsonObject:
-    meta = {name: item for name, item in obj.get("metadata", {}).items() if name != "managedFields"}
-    return {**obj, "metadata": meta}
 
 
 def _reset(subresource: str, fields: Iterable[Path] | None) -> FieldSet:

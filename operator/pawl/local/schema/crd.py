@@ -13,13 +13,10 @@ from typing import Any
 
 from pawl.local.schema import causes, golang, names
 from pawl.local.schema.causes import Cause
+from pawl.local.schema.crd_parts import check_columns, check_names, check_subresources
 from pawl.local.schema.crd_schema import check_schema
 
 Crd = dict[str, Any]
-_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
-_COLUMN_FORMATS = (
-    "byte", "date", "date-time", "double", "float", "int32", "int64", "password",
-)  # fmt: skip
 _VERSION_KEYS = (
     "name", "served", "storage", "deprecated", "deprecationWarning", "schema", "subresources",
     "additionalPrinterColumns", "selectableFields",
@@ -46,7 +43,7 @@ def check_crd(crd: Crd, old: Crd | None = None) -> list[Cause]:
     found = _metadata(crd, spec)
     found += _group_and_scope(spec)
     found += _versions(spec)
-    found += _names(spec.get("names") or {})
+    found += check_names(spec.get("names") or {})
     found += _shared(spec)
     found += _conversion(spec.get("conversion") or {})
     if old is not None:
@@ -105,9 +102,9 @@ def _versions(spec: Crd) -> list[Cause]:
         if "schema" not in common:
             found += _schema(version, f"{path}.schema")
         if "subresources" not in common:
-            found += _subresources(version, f"{path}.subresources")
+            found += check_subresources(version, f"{path}.subresources")
         if "additionalPrinterColumns" not in common:
-            found += _columns(version, f"{path}.additionalPrinterColumns")
+            found += check_columns(version, f"{path}.additionalPrinterColumns")
     declared = [version.get("name") for version in versions]
     if len(set(declared)) < len(declared):
         found.append(_about_versions(spec, "must contain unique version names"))
@@ -176,9 +173,9 @@ def _shared(spec: Crd) -> list[Cause]:
     if _common(spec, "schema"):
         found += _schema(first, "spec.validation", status=any(map(_has_status, versions)))
     if _common(spec, "subresources"):
-        found += _subresources(first, "spec.subresources")
+        found += check_subresources(first, "spec.subresources")
     if _common(spec, "additionalPrinterColumns"):
-        found += _columns(first, "spec.additionalPrinterColumns")
+        found += check_columns(first, "spec.additionalPrinterColumns")
     return found
 
 
@@ -192,78 +189,6 @@ def _schema(version: Crd, path: str, *, status: bool | None = None) -> list[Caus
         return []
     enabled = _has_status(version) if status is None else status
     return check_schema(schema, f"{path}.openAPIV3Schema", status=enabled)
-
-
-def _names(own: Crd) -> list[Cause]:
-    found: list[Cause] = [
-        causes.required(f"spec.names.{key}")
-        for key in ("plural", "singular", "kind", "listKind")
-        if not own.get(key)
-    ]
-    for key in ("plural", "singular", "kind", "listKind"):
-        name = own.get(key, "")
-        cased = key in ("kind", "listKind")
-        problems = names.dns1035_label(name.lower() if cased else name)
-        if name and problems:
-            head = "may have mixed case, but should otherwise match: " if cased else ""
-            found.append(causes.invalid(f"spec.names.{key}", name, head + ",".join(problems)))
-    for key in ("shortNames", "categories"):
-        for at, name in enumerate(own.get(key) or ()):
-            if problems := names.dns1035_label(name):
-                path = f"spec.names.{key}[{at}]"
-                found.append(causes.invalid(path, name, ",".join(problems)))
-    if own.get("kind") and own.get("kind") == own.get("listKind"):
-        detail = "kind and listKind may not be the same"
-        found.append(causes.invalid("spec.names.listKind", own["listKind"], detail))
-    return found
-
-
-def _subresources(version: Crd, path: str) -> list[Cause]:
-    scale = (version.get("subresources") or {}).get("scale")
-    if scale is None:
-        return []
-    found: list[Cause] = []
-    for key, roots in (
-        ("specReplicasPath", (".spec.",)),
-        ("statusReplicasPath", (".status.",)),
-        ("labelSelectorPath", (".spec.", ".status.")),
-    ):
-        text, place = scale.get(key, ""), f"{path}.scale.{key}"
-        if not text:
-            if key != "labelSelectorPath":
-                found.append(causes.required(place))
-        elif not text.startswith("."):
-            detail = "must be a simple json path starting with ."
-            found.append(causes.invalid(place, text, detail))
-        elif not text.startswith(roots):
-            under = " or ".join(root.rstrip(".") for root in roots)
-            either = "either " if len(roots) > 1 else ""
-            detail = f"should be a json path under {either}{under}"
-            found.append(causes.invalid(place, text, detail))
-    return found
-
-
-def _columns(version: Crd, path: str) -> list[Cause]:
-    found: list[Cause] = []
-    for at, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        place = causes.index(path, at)
-        if not column.get("name"):
-            found.append(causes.required(f"{place}.name"))
-        kinds = f"must be one of {','.join(_COLUMN_TYPES)}"
-        if not column.get("type"):
-            found.append(causes.required(f"{place}.type", kinds))
-        elif column["type"] not in _COLUMN_TYPES:
-            found.append(causes.invalid(f"{place}.type", column["type"], kinds))
-        if column.get("format") and column["format"] not in _COLUMN_FORMATS:
-            detail = f"must be one of {','.join(_COLUMN_FORMATS)}"
-            found.append(causes.invalid(f"{place}.format", column["format"], detail))
-        text = column.get("jsonPath", "")
-        if not text:
-            found.append(causes.required(f"{place}.JSONPath"))
-        elif not text.startswith("."):
-            detail = "must be a simple json path starting with ."
-            found.append(causes.invalid(f"{place}.JSONPath", text, detail))
-    return found
 
 
 def _conversion(conversion: Crd) -> list[Cause]:
