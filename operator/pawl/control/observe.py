@@ -99,7 +99,7 @@ class Observer:
             servers=_of_role(self._cache.owned(WORKLOADS, item), c.ROLE_SERVER),
             services=_of_role(self._cache.owned(SERVICES, item), c.ROLE_SERVER),
             autoscalers=self._cache.owned(AUTOSCALERS, item),
-            pods=_of_role(pods, c.ROLE_SERVER),
+            pods=pods,
             config_map=self._cache.get(CONFIG_MAPS, namespace, router_name(name)),
             service=service,
             routers=await self._routers.states(routers),

@@ -175,7 +175,7 @@ def _tell(work: _Work, target: Target, wanted: ServedVersion, step: rollout.Step
     if step.serving is not None:
         work.values["traffic"] = _traffic(work, stable)
     available = stable is not None and pods.ready > 0 and bool(work.observed.routers)
-    message = step.message + (_trouble(work, wanted) if step.phase == "Starting" else "")
+    message = step.message + _trouble(work, wanted, step.phase)
     work.conditions.set("Available", available, "Serving" if available else step.phase, message)
     _judge(work, target, ready=available, reason=step.phase, message=message)
 
@@ -233,24 +233,22 @@ def _traffic(work: _Work, stable: ServedVersion | None) -> tuple[Traffic, ...]:
     )
 
 
-def _trouble(work: _Work, wanted: ServedVersion) -> str:
-    """Why the pods of a version do not get ready, in their own words."""
-    pods = [
-        pod
-        for pod in work.observed.pods
-        if pod["metadata"]["labels"].get(c.LABEL_VERSION) == str(wanted.version)
-    ]
+def _trouble(work: _Work, wanted: ServedVersion, phase: rollout.Phase) -> str:
+    """Why pods that the phase waits for do not get ready, in their own words."""
+    if phase == "Starting":
+        pods = _labelled(work, c.LABEL_VERSION, str(wanted.version))
+    elif not work.observed.routers:
+        pods = _labelled(work, c.LABEL_ROLE, c.ROLE_ROUTER)
+    else:
+        return ""
     blocked = run_status.blocked(run_status.newest(pods))
-    if blocked is not None:
-        return f": {blocked.message}"
-    for pod in pods:
-        for status in run_status.container_statuses(pod):
-            state = status.get("lastState", {}).get("terminated") or status.get("state", {}).get(
-                "terminated", {}
-            )
-            if state.get("message"):
-                return f": {state['message'].strip()[-300:]}"
-    return ""
+    words = blocked.message if blocked is not None else run_status.last_words(pods)
+    return f": {words}" if words else ""
+
+
+def _labelled(work: _Work, label: str, value: str) -> list[Object]:
+    pods = work.observed.pods
+    return [pod for pod in pods if pod["metadata"]["labels"].get(label) == value]
 
 
 def _url(item: Object, deployment: Deployment, installation: Installation) -> str:

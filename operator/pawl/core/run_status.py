@@ -90,6 +90,19 @@ def blocked(pod: Object | None) -> Trouble | None:
     return None
 
 
+def last_words(pods: Iterable[Object]) -> str:
+    """The termination message of a container that ended, else why it waits to be tried again."""
+    waiting = ""
+    for pod in pods:
+        for status in container_statuses(pod):
+            state = status.get("state", {})
+            ended = status.get("lastState", {}).get("terminated") or state.get("terminated") or {}
+            if ended.get("message"):
+                return str(ended["message"]).strip()[-300:]
+            waiting = waiting or state.get("waiting", {}).get("message", "")
+    return waiting
+
+
 def failure(job: Object, pods: Iterable[Object]) -> Trouble:
     """Why the Job failed, in the words of the stage that did where it could still speak."""
     condition = job_condition(job, "Failed") or {}

@@ -108,6 +108,8 @@ def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> d
                     "--drain-time-s",
                     str(installation.server_drain_seconds),
                 ],
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "workingDir": common.TMP,  # where the admin socket is
                 "env": common.env(
                     **{c.ENV_BIND_ADDRESS: "0.0.0.0", **common.TMP_ENV}  # noqa: S104
                 ),

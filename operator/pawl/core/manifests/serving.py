@@ -138,6 +138,7 @@ def _pod(
                 "name": "server",
                 "image": server_image(spec, version, installation),
                 "imagePullPolicy": installation.image_pull_policy,
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": common.env(
                     **{
                         c.ENV_MODEL: spec.model,
