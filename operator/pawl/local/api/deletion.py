@@ -60,6 +60,8 @@ def delete(
         metadata.clean(meta)
     waits = bool(finalizers) or resource.behaviour.lingers(obj)
     if grace == 0 and not waits:
+        if resource.behaviour.graceful:
+            _mark(obj, now, 0)
         if options.dry_run:
             return Deleted(live, gone=True)
         return Deleted(finish(registry, resource, key, obj), gone=True)

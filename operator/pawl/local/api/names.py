@@ -50,6 +50,8 @@ def dns_label(text: str) -> list[str]:
     """RFC 1123 label: names of namespaces, containers, ports."""
     found = [_too_long(63)] if len(text) > 63 else []
     if not re.fullmatch(_LABEL, text):
+        if re.fullmatch(_SUBDOMAIN, text):
+            return [*found, "must not contain dots"]
         found.append(_pattern_error(_LABEL_TEXT, _LABEL, "my-name", "123-abc"))
     return found
 

@@ -91,8 +91,9 @@ class Writer:
         kind.prepare_create(context, obj)
         try:
             found = metadata.validate(meta, namespaced=resource.namespaced, rule=kind.name_rule)
-            found += kind.check_schema(obj, None, "")
-            found += kind.validate(context, obj)
+            found += dict.fromkeys(
+                [*kind.check_schema(obj, None, ""), *kind.validate(context, obj)]
+            )
             if found:
                 raise errors.invalid(resource.group, resource.kind, meta.get("name", ""), found)
             table = self._registry.store.table(resource.table)
@@ -147,12 +148,13 @@ class Writer:
         self._prepare(context, resource, obj, live.obj, subresource)
         # twice, as kube-apiserver does (generic and the kind's own): clients see two causes
         found = 2 * metadata.validate_update(obj["metadata"], live.obj["metadata"])
-        found += kind.check_schema(obj, live.obj, subresource)
+        of_kind = kind.check_schema(obj, live.obj, subresource)
         if subresource == "status":
-            found += kind.validate_status(context, obj, live.obj)
+            of_kind += kind.validate_status(context, obj, live.obj)
         else:
-            found += kind.validate(context, obj)
-            found += kind.validate_update(context, obj, live.obj)
+            of_kind += kind.validate(context, obj)
+            of_kind += kind.validate_update(context, obj, live.obj)
+        found += dict.fromkeys(of_kind)
         if found:
             raise errors.invalid(resource.group, resource.kind, name, found)
         warnings += kind.warnings(obj, live.obj)

@@ -17,6 +17,7 @@ from pawl.local.api.http import body, options, rendering
 from pawl.local.api.http.paths import Target
 from pawl.local.api.registry import Registry
 from pawl.local.api.scale import scale_of, with_scale
+from pawl.local.api.store import Key
 from pawl.local.api.write import Options
 
 Obj = dict[str, Any]
@@ -158,20 +159,18 @@ def bind(
     resource = registry.catalog.named("pods")
     changed = copy.deepcopy(pod)
     changed["spec"]["nodeName"] = node
-    outcome = registry.update_item(resource, namespace, name, changed, asked)
-    if asked.dry_run:
-        return
     scheduled = {
         "type": "PodScheduled",
         "status": "True",
         "lastProbeTime": None,
         "lastTransitionTime": metadata.stamp(datetime.now(UTC)),
     }
-    status = copy.deepcopy(outcome.item.obj["status"])
+    status = changed.setdefault("status", {})
     others = [c for c in status.get("conditions") or () if c["type"] != scheduled["type"]]
     status["conditions"] = [*others, scheduled]
-    bound = {**outcome.item.obj, "status": status}
-    registry.update("pods", namespace, bound, manager=asked.manager, subresource="status")
+    if not asked.dry_run:  # a binding owns no fields
+        registry.table(resource).put(Key(namespace, name), changed)
+        registry.after_write(resource, pod, changed)
 
 
 def _success() -> Obj:

@@ -52,11 +52,24 @@ class AutoscalerKind(BuiltinKind):
             text = "must be greater than or equal to 1"
             found.append(causes.invalid("spec.minReplicas", low, text))
         if high < 1:
-            found.append(causes.invalid("spec.maxReplicas", high, "must be greater than 0"))
+            text = "must be set and greater than 0"
+            found.append(causes.required("spec.maxReplicas", text))
         if high < low:
             text = "must be greater than or equal to `minReplicas`"
             found.append(causes.invalid("spec.maxReplicas", high, text))
+        target = spec.get("scaleTargetRef") or {}
+        at = "spec.scaleTargetRef"
+        found += [causes.required(f"{at}.{f}") for f in ("kind", "name") if not target.get(f)]
+        if "/" not in target.get("apiVersion", ""):
+            text = "apiVersion must specify API group"
+            found.append(causes.invalid(f"{at}.apiVersion", target.get("apiVersion", ""), text))
         return found
+
+    def check_schema(self, obj: Obj, old: Obj | None, subresource: str) -> list[Cause]:
+        """What is required is said above, in the words of this kind."""
+        found = super().check_schema(obj, old, subresource)
+        own = ("spec.scaleTargetRef", "spec.maxReplicas")
+        return [cause for cause in found if not cause.field.startswith(own)]
 
 
 def _given(rules: Obj | None) -> Obj:

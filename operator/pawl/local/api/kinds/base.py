@@ -47,6 +47,7 @@ class Kind:
     name_rule: NameRule = staticmethod(names.dns_subdomain)
     returns_deleted = False  # DELETE answers with the object, not with a Status
     orphans_by_default = False
+    graceful = False  # deletion tells a grace period, even if that is 0
     deletion_finalizers: tuple[str, ...] = ()  # which every deletion adds
     create_on_update = False  # PUT of what does not exist creates it
     needs_revision = False  # PUT must name the resourceVersion that it replaces

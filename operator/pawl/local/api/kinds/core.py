@@ -237,6 +237,8 @@ class EndpointSliceKind(BuiltinKind):
             obj["endpoints"] = []
         if obj.get("ports") is None:
             obj["ports"] = []
+        for endpoint in obj["endpoints"]:
+            endpoint.setdefault("conditions", {})
         for port in obj["ports"]:
             port.setdefault("name", "")
             port.setdefault("protocol", "TCP")
@@ -326,8 +328,6 @@ class RbacKind(BuiltinKind):
 
     def default(self, obj: Obj) -> None:
         if not self.gvk[2].endswith("Binding"):
-            if obj.get("rules") is None:
-                obj["rules"] = []
             return
         for subject in obj.get("subjects") or ():
             if "apiGroup" not in subject and subject.get("kind") in ("User", "Group"):
@@ -335,6 +335,10 @@ class RbacKind(BuiltinKind):
         reference = obj.get("roleRef")
         if reference is not None and not reference.get("apiGroup"):
             reference["apiGroup"] = "rbac.authorization.k8s.io"
+
+    def prepare_create(self, context: Context, obj: Obj) -> None:
+        if not self.gvk[2].endswith("Binding"):
+            obj.setdefault("rules", None)
 
     def validate_update(self, context: Context, obj: Obj, old: Obj) -> list[Cause]:
         if not self.gvk[2].endswith("Binding") or obj.get("roleRef") == old.get("roleRef"):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pawl.local.api.fieldselectors import Getter
-from pawl.local.api.kinds.base import Obj
+from pawl.local.api.kinds.base import Context, Obj
 from pawl.local.api.kinds.builtin import BuiltinKind
 
 _TO_EVENTS = {
@@ -20,7 +20,12 @@ _TO_CORE = {new: old for old, new in _TO_EVENTS.items()}
 
 
 def to_events(obj: Obj) -> Obj:
-    renamed = {_TO_EVENTS.get(field, field): value for field, value in obj.items()}
+    optional = ("reportingComponent", "reportingInstance")
+    renamed = {
+        _TO_EVENTS.get(field, field): value
+        for field, value in obj.items()
+        if value != "" or field not in optional
+    }
     return renamed | {"apiVersion": "events.k8s.io/v1"}
 
 
@@ -36,8 +41,11 @@ class EventKind(BuiltinKind):
         super().__init__(group, "v1", "Event")
         self._core = not group
 
-    def default(self, obj: Obj) -> None:
-        # the defaults of the stored form: a view has been turned into it by now
+    def prepare_create(self, context: Context, obj: Obj) -> None:
+        self.prepare_update(context, obj, obj)
+
+    def prepare_update(self, context: Context, obj: Obj, old: Obj) -> None:
+        """What Go always writes. A view has been turned into the stored form by now."""
         obj.setdefault("involvedObject", {})
         obj.setdefault("source", {})
         obj.setdefault("eventTime", None)

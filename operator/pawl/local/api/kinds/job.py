@@ -54,11 +54,7 @@ class JobKind(BuiltinKind):
         for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
             for pattern in rule.get("onPodConditions") or ():
                 pattern.setdefault("status", "True")
-        template = spec.setdefault("template", {})
-        podspec.default_template(template)
-        labels = template["metadata"].get("labels")
-        if labels and not obj["metadata"].get("labels"):
-            obj["metadata"]["labels"] = dict(labels)
+        podspec.default_template(spec.setdefault("template", {}))
 
     def initial_status(self, obj: Obj) -> Obj | None:
         return {}
@@ -66,9 +62,11 @@ class JobKind(BuiltinKind):
     def prepare_create(self, context: Context, obj: Obj) -> None:
         """The labels and the selector by which a Job knows its pods."""
         spec, meta = obj["spec"], obj["metadata"]
+        labels = spec["template"]["metadata"].setdefault("labels", {})
+        if not meta.get("labels"):
+            meta["labels"] = labels  # what is added to these is added to both
         if spec["manualSelector"]:
             return
-        labels = spec["template"]["metadata"].setdefault("labels", {})
         for name in NAME_LABELS:
             labels.setdefault(name, meta["name"])
         for name in UID_LABELS:
@@ -122,6 +120,8 @@ def _restart_policy(spec: Obj) -> list[Cause]:
     policy = spec["template"]["spec"]["restartPolicy"]
     if policy == "Always":
         return [causes.required(at, 'valid values: "OnFailure", "Never"')]
+    if policy not in ("OnFailure", "Never"):
+        return [causes.not_supported(at, policy, ("OnFailure", "Never"))]
     if policy == "OnFailure" and spec.get("podFailurePolicy") is not None:
         text = 'only "Never" is supported when podFailurePolicy is specified'
         return [causes.invalid(at, policy, text)]
@@ -151,8 +151,9 @@ def _selector(obj: Obj) -> list[Cause]:
     spec, meta = obj["spec"], obj["metadata"]
     labels = spec["template"]["metadata"].get("labels") or {}
     at = "spec.template.metadata.labels"
+    text = "`selector` does not match template `labels`"
     if spec.get("selector") is None:
-        return [causes.required("spec.selector")]
+        return [causes.required("spec.selector"), causes.invalid(at, labels or None, text)]
     found = selectors.validate(spec["selector"], "spec.selector")
     if not spec["manualSelector"]:
         for label, wanted in (
@@ -160,10 +161,11 @@ def _selector(obj: Obj) -> list[Cause]:
             *((name, meta["uid"]) for name in UID_LABELS),
         ):
             if labels.get(label) != wanted:
-                text = f"must be '{wanted}'"
-                found.append(causes.invalid(at, labels, text))
-    if not found and not selectors.select(spec["selector"], labels):
-        text = "`selector` does not match template `labels`"
+                found.append(causes.invalid(at, labels, f"must be '{wanted}'"))
+        if spec["selector"] != {"matchLabels": {UID_LABELS[1]: meta["uid"]}}:
+            shown = spec["selector"]
+            found.append(causes.invalid("spec.selector", shown, "`selector` not auto-generated"))
+    if not selectors.select(spec["selector"], labels):
         found.append(causes.invalid(at, labels, text))
     return found
 
@@ -171,17 +173,20 @@ def _selector(obj: Obj) -> list[Cause]:
 def _indexed(spec: Obj) -> list[Cause]:
     found: list[Cause] = []
     mode = spec["completionMode"]
-    if mode not in ("NonIndexed", "Indexed"):
-        known = ("Indexed", "NonIndexed")
+    known = ("NonIndexed", "Indexed")
+    if mode not in known:
         found.append(causes.not_supported("spec.completionMode", mode, known))
     if mode == "Indexed":
         if spec.get("completions") is None:
             text = "when completion mode is Indexed"
             found.append(causes.required("spec.completions", text))
-    elif spec.get("backoffLimitPerIndex") is not None:
+    else:
         text = "requires indexed completion mode"
-        value = spec["backoffLimitPerIndex"]
-        found.append(causes.invalid("spec.backoffLimitPerIndex", value, text))
+        found += [
+            causes.invalid(f"spec.{field}", spec[field], text)
+            for field in ("backoffLimitPerIndex", "maxFailedIndexes")
+            if spec.get(field) is not None
+        ]
     if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
         text = "when maxFailedIndexes is specified"
         found.append(causes.required("spec.backoffLimitPerIndex", text))
@@ -208,15 +213,23 @@ def _failure_rule(rule: Obj, at: str, known: set[str | None]) -> list[Cause]:
     if rule.get("action") and rule["action"] not in _ACTIONS:
         found.append(causes.not_supported(child(at, "action"), rule["action"], _ACTIONS))
     codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions") or []
+    if codes is not None:
+        found += _exit_codes(codes, child(at, "onExitCodes"), known)
     if codes is not None and conditions:
         text = "specifying both OnExitCodes and OnPodConditions is not supported"
-        found.append(causes.invalid(at, rule, text))
+        found.append(causes.invalid(at, causes.OMITTED, text))
     elif codes is None and not conditions:
         text = "specifying one of OnExitCodes and OnPodConditions is required"
-        found.append(causes.invalid(at, rule, text))
-    if codes is None:
-        return found
-    place = child(at, "onExitCodes")
+        found.append(causes.invalid(at, causes.OMITTED, text))
+    return found
+
+
+def _exit_codes(codes: Obj, place: str, known: set[str | None]) -> list[Cause]:
+    found: list[Cause] = []
+    name = codes.get("containerName")
+    if name is not None and name not in known:
+        text = "must be one of the container or initContainer names in the pod template"
+        found.append(causes.invalid(child(place, "containerName"), name, text))
     operator, values = codes.get("operator"), codes.get("values") or []
     if operator and operator not in ("In", "NotIn"):
         found.append(causes.not_supported(child(place, "operator"), operator, ("In", "NotIn")))
@@ -230,8 +243,4 @@ def _failure_rule(rule: Obj, at: str, known: set[str | None]) -> list[Cause]:
     elif values != sorted(set(values)):
         text = "must be ordered" if values != sorted(values) else "must be unique"
         found.append(causes.invalid(child(place, "values"), values, text))
-    name = codes.get("containerName")
-    if name is not None and name not in known:
-        text = "must be one of the container or initContainer names in the pod template"
-        found.append(causes.invalid(child(place, "containerName"), name, text))
     return found

@@ -4,8 +4,9 @@ DefaultTolerationSeconds)."""
 from __future__ import annotations
 
 import copy
+from typing import Any
 
-from pawl.local.api import errors
+from pawl.local.api import errors, names
 from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds import podchecks, podspec
 from pawl.local.api.kinds.base import Context, Obj
@@ -28,6 +29,7 @@ class PodKind(BuiltinKind):
     has_status = True
     generation = True
     returns_deleted = True
+    graceful = True
 
     def __init__(self) -> None:
         super().__init__("", "v1", "Pod")
@@ -78,6 +80,25 @@ class PodKind(BuiltinKind):
         status = obj.setdefault("status", {})
         if not status.get("qosClass"):
             status["qosClass"] = old["status"].get("qosClass", "BestEffort")
+        for one, many in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
+            if status.get(one) and not status.get(many):
+                status[many] = [{"ip": status[one]}]
+        for condition in status.get("conditions") or ():
+            for field in ("lastProbeTime", "lastTransitionTime"):
+                condition.setdefault(field, None)
+
+    def spec_of(self, obj: Obj) -> Any:
+        """Being bound to a node is no change of the spec."""
+        return {field: value for field, value in obj["spec"].items() if field != "nodeName"}
+
+    def warnings(self, obj: Obj, old: Obj | None) -> list[str]:
+        wrong = names.dns_label(obj["metadata"]["name"])
+        if old is not None or not wrong:
+            return []
+        return [
+            "metadata.name: this is used in the Pod's hostname, which can result in surprising "
+            f"behavior; a DNS label is recommended: [{' '.join(wrong)}]"
+        ]
 
     def validate(self, context: Context, obj: Obj) -> list[Cause]:
         return podchecks.validate_spec(obj["spec"], "spec")

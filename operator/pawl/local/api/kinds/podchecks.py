@@ -25,8 +25,6 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 def validate_spec(spec: Obj, path: str) -> list[Cause]:
     found: list[Cause] = []
     volumes = _volumes(spec, path, found)
-    if not spec.get("containers"):
-        found.append(causes.required(child(path, "containers")))
     seen: set[str] = set()
     for field in ("initContainers", "containers"):
         for at, container in enumerate(spec.get(field) or ()):
@@ -35,7 +33,7 @@ def validate_spec(spec: Obj, path: str) -> list[Cause]:
             _unique(container.get("name", ""), child(place, "name"), seen, found)
     _choice(spec, "restartPolicy", path, ("Always", "OnFailure", "Never"), found)
     _choice(spec, "dnsPolicy", path,
-            ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"), found)  # fmt: skip
+            ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"), found)  # fmt: skip
     for field in ("hostname", "subdomain"):
         if spec.get(field):
             _words(names.dns_label, spec[field], child(path, field), found)
@@ -48,7 +46,6 @@ def validate_spec(spec: Obj, path: str) -> list[Cause]:
     if deadline is not None and not 1 <= deadline <= 2**31 - 1:
         text = "must be between 1 and 2147483647, inclusive"
         found.append(causes.invalid(child(path, "activeDeadlineSeconds"), deadline, text))
-    _not_negative(spec, "terminationGracePeriodSeconds", path, found)
     return found
 
 
@@ -106,8 +103,8 @@ def _container(
     elif container["image"] != container["image"].strip():
         text = "must not have leading or trailing whitespace"
         found.append(causes.invalid(child(path, "image"), container["image"], text))
+    _choice(container, "terminationMessagePolicy", path, ("File", "FallbackToLogsOnError"), found)
     _choice(container, "imagePullPolicy", path, _PULL, found)
-    _choice(container, "terminationMessagePolicy", path, ("FallbackToLogsOnError", "File"), found)
     _ports(container, path, found)
     _env(container, path, found)
     _mounts(container, path, volumes, found)
@@ -131,7 +128,9 @@ def _ports(container: Obj, path: str, found: list[Cause]) -> None:
             _words(names.port_name, port["name"], child(place, "name"), found)
             _unique(port["name"], child(place, "name"), seen, found)
         number = port.get("containerPort")
-        if number is not None:
+        if number == 0:
+            found.append(causes.required(child(place, "containerPort")))
+        elif number is not None:
             found += [
                 causes.invalid(child(place, "containerPort"), number, text)
                 for text in names.port_number(number)

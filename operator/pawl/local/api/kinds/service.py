@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from pawl.local.api import names
 from pawl.local.api.addresses import AddressPool
 from pawl.local.api.fieldselectors import Getter
@@ -15,13 +17,21 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _AFFINITY_SECONDS = 10_800
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 class ServiceKind(BuiltinKind):
     """`pool` is where cluster IPs come from."""
 
     has_status = True
     returns_deleted = True
     create_on_update = True
-    name_rule = staticmethod(names.dns1035_label)
+    name_rule = staticmethod(names.dns_label)
 
     def __init__(self, pool: AddressPool) -> None:
         super().__init__("", "v1", "Service")
@@ -90,12 +100,12 @@ class ServiceKind(BuiltinKind):
     def validate(self, context: Context, obj: Obj) -> list[Cause]:
         spec = obj["spec"]
         found: list[Cause] = []
-        if spec["type"] not in _TYPES:
-            found.append(causes.not_supported("spec.type", spec["type"], _TYPES))
         if spec["sessionAffinity"] not in ("ClientIP", "None"):
             known = ("ClientIP", "None")
             at = "spec.sessionAffinity"
             found.append(causes.not_supported(at, spec["sessionAffinity"], known))
+        if spec["type"] not in _TYPES:
+            found.append(causes.not_supported("spec.type", spec["type"], _TYPES))
         if spec["type"] == "ExternalName":
             if not spec.get("externalName"):
                 found.append(causes.required("spec.externalName"))
@@ -113,9 +123,12 @@ class ServiceKind(BuiltinKind):
         at = "spec.clusterIPs"
         if address == "None":
             return []
+        if not _is_address(address):
+            text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            return [causes.invalid(f"{at}[0]", address, text)]
         if address not in self._pool:
-            text = "failed to allocate IP " + address + ": the provided network does not match "
-            text += f"the current range ({self._pool.network})"
+            text = f"failed to allocate IP {address}: the provided network does not match the "
+            text += "current range"
             return [causes.invalid(at, spec["clusterIPs"], text)]
         if context.creating and address not in context.mine:
             text = f"failed to allocate IP {address}: provided IP is already allocated"
@@ -144,15 +157,15 @@ class ServiceKind(BuiltinKind):
                     causes.invalid(child(at, "port"), port["port"], text)
                     for text in names.port_number(port["port"])
                 ]
+            if port["protocol"] not in _PROTOCOLS:
+                known = child(at, "protocol")
+                found.append(causes.not_supported(known, port["protocol"], _PROTOCOLS))
             target = port.get("targetPort")
             rule = names.port_number if isinstance(target, int) else names.port_name
             if target is not None:
                 found += [
                     causes.invalid(child(at, "targetPort"), target, text) for text in rule(target)
                 ]
-            if port["protocol"] not in _PROTOCOLS:
-                known = child(at, "protocol")
-                found.append(causes.not_supported(known, port["protocol"], _PROTOCOLS))
             if (port["protocol"], port.get("port")) in used:
                 shown = {"protocol": port["protocol"], "port": port.get("port")}
                 found.append(causes.duplicate(at, shown))

@@ -12,6 +12,11 @@ from pawl.local.api.kinds.builtin import BuiltinKind
 from pawl.local.schema import causes
 from pawl.local.schema.causes import Cause, child
 
+_COUNTS = (
+    "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
+    "fullyLabeledReplicas", "observedGeneration",
+)  # fmt: skip
+
 
 class TemplateKind(BuiltinKind):
     """A kind with a selector, a pod template and replicas."""
@@ -32,18 +37,14 @@ class TemplateKind(BuiltinKind):
         found += not_negative(spec, "minReadySeconds", "spec")
         template = spec.get("template") or {}
         selector = spec.get("selector")
-        if selector is not None:
-            found += selectors.validate(selector, "spec.selector")
-            if selectors.render(selector) == "<none>":
-                found.append(
-                    causes.invalid(
-                        "spec.selector", selector, "empty selector is invalid for deployment"
-                    )
-                )
-            labels = (template.get("metadata") or {}).get("labels") or {}
-            if not found and not selectors.select(selector, labels):
-                text = "`selector` does not match template `labels`"
-                found.append(causes.invalid("spec.template.metadata.labels", labels, text))
+        found += selectors.validate(selector or {}, "spec.selector")
+        if selector is not None and selectors.render(selector) == "<none>":
+            text = "empty selector is invalid for deployment"
+            found.append(causes.invalid("spec.selector", selector, text))
+        labels = (template.get("metadata") or {}).get("labels")
+        if not found and not selectors.select(selector, labels or {}):
+            text = "`selector` does not match template `labels`"
+            found.append(causes.invalid("spec.template.metadata.labels", labels, text))
         found += validate_template(template, "spec.template")
         policy = template["spec"]["restartPolicy"]
         if policy in ("OnFailure", "Never"):
@@ -53,6 +54,13 @@ class TemplateKind(BuiltinKind):
 
     def validate_update(self, context: Context, obj: Obj, old: Obj) -> list[Cause]:
         return immutable(obj, old, "spec.selector")
+
+    def validate_status(self, context: Context, obj: Obj, old: Obj) -> list[Cause]:
+        status = obj.get("status") or {}
+        found: list[Cause] = []
+        for field in _COUNTS:
+            found += not_negative(status, field, "status")
+        return found
 
 
 class DeploymentKind(TemplateKind):
@@ -147,11 +155,12 @@ def _strategy(strategy: Obj) -> list[Cause]:
         return [causes.forbidden(at, text)]
     if kind != "RollingUpdate":
         known = ("Recreate", "RollingUpdate")
-        return [causes.not_supported("spec.strategy.type", kind, known)]
+        shown = {"Type": kind, "RollingUpdate": rolling}
+        return [causes.not_supported("spec.strategy", shown, known)]
     found: list[Cause] = []
     rolling = rolling or {}
     for field in ("maxUnavailable", "maxSurge"):
-        found += int_or_percent(rolling[field], child(at, field))
+        found += int_or_percent(rolling[field], child(at, field), most=field == "maxUnavailable")
     if not found and all(_zero(rolling[field]) for field in ("maxUnavailable", "maxSurge")):
         text = "may not be 0 when `maxSurge` is 0"
         found.append(causes.invalid(child(at, "maxUnavailable"), rolling["maxUnavailable"], text))
@@ -162,12 +171,15 @@ def _zero(value: int | str) -> bool:
     return value in (0, "0%")
 
 
-def int_or_percent(value: int | str, path: str) -> list[Cause]:
+def int_or_percent(value: int | str, path: str, *, most: bool = False) -> list[Cause]:
+    """`most`: a share of more than all is refused."""
     if isinstance(value, int):
         return not_negative({"": value}, "", path) if value < 0 else []
     number = value.removesuffix("%")
     if value.endswith("%") and number.isdigit():
-        return []
+        if int(number) <= 100 or not most:
+            return []
+        return [causes.invalid(path, value, "must not be greater than 100%")]
     text = (
         "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  "
         "or '93%', regex used for validation is '[0-9]+%')"

@@ -27,6 +27,21 @@ class Printed:
     conditions: Callable[[Obj], list[Obj]] = _no_conditions
 
 
+# of metadata.name and metadata.creationTimestamp
+_DESCRIPTIONS = {
+    "Name": "Name must be unique within a namespace. Is required when creating resources, although "
+    "some resources may allow a client to request the generation of an appropriate name "
+    "automatically. Name is primarily intended for creation idempotence and configuration "
+    "definition. Cannot be updated. More info: "
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
+    "Age": "CreationTimestamp is a timestamp representing the server time when this object was "
+    "created. It is not guaranteed to be set in happens-before order across separate operations. "
+    "Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\n"
+    "Populated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/"
+    "contributors/devel/sig-architecture/api-conventions.md#metadata",
+}
+
+
 def _columns(text: str) -> list[Obj]:
     """`Name,Ready,Desired#,IP*`: # marks integers, * what only -o wide shows."""
     found = []
@@ -37,7 +52,7 @@ def _columns(text: str) -> list[Obj]:
                 "name": name,
                 "type": "integer" if "#" in word else "string",
                 "format": "name" if name == "Name" else "",
-                "description": "",
+                "description": _DESCRIPTIONS.get(name, ""),
                 "priority": 1 if "*" in word else 0,
             }
         )
@@ -177,10 +192,6 @@ def _config_map(obj: Obj, now: datetime) -> Cells:
 def _secret(obj: Obj, now: datetime) -> Cells:
     count = len(obj.get("data") or ())
     return [obj["metadata"]["name"], obj.get("type", ""), count, _age(obj, now)]
-
-
-def _account(obj: Obj, now: datetime) -> Cells:
-    return [obj["metadata"]["name"], len(obj.get("secrets") or ()), _age(obj, now)]
 
 
 _ROLE = "node-role.kubernetes.io/"
@@ -360,7 +371,6 @@ PRINTED: dict[str, Printed] = {
     "namespaces": Printed(_columns("Name,Status,Age"), _namespace),
     "configmaps": Printed(_columns("Name,Data,Age"), _config_map),
     "secrets": Printed(_columns("Name,Type,Data,Age"), _secret),
-    "serviceaccounts": Printed(_columns("Name,Secrets,Age"), _account),
     "nodes": Printed(
         _columns(
             "Name,Status,Roles,Age,Version,Internal-IP*,External-IP*,OS-Image*,Kernel-Version*,"
