@@ -57,18 +57,6 @@ def _graph() -> bytes:
     return content
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
-    """The first true value of `condition`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{condition} did not hold within {seconds} s")
-        time.sleep(0.01)
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -137,8 +125,18 @@ class Server:
         except OSError:
             return 0
 
+    @staticmethod
+    def until(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+        """The first true value of `condition`."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{condition} did not hold within {seconds} s")
+            time.sleep(0.01)
+        return value
+
     def wait_ready(self) -> None:
-        until(lambda: self.status("/v2/health/ready") == 200 or self._ended())
+        self.until(lambda: self.status("/v2/health/ready") == 200 or self._ended())
 
     def _ended(self) -> bool:
         if self.process.poll() is not None:

@@ -25,17 +25,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait(condition: Callable[[], Any]) -> Any:
-    """The first true value of `condition`, within a minute."""
-    import time
-
-    deadline = time.monotonic() + 60
-    while not (value := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.02)
-    return value
-
-
 def test_all_answer_and_their_numbers_are_added_up(start: Start) -> None:
     server = start(PAWL_PROCESSES="2")
     for _ in range(40):
@@ -51,11 +40,11 @@ def test_a_process_that_dies_is_replaced_and_its_numbers_stay(start: Start) -> N
         assert server.infer(0, 0).status == 200
     before = children(server.process.pid)
     os.kill(before[0], signal.SIGKILL)
-    wait(lambda: set(children(server.process.pid)) - set(before))
+    server.until(lambda: set(children(server.process.pid)) - set(before))
     # Connections that waited for the dead process are answered by the one that replaced it.
     for _ in range(20):
         assert server.infer(0, 0).status == 200
-    wait(lambda: server.status("/v2/health/ready") == 200)
+    server.until(lambda: server.status("/v2/health/ready") == 200)
     assert server.metric(OK) == 40
     assert "it is replaced" in server.log
     assert server.stop() == 0
@@ -66,7 +55,7 @@ def test_they_end_with_their_supervisor(start: Start) -> None:
     pids = children(server.process.pid)
     server.process.kill()
     server.process.wait(10)
-    wait(lambda: not any(map(alive, pids)))
+    server.until(lambda: not any(map(alive, pids)))
 
 
 def test_without_a_model_all_end_with_its_exit_code(start: Start) -> None:

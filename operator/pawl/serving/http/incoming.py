@@ -1,4 +1,4 @@
-"""The request that is arriving on a connection: llhttp parses, strictly, and this bounds what it gets.
+"""The request that is arriving on a connection: llhttp parses, strictly; this sets the bounds.
 
 What is refused is answered by the connection (`refuse`), after which nothing more is parsed: the
 place where a next request would begin can no longer be trusted.
