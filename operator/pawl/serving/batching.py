@@ -9,7 +9,8 @@ load.
 
 A short batch (by the measured cost per row) runs on the event loop, because a thread would cost
 more than it brings; a long one runs in a thread, so that health checks are answered meanwhile.
-The queue is bounded: beyond `max_waiting` requests or `max_waiting_rows` rows, OverloadedError.
+The queue is bounded: beyond `max_waiting` requests, `max_waiting_rows` rows, or `max_wait` seconds
+of work at the measured cost, OverloadedError.
 """
 
 from __future__ import annotations
@@ -48,12 +49,13 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a `Batcher`; `max_delay` is in seconds."""
+    """Bounds of a `Batcher`; `max_delay` and `max_wait` are in seconds."""
 
     max_rows: int
     max_delay: float
     max_waiting: int
     max_waiting_rows: int
+    max_wait: float
 
 
 class Batcher(Generic[J]):
@@ -90,7 +92,11 @@ class Batcher(Generic[J]):
         waiting = self._waiting
         rows = self._rows + job.rows.size
         limits = self._limits
-        if waiting and (len(waiting) >= limits.max_waiting or rows > limits.max_waiting_rows):
+        if waiting and (
+            len(waiting) >= limits.max_waiting
+            or rows > limits.max_waiting_rows
+            or rows * self._seconds_per_row > limits.max_wait
+        ):
             raise OverloadedError(
                 f"{len(waiting)} requests with {self._rows} rows are waiting already",
                 retry_after=max(1, round(self._rows * self._seconds_per_row)),

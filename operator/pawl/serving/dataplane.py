@@ -94,6 +94,7 @@ class Dataplane:
             max_delay=settings.max_batch_delay,
             max_waiting=settings.max_waiting,
             max_waiting_rows=4 * max(settings.max_rows, settings.max_batch_rows),
+            max_wait=settings.max_wait,
         )
         self._batcher = Batcher(served.engine.run, self._deliver, limits, served.seconds_per_row)
         self._served = served

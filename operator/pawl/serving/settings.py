@@ -31,6 +31,7 @@ class Settings:
     max_body_bytes: int = 8 << 20
     max_rows: int = 10_000
     max_waiting: int = 512
+    max_wait: float = 10.0
     max_connections: int = 1024
     request_timeout: float = 30.0
     keep_alive: float = 75.0
@@ -61,6 +62,7 @@ class Settings:
             ),
             max_rows=int(_number(env, "PAWL_MAX_ROWS", cls.max_rows, 1, 10_000_000)),
             max_waiting=int(_number(env, "PAWL_MAX_WAITING", cls.max_waiting, 1, 100_000)),
+            max_wait=_number(env, "PAWL_MAX_WAIT_SECONDS", cls.max_wait, 0.01, 3600),
             max_connections=int(
                 _number(env, "PAWL_MAX_CONNECTIONS", cls.max_connections, 1, 60_000)
             ),

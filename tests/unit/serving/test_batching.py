@@ -14,7 +14,7 @@ from pawl.serving.codec import Feed, Outputs, Rows
 from pawl.serving.errors import OverloadedError
 
 FAST, SLOW = 1e-6, 1.0
-WIDE = Limits(max_rows=64, max_delay=0.0, max_waiting=100, max_waiting_rows=1000)
+WIDE = Limits(max_rows=64, max_delay=0.0, max_waiting=100, max_waiting_rows=1000, max_wait=1e9)
 
 
 @dataclass
@@ -66,7 +66,9 @@ async def test_what_arrives_in_one_turn_is_scored_together() -> None:
 
 
 async def test_a_batch_has_at_most_max_rows_and_keeps_the_order() -> None:
-    harness = Harness(Limits(max_rows=3, max_delay=0, max_waiting=100, max_waiting_rows=1000))
+    harness = Harness(
+        Limits(max_rows=3, max_delay=0, max_waiting=100, max_waiting_rows=1000, max_wait=1e9)
+    )
     for values in ([1, 2], [3, 4], [5], [6, 7, 8, 9, 10], [11]):
         harness.batcher.submit(job(*values))
     assert await harness.until(4) == [[2, 4], [6, 8, 10], [12, 14, 16, 18, 20], [22]]
@@ -125,7 +127,9 @@ async def test_one_requests_rows_do_not_fail_the_others() -> None:
 
 
 async def test_the_queue_is_bounded_in_requests() -> None:
-    harness = Harness(Limits(max_rows=1, max_delay=0, max_waiting=2, max_waiting_rows=1000))
+    harness = Harness(
+        Limits(max_rows=1, max_delay=0, max_waiting=2, max_waiting_rows=1000, max_wait=1e9)
+    )
     for _ in range(2):
         harness.batcher.submit(job(1))
     with pytest.raises(OverloadedError, match="2 requests"):
@@ -136,7 +140,9 @@ async def test_the_queue_is_bounded_in_requests() -> None:
 
 
 async def test_the_queue_is_bounded_in_rows_but_takes_any_request_when_empty() -> None:
-    harness = Harness(Limits(max_rows=1, max_delay=0, max_waiting=10, max_waiting_rows=3))
+    harness = Harness(
+        Limits(max_rows=1, max_delay=0, max_waiting=10, max_waiting_rows=3, max_wait=1e9)
+    )
     harness.batcher.submit(job(1, 2, 3, 4))
     with pytest.raises(OverloadedError) as caught:
         harness.batcher.submit(job(5))
@@ -144,8 +150,20 @@ async def test_the_queue_is_bounded_in_rows_but_takes_any_request_when_empty() -
     assert len(await harness.until(1)) == 1
 
 
+async def test_the_queue_is_bounded_in_time() -> None:
+    limits = Limits(max_rows=1, max_delay=0, max_waiting=10, max_waiting_rows=1000, max_wait=0.01)
+    harness = Harness(limits, seconds_per_row=0.004)
+    for _ in range(2):
+        harness.batcher.submit(job(1))
+    with pytest.raises(OverloadedError):
+        harness.batcher.submit(job(1))
+    assert len(await harness.until(2)) == 2
+
+
 def delayed(seconds: float) -> Limits:
-    return Limits(max_rows=64, max_delay=seconds, max_waiting=100, max_waiting_rows=1000)
+    return Limits(
+        max_rows=64, max_delay=seconds, max_waiting=100, max_waiting_rows=1000, max_wait=1e9
+    )
 
 
 async def test_a_lone_request_never_waits_for_company() -> None:
