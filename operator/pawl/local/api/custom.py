@@ -12,7 +12,7 @@ from pawl.local.api import errors, metadata
 from pawl.local.api.deletion import DeleteOptions
 from pawl.local.api.kinds.crd import CLEANUP
 from pawl.local.api.kinds.custom import CustomKind
-from pawl.local.api.resources import Resource, ScalePaths
+from pawl.local.api.resources import CUSTOM_VERBS, Resource, ScalePaths
 from pawl.local.api.store import Key
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class CustomResources:
                 categories=tuple(listed.get("categories") or ()),
                 subresources=tuple(sorted(version.get("subresources") or ())),
                 list_kind=listed["listKind"], storage_version=storage, scale=_scale(version),
+                verbs=CUSTOM_VERBS,
             )  # fmt: skip
             self._registry.catalog.add(
                 resource, storage=version["name"] == storage, served=bool(version.get("served"))

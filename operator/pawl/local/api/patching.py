@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pawl.local.api.registry import Registry
 
 Obj = dict[str, Any]
+_CUSTOM_PATCHES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/apply-patch+yaml",
+)
 PatchKind = Literal["merge", "json", "strategic", "apply"]
 
 
@@ -75,7 +80,7 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
     if kind == "strategic":
         schema = resource.behaviour.schema()
         if not resource.behaviour.strategic:
-            raise errors.unsupported_patch()
+            raise errors.unsupported_media_type(_CUSTOM_PATCHES)
         patched = patch.strategic(live, body, schema)
     elif kind == "json":
         patched = patch.json_patch(live, body)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pawl.local.api.kinds.base import Kind
 
 Obj = dict[str, Any]
+CUSTOM_VERBS = (
+    "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch",
+)  # fmt: skip
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 

@@ -104,6 +104,7 @@ class Writer:
             kind.undo_create(context, obj)
             raise
         warnings += kind.warnings(obj, None)
+        self._keep_storable(resource, obj)
         if options.dry_run:
             kind.undo_create(context, obj)
             return Outcome(_unstored(obj, 0), created=True, warnings=warnings)
@@ -158,6 +159,7 @@ class Writer:
         if found:
             raise errors.invalid(resource.group, resource.kind, name, found)
         warnings += kind.warnings(obj, live.obj)
+        self._keep_storable(resource, obj)
         return self._commit(context, resource, obj, live, warnings)
 
     def _prepare(
@@ -251,6 +253,11 @@ class Writer:
         """The resource whose rules hold for what is stored."""
         return resource if resource.view is None else self._registry.catalog.named(resource.table)
 
+    def _keep_storable(self, resource: Resource, obj: Obj) -> None:
+        """What came as another version is stored as the storage version, and pruned by that."""
+        if resource.storage_version not in ("", resource.version):
+            self._registry.catalog.named(resource.table).behaviour.decode(obj)
+
     def _check_namespace(self, resource: Resource, obj: Obj) -> None:
         """The NamespaceLifecycle admission plugin."""
         namespace = obj["metadata"].get("namespace", "")
@@ -306,9 +313,9 @@ def check_kind(resource: Resource, obj: Obj) -> None:
                 f"the API version in the data ({sent}) does not match the expected API version "
                 f"({resource.api_version})"
             )
-        raise errors.bad_request(
-            f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
-        )
+        name = str((obj.get("metadata") or {}).get("name", ""))
+        wrong = causes.invalid("kind", kind, f"must be {resource.kind}")
+        raise errors.invalid(resource.group, str(kind), name, [wrong])
     version = str(sent).rpartition("/")[2]
     raise errors.bad_request(
         f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
@@ -381,7 +388,7 @@ def check_revision(resource: Resource, name: str, meta: Obj, live: Obj) -> None:
     if sent and sent != live["resourceVersion"]:
         raise errors.conflict(resource.group, resource.plural, name)
     if not sent and resource.behaviour.needs_revision:
-        text = "Invalid value: 0x0: must be specified for an update"
+        text = "Invalid value: 0: must be specified for an update"
         cause = causes.Cause(causes.INVALID, text, "metadata.resourceVersion")
         raise errors.invalid(resource.group, resource.plural, name, [cause])
     meta["resourceVersion"] = live["resourceVersion"]

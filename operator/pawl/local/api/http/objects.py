@@ -60,7 +60,10 @@ class Objects:
             at.resource,
             listing.Wanted(at.namespace, wanted, asked.limit, asked.token, exact),
         )
-        shown = rendering.many(at.resource, page.items, page.meta, form)
+        meta = page.meta
+        if at.resource.storage_version and not form.kind:
+            meta = {"continue": "", **meta}  # as lists of unstructured objects have it
+        shown = rendering.many(at.resource, page.items, meta, form)
         return rendering.response(shown, form)
 
     async def _reach(self, revision: int) -> None:

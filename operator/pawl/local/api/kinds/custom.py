@@ -9,9 +9,13 @@ from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
 from pawl.local.api.kinds.canonical import normalize_metadata
 from pawl.local.api.metadata import FOREGROUND, ORPHAN
+from pawl.local.schema import definitions
 from pawl.local.schema.causes import Cause
+from pawl.local.schema.gotypes import type_error
+from pawl.local.schema.prune import prune
 from pawl.local.schema.structural import Structural
 
+_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -32,8 +36,14 @@ class CustomKind(Kind):
 
     def decode(self, obj: Obj) -> list[str]:
         found = self._structural.prune(obj)
-        normalize_metadata(obj["metadata"])
+        meta = obj["metadata"]
+        found += [f"metadata.{path}" for path in prune(meta, definitions.resolve(_OBJECT_META))]
+        normalize_metadata(meta)
         return found
+
+    def type_error(self, obj: Obj) -> str | None:
+        """Metadata is that of every kind; the rest is checked by the schema."""
+        return type_error(obj["metadata"], definitions.resolve(_OBJECT_META))
 
     def default(self, obj: Obj) -> None:
         self._structural.default(obj)
@@ -51,8 +61,9 @@ class CustomKind(Kind):
     def warnings(self, obj: Obj, old: Obj | None) -> list[str]:
         before = (old or {}).get("metadata", {}).get("finalizers") or ()
         return [
-            f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name including a '
-            "path (/) to avoid accidental conflicts with other finalizer writers"
+            f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name '
+            + ("including a path (/) " if "." in name else "")
+            + "to avoid accidental conflicts with other finalizer writers"
             for name in obj["metadata"].get("finalizers") or ()
             if "/" not in name and name not in (*before, ORPHAN, FOREGROUND)
         ]
@@ -65,8 +76,7 @@ class CustomKind(Kind):
         return {path.lstrip("."): _at(path) for path in self._paths}
 
     def unknown_selector(self, path: str) -> str:
-        known = ", ".join(f'"{name}"' for name in self.selectable())
-        return f'"{path}" is not a known field selector: only {known}'
+        return f"field label not supported: {path}"
 
 
 def _at(path: str) -> Getter:

@@ -28,12 +28,15 @@ class Printed:
 
 
 # of metadata.name and metadata.creationTimestamp
-_DESCRIPTIONS = {
-    "Name": "Name must be unique within a namespace. Is required when creating resources, although "
+NAME_DESCRIPTION = (
+    "Name must be unique within a namespace. Is required when creating resources, although "
     "some resources may allow a client to request the generation of an appropriate name "
     "automatically. Name is primarily intended for creation idempotence and configuration "
     "definition. Cannot be updated. More info: "
-    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+)
+_DESCRIPTIONS = {
+    "Name": NAME_DESCRIPTION,
     "Age": "CreationTimestamp is a timestamp representing the server time when this object was "
     "created. It is not guaranteed to be set in happens-before order across separate operations. "
     "Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\n"

@@ -8,24 +8,28 @@ from datetime import datetime
 from typing import Any
 
 from pawl.local.api.tables import jsonpath
+from pawl.local.api.tables.columns import NAME_DESCRIPTION
 from pawl.local.api.tables.durations import UNKNOWN, since
 from pawl.local.schema import golang
 
 Obj = dict[str, Any]
-_NAME = (
-    "Name must be unique within a namespace. Is required when creating resources, although some "
-    "resources may allow a client to request the generation of an appropriate name automatically."
-)
 _AGE: Obj = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
 def custom_columns(declared: list[Obj] | None) -> list[Obj]:
     """Name, and what the CRD declares (Age if it declares nothing)."""
     found = [
-        {"name": "Name", "type": "string", "format": "name", "description": _NAME, "priority": 0}
+        {
+            "name": "Name",
+            "type": "string",
+            "format": "name",
+            "description": NAME_DESCRIPTION,
+            "priority": 0,
+        }
     ]
-    optional = {"format": "", "description": "", "priority": 0}
     for column in declared or [_AGE]:
+        text = f"Custom resource definition column (in JSONPath format): {column['jsonPath']}"
+        optional = {"format": "", "description": text, "priority": 0}
         shown = {field: column.get(field, empty) for field, empty in optional.items()}
         found.append({"name": column["name"], "type": column["type"], **shown})
     return found
