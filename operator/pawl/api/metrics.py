@@ -82,9 +82,6 @@ DEFAULT_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
 }
 
-#: What a threshold may be chosen to maximise (binary only).
-THRESHOLD_METRICS: tuple[str, ...] = ("f1", "accuracy", "balanced_accuracy", "matthews_corrcoef")
-
 
 def metrics_for(task: Task) -> tuple[str, ...]:
     """Names of the metrics that fit `task`, in the order of the table."""

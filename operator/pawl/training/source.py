@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ _ENDINGS: dict[str, Format] = {
 }
 _MOST_FILES = 10_000
 _THREADS = 8
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ def _remote(uri: str, scheme: str, into: Path, retry: Retry) -> tuple[list[str],
     def get(pair: tuple[str, Path]) -> None:
         name, path = pair
         try:
-            retry.call(f"reading {redact(name)}", lambda: _download(fs, name, path))
+            retry.call(f"reading {redact(name)}", lambda: fs.get_file(name, str(path)))
         except FileNotFoundError as error:
             raise DataError(f"{redact(name)} does not exist", reason="DataNotFound") from error
 
@@ -180,8 +178,3 @@ def _remote_names(fs: Any, uri: str, scheme: str) -> list[str]:
     except FileNotFoundError as error:
         raise DataError(f"data.uri {redact(uri)} does not exist", reason="DataNotFound") from error
     return _bounded(uri, _wanted(map(str, fs.find(path)))) if folder else [path]
-
-
-def _download(fs: Any, name: str, path: Path) -> None:
-    with fs.open(name, "rb", cache_type="readahead") as source, path.open("wb") as target:
-        shutil.copyfileobj(source, target, _CHUNK)

@@ -9,6 +9,7 @@ bundle/      what publish uploads
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -149,9 +150,12 @@ class Workspace:
         return (self.held_out if name == "test" else self.data) / f"{name}.parquet"
 
     def fresh(self) -> None:
-        """Makes the folders. What an earlier try of this pod left is overwritten file by file."""
+        """Makes the folders, empty: an earlier try of this pod may have left files in them. The
+        output is open to the user of a container trainer's image."""
         for folder in (self.data, self.output, self.held_out):
-            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self.output.chmod(0o777)
 
 
 def write_record(path: Path, record: Record) -> None:

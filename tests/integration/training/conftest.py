@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pawl.artifacts.records import RunConfig, RunResult, StoreRef, Termination
+from pawl.artifacts.records import KnownVersion, RunConfig, RunResult, StoreRef, Termination
 from pawl.training.stages import run_stage
 
 SOURCE = Path(__file__).parents[3] / "operator"
@@ -36,6 +36,7 @@ class Pod:
     uid: str = "11111111-2222-3333-4444-555555555555"
     run: int = 1
     champion: StoreRef | None = None
+    known: tuple[KnownVersion, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
@@ -60,6 +61,7 @@ class Pod:
             store=self.store,
             image="pawl/trainer:test",
             champion=self.champion,
+            known=self.known,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +169,7 @@ def test_a_stage_out_of_order_says_so(recipe: dict[str, Any], pod: Any) -> None:
 def test_credentials_are_told_to_nobody(recipe: dict[str, Any], pod: Any) -> None:
     recipe["data"]["uri"] = "https://me:hunter2@127.0.0.1:1/data.csv?X-Amz-Signature=abc123"
     mine = pod(recipe)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.sleep", lambda _: None)
-        lines = json.dumps(mine.stage("prepare", expect=USER))
+    lines = json.dumps(mine.stage("prepare", expect=USER))
     everything = lines + mine.termination.model_dump_json()
     assert "hunter2" not in everything
     assert "abc123" not in everything
@@ -201,3 +202,22 @@ def test_the_termination_message_fits_into_a_kibibyte(
     raw = (mine.root / "termination").read_bytes()
     assert len(raw) <= 1024
     assert "alone predicts the target" in Termination.model_validate_json(raw).warnings[0]
+
+
+def test_a_stopped_stage_leaves_a_message(recipe: dict[str, Any], pod: Any) -> None:
+    """SIGTERM while the stage waits for data from a server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        recipe["data"]["uri"] = f"http://127.0.0.1:{silent.getsockname()[1]}/data.csv"
+        mine = pod(recipe)
+        with subprocess.Popen(
+            [sys.executable, "-m", "pawl.training", "prepare"],
+            env=mine.environment(),
+            stdout=subprocess.PIPE,
+        ) as process:
+            silent.settimeout(60)
+            asked, _ = silent.accept()
+            with asked:
+                process.terminate()
+                assert process.wait(30) == 143
+    assert mine.termination.reason == "Stopped"
+    assert "a deadline, an eviction" in mine.termination.message

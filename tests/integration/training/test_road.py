@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from pawl.artifacts.bundle import fetch_bundle, verify_bundle
-from pawl.artifacts.records import Metrics
+from pawl.artifacts.records import KnownVersion, Metrics, StoreRef
+from pawl.constants import EXIT_STORE_UNREACHABLE
 
 
 def test_a_recipe_becomes_a_verified_bundle(
@@ -51,3 +55,52 @@ def test_a_second_publish_reports_the_first_result(recipe: dict[str, Any], pod: 
     lines = mine.stage("publish")
     assert mine.termination == first
     assert any("published already" in line["message"] for line in lines)
+
+
+def test_two_that_publish_the_same_run_report_one_result(recipe: dict[str, Any], pod: Any) -> None:
+    mine = pod(recipe)
+    mine.stage("prepare")
+    mine.stage("train")
+    twin = pod(recipe)
+    shutil.copytree(mine.work, twin.work)
+    publishing = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pawl.training", "publish"],
+            env=each.environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        for each in (mine, twin)
+    ]
+    assert [process.wait(60) for process in publishing] == [0, 0]
+    assert mine.termination == twin.termination
+
+
+def test_a_publish_that_dies_before_its_result_is_repeated_whole(
+    recipe: dict[str, Any], pod: Any, tmp_path: Path
+) -> None:
+    """The bundle is there already, the result is not."""
+    mine = pod(recipe)
+    mine.stage("prepare")
+    mine.stage("train")
+    (tmp_path / "store").mkdir()
+    blocked = tmp_path / "store/runs"
+    blocked.write_text("in the way")
+    mine.stage("publish", expect=EXIT_STORE_UNREACHABLE)
+    (bundle,) = (tmp_path / "store/bundles/team/tumours").iterdir()
+    blocked.unlink()
+    mine.stage("publish")
+    assert mine.result().artifact.digest == f"sha256:{bundle.name}"
+    assert [bundle] == list((tmp_path / "store/bundles/team/tumours").iterdir())
+
+
+def test_the_same_recipe_and_data_give_the_recorded_version_back(
+    recipe: dict[str, Any], pod: Any
+) -> None:
+    first = pod(recipe).all()
+    version = StoreRef(name="tumours-v1", uri=first.artifact.uri, digest=first.artifact.digest)
+    known = KnownVersion(version=version, data_digest=first.lineage.data.digest)
+    again = pod(recipe, uid="again", known=(known,)).all()
+    assert (again.outcome, again.artifact) == ("Recorded", version)
+    assert again.metrics == first.metrics
+    other = KnownVersion(version=version, data_digest="sha256:" + "0" * 64)
+    assert pod(recipe, uid="other", known=(other,)).all().outcome == "Succeeded"
