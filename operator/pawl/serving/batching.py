@@ -87,12 +87,15 @@ class Batcher(Generic[J]):
         """Requests that wait."""
         return len(self._waiting)
 
-    def submit(self, job: J) -> None:
-        """Queues a job; OverloadedError when enough wait already."""
+    def admit(self, rows: int = 1) -> None:
+        """OverloadedError when no request of that many rows can be queued now. To be asked before a
+        request is decoded too, so that turning requests away stays cheap."""
         waiting = self._waiting
-        rows = self._rows + job.rows.size
+        if not waiting:
+            return
         limits = self._limits
-        if waiting and (
+        rows += self._rows
+        if (
             len(waiting) >= limits.max_waiting
             or rows > limits.max_waiting_rows
             or rows * self._seconds_per_row > limits.max_wait
@@ -101,6 +104,13 @@ class Batcher(Generic[J]):
                 f"{len(waiting)} requests with {self._rows} rows are waiting already",
                 retry_after=max(1, round(self._rows * self._seconds_per_row)),
             )
+
+    def submit(self, job: J) -> None:
+        """Queues a job; OverloadedError as `admit`."""
+        self.admit(job.rows.size)
+        waiting = self._waiting
+        limits = self._limits
+        rows = self._rows + job.rows.size
         waiting.append(job)
         self._rows = rows
         if self._busy or self._scheduled:

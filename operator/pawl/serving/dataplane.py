@@ -166,6 +166,7 @@ class Dataplane:
         served = self._served
         if served is None or self._batcher is None:
             raise NotReadyError("the model is being loaded")
+        self._batcher.admit()
         request = parse_infer(body)
         job = _InferJob(request, served.codec.decode(request), reply)
         self._batcher.submit(job)

@@ -14,7 +14,7 @@ from pawl.errors import SignatureError
 from pawl.serving import counters as c
 from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane
-from pawl.serving.errors import EngineError, NotReadyError, NotServedError
+from pawl.serving.errors import EngineError, NotReadyError, NotServedError, OverloadedError
 from pawl.serving.loading import load_once
 from pawl.serving.settings import Settings
 
@@ -105,6 +105,15 @@ async def test_what_does_not_fit_is_raised_and_not_queued(bundles: Any) -> None:
     with pytest.raises(SignatureError):
         dataplane.infer(b"{}", FakeReply())
     assert dataplane.counters.total(c.WAITING) == 0
+
+
+async def test_when_enough_wait_a_request_is_not_even_read(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier(max_waiting=1))
+    first = FakeReply()
+    dataplane.infer(infer((1, 1)), first)
+    with pytest.raises(OverloadedError):
+        dataplane.infer(b"not even JSON", FakeReply())
+    await first.message()
 
 
 async def test_a_client_that_is_gone_gets_nothing(bundles: Any) -> None:
