@@ -1,4 +1,4 @@
-"""Reading what a client sends: size limit, content types, JSON and YAML, options."""
+"""Reading what a client sends: size limit, content types; JSON, YAML and protobuf."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import yaml
 from aiohttp import web
 
 from pawl.local.api import errors
+from pawl.local.api.http.protobuf import decoder as protobuf
+from pawl.local.api.http.protobuf.wire import WireError
 from pawl.local.api.patching import PatchKind
 from pawl.local.schema.decode import decode_strict
 
@@ -45,6 +47,8 @@ async def decoded(
 ) -> tuple[Obj, tuple[str, ...]]:
     """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415."""
     sent = media_type(request)
+    if sent == protobuf.MEDIA_TYPE:
+        return decoded_protobuf(await read(request)), ()
     if sent not in _JSON + _YAML:
         raise errors.unsupported_media_type(["application/json", "application/yaml"])
     raw = await read(request)
@@ -56,6 +60,16 @@ async def decoded(
         text = f"json parse error: json: cannot unmarshal {_go_kind(value)} into {_TYPE_META}"
         raise _unrecognized(kind, text, raw)
     return value, repeated
+
+
+def decoded_protobuf(raw: bytes) -> Obj:
+    """ApiError 400; 415 for kinds that have no protobuf form, as custom resources."""
+    try:
+        return protobuf.decode(raw)
+    except protobuf.UnknownKindError:
+        raise errors.unsupported_media_type(["application/json", "application/yaml"]) from None
+    except WireError as error:
+        raise errors.bad_request(f"protobuf parse error: {error}") from None
 
 
 _TYPE_META = (
@@ -113,6 +127,8 @@ async def optional(request: web.BaseRequest) -> Obj:
     body = await read(request)
     if not body:
         return {}
+    if media_type(request) == protobuf.MEDIA_TYPE:
+        return decoded_protobuf(body)
     value, _ = parse(body, yaml_body=media_type(request) in _YAML, strict=False)
     if not isinstance(value, dict):
         raise errors.bad_request("the body is no DeleteOptions")

@@ -1,5 +1,6 @@
 """Which form of an answer a client wants: the Accept header (apiserver pkg/endpoints/handlers/
-negotiation). JSON only; protobuf is not offered and clients fall back."""
+negotiation). JSON and YAML; protobuf is read but not written, and clients that send it accept JSON
+as well."""
 
 from __future__ import annotations
 

@@ -12,8 +12,15 @@ from __future__ import annotations
 from functools import cache
 
 from pawl.local.api.http.protobuf.tables import (
-    access, core, extensions, meta, network, pods, volumes, workloads,
-)  # fmt: skip
+    access,
+    core,
+    extensions,
+    meta,
+    network,
+    pods,
+    volumes,
+    workloads,
+)
 
 _MACHINERY = "io.k8s.apimachinery.pkg."
 _TEXTS = {  # by the package of the OpenAPI definitions

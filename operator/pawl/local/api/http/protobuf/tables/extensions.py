@@ -30,6 +30,7 @@ JSONSchemaPropsOrBool: allows schema
 JSONSchemaPropsOrStringArray: schema property
 SelectableField: jsonPath
 ServiceReference: namespace name path? port?
+ValidationRule: rule message messageExpression reason? fieldPath optionalOldSelf?
 WebhookClientConfig: service caBundle url?
 WebhookConversion: 2 clientConfig conversionReviewVersions
 """

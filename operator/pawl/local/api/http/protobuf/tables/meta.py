@@ -1,4 +1,4 @@
-"""Messages of k8s.io/apimachinery. The form of these tables: see `pawl.local.api.http.protobuf.tables`."""
+"""Messages of k8s.io/apimachinery (how to read it: see the package)."""
 
 from __future__ import annotations
 
