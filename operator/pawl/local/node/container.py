@@ -34,6 +34,7 @@ class Container:
         self._pulls = Backoff()
         self._incarnation: Incarnation | None = None
         self._stopping = False
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def directory(self) -> Path:
@@ -54,6 +55,7 @@ class Container:
 
     async def run(self) -> None:
         """Returns when the container has ended and will not be started again."""
+        self._task = asyncio.current_task()
         policy = self._pod.pod["spec"].get("restartPolicy", "Always")
         while not self._stopping:
             image = await self._pulled()
@@ -66,16 +68,20 @@ class Container:
             self.started.clear()
             self.record.started = self.record.ready = False
             self.record.state = ended
+            incarnation.over = True
             self._pod.changed()
             if self._stopping or not restarts(self.record, policy, ended.code):
                 return
             await self._back_off(ended)
 
     async def stop(self, grace: float) -> None:
-        """End it for good: preStop, SIGTERM, and SIGKILL after `grace` seconds."""
+        """End it for good: preStop, SIGTERM, and SIGKILL after `grace` seconds. While nothing
+        runs (a back-off, an image), `run` is cancelled."""
         self._stopping = True
-        if self._incarnation is not None:
+        if self._incarnation is not None and not self._incarnation.over:
             await self._incarnation.kill(grace, f"Stopping container {self.record.name}")
+        elif self._task is not None:
+            self._task.cancel()
 
     def hurry(self, grace: float) -> None:
         """It is being stopped, and there is less time than was said."""

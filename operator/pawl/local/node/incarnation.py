@@ -43,6 +43,7 @@ class Incarnation:
         on_started: Callable[[], None],
     ) -> None:
         self.log = LogFile(log)
+        self.over = False  # it has ended, and how is in the record
         self._record = record
         self._launch = launch
         self._pod = pod
@@ -76,6 +77,7 @@ class Incarnation:
         try:
             end = await process.wait()
         finally:
+            process.kill()  # it is alive only when we are cancelled
             watcher.cancel()
             self._host.monitor.forget(process.pid)
             await asyncio.wait({watcher})

@@ -1,28 +1,23 @@
 """One pod, from its binding to its removal.
 
-    volumes -> init containers in order (sidecars stay) -> main containers -> sidecars stop
-    deletion, deadline: every container stops, mains before sidecars -> last status -> gone
-
-The pod object in the registry is the only state that others see; it is written once per turn of
-the event loop and only when it has changed.
+volumes -> init containers in order (sidecars stay) -> main containers -> sidecars stop
+deletion, deadline: every container stops, mains before sidecars -> last status -> gone
 """
 
 import asyncio
-import contextlib
 import logging
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pawl.local.api.errors import ApiError
-from pawl.local.node import environment, status
+from pawl.local.node import environment
 from pawl.local.node.container import Container
-from pawl.local.node.host import COMPONENT, Host
+from pawl.local.node.host import Host
 from pawl.local.node.images import Image
 from pawl.local.node.launch import Launch, Surface, prepare
+from pawl.local.node.report import PodReport
 from pawl.local.node.states import Record, Role, Terminated, Waiting
-from pawl.local.node.status import Facts, Verdict
+from pawl.local.node.status import Verdict
 from pawl.local.node.tokens import api_access
 from pawl.local.node.volumes import PodVolumes, VolumeError
 
@@ -31,67 +26,66 @@ Obj = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _MOUNT_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 122.0)  # seconds, as the kubelet's
+_DEFAULT_GRACE = 30.0
 
 
 class PodWorker:
-    """The node's side of one pod. `run()` returns when the pod is gone from the registry."""
+    """The node's side of one pod. `run()` returns when everything has ended and deletion, if
+    asked for, is finished."""
 
     def __init__(self, pod: Obj, host: Host) -> None:
-        self.pod = pod
         self.uid: str = pod["metadata"]["uid"]
         self.directory = host.pods / self.uid
         self._host = host
         shared = pod["spec"].get("hostNetwork")
         self._address = host.network.node_ip if shared else host.network.pod_ip(self.uid)
-        self._poked = asyncio.Event()
-        self._begun = datetime.now(UTC)
-        self._sandbox = self._finished = False
-        self._verdict: Verdict | None = None
-        self._dirty = False
-        self._ending = asyncio.Event()  # deletion was asked for
-        self._grace = 30.0
-        self._stops: list[Container] = []
+        waiting = "PodInitializing" if pod["spec"].get("initContainers") else "ContainerCreating"
+        records = [Record(each, role, Waiting(waiting)) for role, each in _by_role(pod["spec"])]
+        self._report = PodReport(pod, self._address, records, host)
+        self.containers = {record.name: Container(record, self, host) for record in records}
         self._volumes = PodVolumes(
             root=self.directory / "volumes",
             claims=host.claims,
-            find=self._find,
+            find=self._report.find,
             token=lambda: api_access(self.pod, host).token(),
         )
-        spec = pod["spec"]
-        waiting = "PodInitializing" if spec.get("initContainers") else "ContainerCreating"
-        self.containers = {
-            each["name"]: Container(Record(each, role, Waiting(waiting)), self, host)
-            for role, each in _by_role(spec)
-        }
+        self._poked = asyncio.Event()
+        self._ending = asyncio.Event()  # deletion was asked for
+        self._stopping = False
+        self._grace = _grace_of(pod)
+
+    @property
+    def pod(self) -> Obj:
+        return self._report.pod
 
     # What the kubelet tells the pod
 
     def update(self, pod: Obj) -> None:
         """The object has changed: labels for the downward API, images, or it is being deleted."""
-        images_before = [r.spec["image"] for r in self._records()]
-        self.pod = pod
+        images = [container.record.spec["image"] for container in self.containers.values()]
+        self._report.pod = pod
         for _, spec in _by_role(pod["spec"]):
             if spec["name"] in self.containers:
                 self.containers[spec["name"]].record.spec = spec
-        if self._sandbox:
-            self._volumes.refresh(self._with_status())
-        if [r.spec["image"] for r in self._records()] != images_before:
+        if images != [container.record.spec["image"] for container in self.containers.values()]:
             self.poke()
+        elif self._report.sandbox:
+            self._volumes.refresh(self._report.with_addresses())
         if pod["metadata"].get("deletionTimestamp"):
             grace = pod["metadata"].get("deletionGracePeriodSeconds")
-            self.end(30.0 if grace is None else float(grace))
+            self.end(_DEFAULT_GRACE if grace is None else float(grace))
 
     def poke(self) -> None:
         """Something that the pod refers to (ConfigMap, Secret, claim) has changed."""
-        if self._sandbox:
-            self._volumes.refresh(self._with_status())
+        if self._report.sandbox:
+            self._volumes.refresh(self._report.with_addresses())
         self._poked.set()
         self._poked = asyncio.Event()
 
     def end(self, grace: float) -> None:
         """Stop everything within `grace` seconds; again, with less time, to hurry."""
-        if self._ending.is_set() and grace < self._grace:
-            for container in self._stops:
+        if self._stopping and grace < self._grace:
+            for container in self.containers.values():
                 container.hurry(grace)
         self._grace = grace
         self._ending.set()
@@ -99,23 +93,19 @@ class PodWorker:
     async def run(self) -> None:
         life = asyncio.create_task(self._live(), name=f"pod {self.pod['metadata']['name']}")
         ending = asyncio.create_task(self._ending.wait())
+        deadline = self.pod["spec"].get("activeDeadlineSeconds")
         try:
-            self._publish()
-            await asyncio.wait(
-                {life, ending}, timeout=self._deadline(), return_when="FIRST_COMPLETED"
-            )
+            self.changed()
+            await asyncio.wait({life, ending}, timeout=deadline, return_when="FIRST_COMPLETED")
             if not life.done() and not ending.done():
-                self._verdict = Verdict(
-                    "DeadlineExceeded",
-                    "Pod was active on the node longer than the specified deadline",
-                )
-                self._pod_event("Normal", "DeadlineExceeded", self._verdict.message)
-                self._grace = float(self.pod["spec"].get("terminationGracePeriodSeconds") or 30)
+                message = "Pod was active on the node longer than the specified deadline"
+                self._report.verdict = Verdict("DeadlineExceeded", message)
+                self._report.event("Normal", "DeadlineExceeded", message)
             await self._stop_all(life)
-            self._finished = True
-            self._publish()
+            self._report.finished = True
+            self._report.write()
             await ending
-            self._remove_object()
+            self._report.remove()
         finally:
             ending.cancel()
             life.cancel()
@@ -128,35 +118,27 @@ class PodWorker:
     # What containers ask of their pod (Surroundings)
 
     def changed(self) -> None:
-        if not self._dirty:
-            self._dirty = True
-            asyncio.get_running_loop().call_soon(self._publish)
+        self._report.changed()
 
     def event(self, record: Record, kind: str, reason: str, message: str) -> None:
-        field = "containers" if record.role == "main" else "initContainers"
-        self._emit(kind, reason, message, f"spec.{field}{{{record.name}}}")
+        self._report.event(kind, reason, message, record)
 
     def launch(self, record: Record, image: Image, home: Path, message_file: Path) -> Launch:
-        pod = self._with_status()
+        pod, namespace = self._report.with_addresses(), self._report.namespace
         access = self._host.access()
         links = pod["spec"].get("enableServiceLinks", True)
-        services = self._host.registry.list("services", self._namespace) if links else []
-        env = environment.build(
-            record.spec,
-            pod=pod,
-            services=environment.service_variables(
-                services, self._namespace, (access.address, access.port)
-            ),
-            find=self._find,
+        services = self._host.registry.list("services", namespace) if links else []
+        variables = environment.service_variables(
+            services, namespace, (access.address, access.port)
         )
-        mounts = self._volumes.mounts(record.spec, pod, env)
+        env = environment.build(record.spec, pod=pod, services=variables, find=self._report.find)
         path = record.spec.get("terminationMessagePath") or "/dev/termination-log"
         surface = Surface(
             address=self._address,
             hostname=pod["spec"].get("hostname") or pod["metadata"]["name"][:63],
-            namespace=self._namespace,
+            namespace=namespace,
             home=home,
-            mounts={**mounts, path: str(message_file)},
+            mounts={**self._volumes.mounts(record.spec, pod, env), path: str(message_file)},
             env={**api_access(self.pod, self._host).env(), **env},
             dns=self._host.dns,
         )
@@ -174,156 +156,70 @@ class PodWorker:
 
     async def _live(self) -> None:
         await self._mount()
-        running: dict[str, asyncio.Task[None]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                for container in self.containers.values():
-                    if container.record.role == "main":
-                        continue
-                    running[container.record.name] = group.create_task(container.run())
-                    if not await self._initialized(container, running[container.record.name]):
-                        return
-                mains = [c for c in self.containers.values() if c.record.role == "main"]
-                tasks = [group.create_task(container.run()) for container in mains]
-                await asyncio.wait(tasks)
-                for task in tasks:
-                    task.result()
-                await self._stop_sidecars(running, self._pod_grace())
-        finally:
-            for task in running.values():
-                task.cancel()
-
-    async def _initialized(self, container: Container, task: asyncio.Task[None]) -> bool:
-        """Wait until the next container may start; False when this one failed for good."""
-        if container.record.role == "sidecar":
-            started = asyncio.create_task(container.started.wait())
-            await asyncio.wait({started, task}, return_when="FIRST_COMPLETED")
-            started.cancel()
-            return not task.done()
-        await task
-        state = container.record.state
-        return isinstance(state, Terminated) and state.code == 0
+        async with asyncio.TaskGroup() as group:
+            if await self._initialize(group):
+                mains = [group.create_task(c.run()) for c in self._of_role("main")]
+                await asyncio.wait(mains)
+            await self._stop_sidecars(_grace_of(self.pod))
 
     async def _mount(self) -> None:
         attempts = iter(_MOUNT_RETRIES)
         while True:
             try:
-                self._volumes.set_up(self._with_status())
+                self._volumes.set_up(self._report.with_addresses())
             except (VolumeError, OSError) as error:
-                self._pod_event("Warning", "FailedMount", str(error))
+                self._report.event("Warning", "FailedMount", str(error))
                 await self.wait_poke(next(attempts, _MOUNT_RETRIES[-1]))
                 continue
-            self._sandbox = True
+            self._report.sandbox = True
             self.changed()
             return
 
-    async def _stop_all(self, life: asyncio.Task[None]) -> None:
-        """Stop mains, then sidecars in reverse order, within the grace period."""
-        if life.done():
-            if error := life.exception():
-                log.error("pod %s: %r", self.pod["metadata"]["name"], error, exc_info=error)
-            return
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._grace
-        self._stops = list(self.containers.values())
-        others = [c for c in self._stops if c.record.role != "sidecar"]
-        await asyncio.gather(*(c.stop(self._grace) for c in others))
-        for container in reversed(self._stops):
+    async def _initialize(self, group: asyncio.TaskGroup) -> bool:
+        """Run the init containers in order; False when one has failed for good."""
+        for container in self.containers.values():
+            if container.record.role == "main":
+                continue
+            task = group.create_task(container.run())
             if container.record.role == "sidecar":
-                await container.stop(max(until - loop.time(), 0.0))
-        # what runs has ended by now; the rest waits for an image, a back-off or a volume
-        await asyncio.sleep(0)
-        life.cancel()
-        await asyncio.wait({life})
+                started = group.create_task(container.started.wait())
+                await asyncio.wait({started, task}, return_when="FIRST_COMPLETED")
+                started.cancel()
+                continue
+            await asyncio.wait({task})
+            state = container.record.state
+            if not (isinstance(state, Terminated) and state.code == 0):
+                return False
+        return True
 
-    async def _stop_sidecars(self, running: dict[str, asyncio.Task[None]], grace: float) -> None:
+    async def _stop_all(self, life: "asyncio.Task[None]") -> None:
+        """Stop mains, then sidecars in reverse order, within the grace period."""
+        if not life.done():
+            self._stopping = True
+            until = asyncio.get_running_loop().time() + self._grace
+            others = [*self._of_role("init"), *self._of_role("main")]
+            await asyncio.gather(*(container.stop(self._grace) for container in others))
+            await self._stop_sidecars(until - asyncio.get_running_loop().time())
+            # what ran has ended by now; the rest waits for an image, a back-off or a volume
+            await asyncio.sleep(0)
+            life.cancel()
+            await asyncio.wait({life})
+        elif error := life.exception():
+            log.error("pod %s: %r", self.pod["metadata"]["name"], error, exc_info=error)
+
+    async def _stop_sidecars(self, grace: float) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
-        for name in reversed(running):
-            container = self.containers[name]
-            if container.record.role == "sidecar":
-                await container.stop(max(until - loop.time(), 0.0))
-                running[name].cancel()
+        for container in reversed(self._of_role("sidecar")):
+            await container.stop(max(until - loop.time(), 0.0))
 
-    def _pod_grace(self) -> float:
-        grace = self.pod["spec"].get("terminationGracePeriodSeconds")
-        return 30.0 if grace is None else float(grace)
+    def _of_role(self, role: Role) -> list[Container]:
+        return [each for each in self.containers.values() if each.record.role == role]
 
-    def _deadline(self) -> float | None:
-        deadline = self.pod["spec"].get("activeDeadlineSeconds")
-        return None if deadline is None else float(deadline)
 
-    # The registry
-
-    @property
-    def _namespace(self) -> str:
-        return str(self.pod["metadata"]["namespace"])
-
-    def _records(self) -> list[Record]:
-        return [container.record for container in self.containers.values()]
-
-    def _find(self, resource: str, name: str) -> Obj | None:
-        try:
-            return self._host.registry.get(resource, self._namespace, name)
-        except ApiError as error:
-            if error.code == 404:
-                return None
-            raise
-
-    def _with_status(self) -> Obj:
-        """The pod with the addresses that the downward API shows."""
-        host = self._host.network.node_ip
-        addresses = {
-            "hostIP": host,
-            "hostIPs": [{"ip": host}],
-            "podIP": self._address,
-            "podIPs": [{"ip": self._address}],
-        }
-        return {**self.pod, "status": {**(self.pod.get("status") or {}), **addresses}}
-
-    def _publish(self) -> None:
-        self._dirty = False
-        live = self._find("pods", self.pod["metadata"]["name"])
-        if live is None or live["metadata"]["uid"] != self.uid:
-            return
-        facts = Facts(
-            records=self._records(),
-            host_ip=self._host.network.node_ip,
-            pod_ip=self._address,
-            start=self._begun,
-            sandbox=self._sandbox,
-            finished=self._finished,
-            verdict=self._verdict,
-        )
-        new = status.build(live, facts, datetime.now(UTC))
-        if new != live.get("status"):
-            self._host.registry.update(
-                "pods",
-                self._namespace,
-                {**live, "status": new},
-                manager=COMPONENT,
-                subresource="status",
-            )
-
-    def _remove_object(self) -> None:
-        with contextlib.suppress(ApiError):  # gone already, or another pod of that name
-            self._host.registry.delete(
-                "pods",
-                self._namespace,
-                self.pod["metadata"]["name"],
-                manager=COMPONENT,
-                grace_period=0,
-                uid=self.uid,
-            )
-
-    def _pod_event(self, kind: str, reason: str, message: str) -> None:
-        self._emit(kind, reason, message, "")
-
-    def _emit(self, kind: str, reason: str, message: str, field_path: str) -> None:
-        regarding = {**self.pod, "fieldPath": field_path} if field_path else self.pod
-        self._host.registry.event(
-            regarding, type=kind, reason=reason, message=message, component=COMPONENT
-        )
+def _grace_of(pod: Obj) -> float:
+    grace = pod["spec"].get("terminationGracePeriodSeconds")
+    return _DEFAULT_GRACE if grace is None else float(grace)
 
 
 def _by_role(spec: Obj) -> list[tuple[Role, Obj]]:

@@ -13,8 +13,10 @@ Obj = dict[str, Any]
 class Surroundings(Protocol):
     """The pod as its containers see it."""
 
-    pod: Obj
     directory: Path
+
+    @property
+    def pod(self) -> Obj: ...
 
     def changed(self) -> None:
         """A record has changed: the status has to be written."""

@@ -97,6 +97,58 @@ async def test_a_sidecar_starts_first_and_does_not_keep_the_pod(pods: Any, words
     assert await pods.logs("side") == "side\n"
 
 
+async def test_a_sidecar_that_crashes_does_not_hold_up_the_end(pods: Any, words: Any) -> None:
+    mounts = [{"name": "w", "mountPath": "/w"}]
+    flag = "test -e /w/up && exit 1; touch /w/up; sleep 0.2; exit 1"
+    sidecar = {**words.sh(flag, "side", volumeMounts=mounts), "restartPolicy": "Always"}
+    pods.create(
+        {
+            "restartPolicy": "Never",
+            "volumes": [{"name": "w", "emptyDir": {}}],
+            "initContainers": [sidecar],
+            "containers": [
+                words.sh("until test -e /w/go; do sleep 0.02; done", volumeMounts=mounts)
+            ],
+        }
+    )
+    pod = await pods.until(lambda pod: words.waiting(pod, "side") == "CrashLoopBackOff")
+    root = pods.cluster.host.pods / pod["metadata"]["uid"]
+    (root / "volumes" / "w" / "go").touch()
+    assert words.phase(await pods.finished()) == "Succeeded"
+
+
+async def test_a_failed_stage_ends_a_pod_with_sidecars_too(pods: Any, words: Any) -> None:
+    sidecar = {**words.sh("sleep 600", "side"), "restartPolicy": "Always"}
+    pods.create(
+        {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "initContainers": [sidecar, words.sh("exit 10", "init")],
+            "containers": [words.sh("true")],
+        }
+    )
+    pod = await pods.finished()
+    assert words.phase(pod) == "Failed"
+    assert "terminated" in words.container(pod, "side")["state"]
+
+
+async def test_a_pod_that_waits_can_be_deleted(pods: Any, words: Any) -> None:
+    crashing = {"containers": [words.sh("exit 1")]}
+    pods.create(crashing, "crashing")
+    pods.create({"containers": [words.sh("true", image="nobody/knows")]}, "pulling")
+    volumes = [{"name": "v", "configMap": {"name": "missing"}}]
+    pods.create({"volumes": volumes, "containers": [words.sh("true")]}, "mounting")
+    sidecar = {**words.sh("exit 1", "side"), "restartPolicy": "Always"}
+    pods.create({**crashing, "initContainers": [sidecar]}, "sidecar")
+    await pods.until(lambda pod: words.waiting(pod) == "CrashLoopBackOff", "crashing")
+    await pods.until(lambda pod: words.waiting(pod) == "ImagePullBackOff", "pulling")
+    await pods.event("FailedMount", "mounting")
+    await pods.until(lambda pod: words.waiting(pod, "side") == "CrashLoopBackOff", "sidecar")
+    for name in ("crashing", "pulling", "mounting", "sidecar"):
+        pods.delete(name)
+        await pods.gone(name, limit=5)
+
+
 async def test_a_crashing_container_backs_off(pods: Any, words: Any) -> None:
     pods.create({"containers": [words.sh("echo run; exit 3")]})
     pod = await pods.until(lambda pod: words.waiting(pod) == "CrashLoopBackOff")
