@@ -6,6 +6,8 @@ server and the trainer use this one list. Anything else is refused before loadin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _LOSSES = (
     "AbsoluteError", "ExponentialLoss", "HalfBinomialLoss", "HalfGammaLoss",
     "HalfMultinomialLoss", "HalfPoissonLoss", "HalfSquaredError", "HalfTweedieLoss",
@@ -36,3 +38,11 @@ TRUSTED_TYPES: frozenset[str] = frozenset(
         *(f"sklearn.metrics._dist_metrics.{name}64" for name in _DISTANCES),
     }
 )
+
+
+def is_trusted(name: str, extra: Sequence[str] = ()) -> bool:
+    """Whether a type may be loaded: one of ours, or one that the administrator adds as a full path
+    or as a prefix that ends in a dot."""
+    return name in TRUSTED_TYPES or any(
+        name == item or (item.endswith(".") and name.startswith(item)) for item in extra
+    )

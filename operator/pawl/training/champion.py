@@ -34,15 +34,18 @@ def load(reference: StoreRef, config: RunConfig, into: Path) -> Champion:
     """Fetches the bundle. UserError when it is no bundle that can be scored here."""
     if reference.uri.endswith(".onnx"):
         raise UserError(f"{reference.name} was imported as a bare model without a signature")
-    manifest = bundle.fetch_bundle(reference.uri, reference.digest, into)
+    needed = [bundle.SIGNATURE, bundle.LINEAGE, bundle.ROW_DIGESTS]
+    manifest = bundle.fetch_bundle(reference.uri, reference.digest, into, names=needed)
     names = {file.name for file in manifest.files}
+    model = bundle.MODEL_ONNX if bundle.MODEL_ONNX in names else bundle.MODEL_SKOPS
+    bundle.fetch_bundle(reference.uri, reference.digest, into, names=[model])
     signature = Signature.model_validate_json((into / bundle.SIGNATURE).read_bytes())
     lineage = Lineage.model_validate_json((into / bundle.LINEAGE).read_bytes())
     if signature.task is None or signature.layout != "tabular":
         raise UserError(f"{reference.name} does not say how it takes columns")
     classes = len(signature.classes)
     engine: Engine
-    if bundle.MODEL_ONNX in names:
+    if model == bundle.MODEL_ONNX:
         engine = OnnxEngine(into / bundle.MODEL_ONNX, signature.task, classes)
     else:
         engine = _sklearn_engine(into, signature, lineage, config, reference.name)

@@ -17,7 +17,7 @@ from typing import Any
 import skops.io as sio
 
 from pawl.artifacts.retry import describe
-from pawl.artifacts.skops_types import TRUSTED_TYPES
+from pawl.artifacts.skops_types import is_trusted
 from pawl.errors import NotAllowedError, UserError
 
 _SCHEMA = "schema.json"
@@ -34,7 +34,7 @@ def load(path: Path, extra: Sequence[str] = ()) -> Any:
     prefixes that end in a dot)."""
     try:
         unknown = sio.get_untrusted_types(file=path)
-        trusted = [name for name in unknown if _trusted(name, extra)]
+        trusted = [name for name in unknown if is_trusted(name, extra)]
         refused = sorted(set(unknown) - set(trusted))
         if refused:
             raise NotAllowedError(
@@ -48,12 +48,6 @@ def load(path: Path, extra: Sequence[str] = ()) -> Any:
         raise UserError(
             f"{path.name} is not a readable skops file: {describe(error)}", reason="ModelUnreadable"
         ) from error
-
-
-def _trusted(name: str, extra: Sequence[str]) -> bool:
-    return name in TRUSTED_TYPES or any(
-        name == item or (item.endswith(".") and name.startswith(item)) for item in extra
-    )
 
 
 def _deterministic(data: bytes) -> bytes:
