@@ -46,3 +46,10 @@ def space(cluster: Cluster) -> Iterator[Space]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def embedded_only(cluster: Cluster) -> None:
+    """For what another cluster may not have: CPU metrics, say."""
+    if not isinstance(cluster, EmbeddedCluster):
+        pytest.skip("needs a metrics API, which this cluster may not have")

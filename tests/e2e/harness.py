@@ -254,6 +254,17 @@ class Space:
             content_type="application/merge-patch+json",
         )
 
+    def wipe_status(self, kind: str, name: str) -> None:
+        """As somebody would who replaces the status by hand."""
+        resource = self.cluster.resource(kind)
+        item = resource.get(name=name, namespace=self.name).to_dict()
+        operations = [{"op": "replace", "path": "/status", "value": {}}]
+        assert item["status"]
+        path = f"{resource.path(name=name, namespace=self.name)}/status"
+        self.cluster.api.request(
+            "patch", path, body=operations, content_type="application/json-patch+json"
+        )
+
     def delete(self, kind: str, name: str) -> None:
         """Deletes an object in the background."""
         self.cluster.resource(kind).delete(name=name, namespace=self.name)

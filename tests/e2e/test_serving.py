@@ -1,0 +1,127 @@
+"""Deployments: suspended training, scaling, autoscaling, names that are taken, containers."""
+
+from __future__ import annotations
+
+import textwrap
+import threading
+
+import recipes
+from harness import Load, Space, columns_body, condition, eventually, infer
+
+TRAIN = textwrap.dedent(
+    """
+    import json, os, pathlib
+    import pyarrow.parquet as pq
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType
+    from sklearn.linear_model import LogisticRegression
+
+    data = pathlib.Path(os.environ["PAWL_DATA_DIR"])
+    assert not (data.parent / "held-out").exists(), "the test rows are visible"
+    assert "PAWL_STORE" not in os.environ
+    schema = json.loads((data / "schema.json").read_text())
+    names = [feature["name"] for feature in schema["features"]]
+    frame = pq.read_table(data / "train.parquet").to_pandas()
+    parameters = json.loads(pathlib.Path(os.environ["PAWL_PARAMETERS"]).read_text())
+    x = frame[names].to_numpy()
+    model = LogisticRegression(max_iter=2000, **parameters).fit(x, frame[schema["target"]])
+    graph = convert_sklearn(
+        model,
+        initial_types=[("numeric", DoubleTensorType([None, len(names)]))],
+        options={"zipmap": False},
+    )
+    out = pathlib.Path(os.environ["PAWL_OUTPUT_DIR"]) / "model.onnx"
+    out.write_bytes(graph.SerializeToString())
+    """
+)
+
+
+def test_a_container_of_ones_own_trains_by_the_file_contract(space: Space):
+    rows = recipes.cancer()
+    uri = space.put("cancer.parquet", rows)
+    trainer = {
+        "container": {
+            "image": "pawl/trainer:0.1.0",
+            "command": ["python", "-c"],
+            "args": [TRAIN],
+            "parameters": {"C": 0.5},
+        }
+    }
+    space.create("TrainingJob", "own", recipes.sklearn_job(uri, trainer=trainer))
+    space.create("Deployment", "cancer", {"model": "cancer"})
+    space.serving("cancer", space.trained("own"))
+    body = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
+    answer = infer(space.url("cancer"), "cancer", body)
+    assert answer.json()["outputs"][0]["data"] == ["malignant"], answer.text
+
+
+def test_a_suspended_run_has_no_pod_until_it_is_resumed(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri, suspend=True))
+    space.until("TrainingJob", "job", lambda s: condition(s, "Suspended")["status"] == "True")
+    assert not space.list("Pod", "pawl.dev/training-job=job")
+    space.patch("TrainingJob", "job", {"suspend": False})
+    assert space.trained("job") == "cancer-v1"
+
+
+def test_it_scales_by_hand_and_back(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    space.create("Deployment", "cancer", {"model": "cancer", "replicas": 1})
+    space.serving("cancer", space.trained("job"))
+    space.patch("Deployment", "cancer", {"replicas": 3})
+    space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 3)
+    space.patch("Deployment", "cancer", {"replicas": 1})
+    space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 1)
+
+
+def test_an_autoscaler_adds_pods_under_load(space: Space, embedded_only: None):
+    rows = recipes.cancer()
+    uri = space.put("cancer.parquet", rows)
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    spec = {
+        "model": "cancer",
+        "autoscaling": {"min": 1, "max": 2, "targetCPUPercent": 20},
+        "server": {"resources": {"requests": {"cpu": "50m"}}},
+        "routing": {"replicas": 1},
+    }
+    space.create("Deployment", "cancer", spec)
+    space.serving("cancer", space.trained("job"))
+    body = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
+    with Load(space.url("cancer"), "cancer", body) as load:
+        space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
+    assert load.failed == []
+
+
+def test_a_service_of_somebody_else_is_left_alone(space: Space):
+    port = {"port": 80, "protocol": "TCP", "targetPort": 80}
+    space.create("Service", "cancer", {"ports": [port]}, api_version="v1")
+    space.create("Deployment", "cancer", {"model": "cancer"})
+    status = space.until(
+        "Deployment", "cancer", lambda s: condition(s, "Stalled").get("reason") == "NameTaken"
+    )
+    assert "rename" in condition(status, "Stalled")["message"]
+    space.delete("Service", "cancer")
+
+
+def test_many_small_and_wrong_requests_at_once_leave_the_server_well(space: Space):
+    rows = recipes.cancer()
+    uri = space.put("cancer.parquet", rows)
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    space.create("Deployment", "cancer", {"model": "cancer"})
+    space.serving("cancer", space.trained("job"))
+    url = space.url("cancer")
+    good = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
+    bad = columns_body({"mean radius": "large"})
+    codes: list[int] = []
+
+    def attack() -> None:
+        codes.extend(infer(url, "cancer", bad).status_code for _ in range(50))
+
+    threads = [threading.Thread(target=attack) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) == {400}
+    eventually(lambda: infer(url, "cancer", good).status_code == 200, "a good answer")
