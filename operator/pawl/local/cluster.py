@@ -10,6 +10,7 @@ stays until SIGINT or SIGTERM.
 import asyncio
 import logging
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -42,6 +43,7 @@ Obj = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _API_PORTS = (6443, *range(16443, 16543))
+_FILES = 65536
 CRDS = "apiextensions.k8s.io/customresourcedefinitions"
 
 
@@ -216,6 +218,7 @@ async def serve(
     """Run a cluster until SIGINT or SIGTERM; `ready` is told when it serves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    _allow_files()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with Cluster(data, kubeconfig=kubeconfig) as cluster:
@@ -238,6 +241,13 @@ async def serve(
         if failing.done():
             failing.result()
         failing.cancel()
+
+
+def _allow_files() -> None:
+    """Each container holds four files open, each proxied connection two sockets."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _log_to(path: Path) -> None:

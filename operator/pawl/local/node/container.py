@@ -7,7 +7,6 @@ from typing import Any
 
 from pawl.local.node import images
 from pawl.local.node.backoff import Backoff, spoken
-from pawl.local.node.checks import Outcome
 from pawl.local.node.environment import ConfigError
 from pawl.local.node.host import Host
 from pawl.local.node.incarnation import Incarnation
@@ -87,12 +86,6 @@ class Container:
         """It is being stopped, and there is less time than was said."""
         if self._incarnation is not None:
             self._incarnation.hurry(grace)
-
-    async def execute(self, argv: list[str], limit: float) -> Outcome:
-        """Run a command in the container as `kubectl exec` would, without input."""
-        if self._incarnation is None:
-            return Outcome(False, "container not running")
-        return await self._incarnation.execute(argv, limit)
 
     async def _pulled(self) -> images.Image:
         while True:

@@ -10,7 +10,7 @@ for programs that are told this server; `$NAME_SERVICE_HOST` is there for everyb
 
 import asyncio
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, SOA, SRV, A, DNSError, DNSRecord
@@ -181,7 +181,7 @@ def _edns_size(request: DNSRecord) -> int:
 
 def _bind(address: str) -> tuple[socket.socket, socket.socket]:
     """UDP and TCP sockets on the same port."""
-    for port in _candidates():
+    for port in _PORTS:
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -196,7 +196,3 @@ def _bind(address: str) -> tuple[socket.socket, socket.socket]:
         tcp.setblocking(False)
         return udp, tcp
     raise NoNetworkError(f"no port for DNS to be had on {address}")
-
-
-def _candidates() -> Iterator[int]:
-    yield from _PORTS

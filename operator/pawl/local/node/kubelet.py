@@ -10,7 +10,6 @@ from typing import Any
 
 from pawl.local.api.errors import ApiError
 from pawl.local.node import claims, logs
-from pawl.local.node.checks import Outcome
 from pawl.local.node.container import Container
 from pawl.local.node.environment import allocatable
 from pawl.local.node.host import COMPONENT, NODE_NAME, Host
@@ -26,7 +25,7 @@ _SHUTDOWN_GRACE = 0.5  # seconds; the cluster goes away, nobody is served any mo
 
 
 class Kubelet:
-    """Runs the pods of node `local`. Also the PodBackend of the API server (logs, exec)."""
+    """Runs the pods of node `local`. Also the PodBackend of the API server."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -88,12 +87,6 @@ class Kubelet:
         yield b""  # the log exists: an answer can begin, however long the first line takes
         async for block in logs.read(path, selection, live):
             yield block
-
-    async def execute(
-        self, namespace: str, pod: str, container: str, argv: list[str], limit: float
-    ) -> Outcome:
-        """Run a command in a container, without input."""
-        return await self._container(namespace, pod, container).execute(argv, limit)
 
     def cpu_millicores(self, namespace: str, pod: str) -> float | None:
         """What the pod's processes use, averaged over 15 s; None when that is not known yet."""

@@ -90,20 +90,3 @@ def claim() -> Network:
             continue
         return Network(n, lock)
     raise NoNetworkError("no free 127.n.0.0/16: too many clusters are running on this machine")
-
-
-def bind_tcp(host: str, ports: Iterator[int]) -> socket.socket:
-    """A listening-ready TCP socket on the first of `ports` that nobody holds on `host`."""
-    last: OSError | None = None
-    for port in ports:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as error:
-            sock.close()
-            last = error
-            continue
-        sock.setblocking(False)
-        return sock
-    raise NoNetworkError(f"no port to be had on {host}: {last}")
