@@ -1,5 +1,5 @@
-"""`python -m benchmarks [NAME...]`: runs the benchmarks one after the other, each in its own process,
-and repeats their RATIO lines at the end. The exit code says whether all of them are ok."""
+"""`python -m benchmarks [NAME...]`: runs the benchmarks one after the other, each a process, and
+repeats their RATIO lines at the end. The exit code says whether all of them are ok."""
 
 from __future__ import annotations
 
