@@ -3,18 +3,17 @@
 import asyncio
 import contextlib
 import logging
-import platform
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from pawl.local.api.errors import ApiError
+from pawl.local.api.errors import bad_request
 from pawl.local.node import claims, logs
-from pawl.local.node.container import Container
-from pawl.local.node.environment import allocatable
-from pawl.local.node.host import COMPONENT, NODE_NAME, Host
+from pawl.local.node.host import NODE_NAME, Host
 from pawl.local.node.pod import PodWorker
-from pawl.local.node.states import timestamp
+from pawl.local.node.registration import create_node
+from pawl.local.node.states import Waiting
 
 Obj = dict[str, Any]
 
@@ -63,27 +62,16 @@ class Kubelet:
         previous: bool = False,
         limit_bytes: int | None = None,
     ) -> AsyncIterator[bytes]:
-        """The log of a container. Raises ApiError 400 with the kubelet's sentence."""
-        found = self._container(namespace, pod, container)
-        record = found.record
-        number = record.restarts - 1 if previous else record.restarts
-        path = found.log_path(number)
-        if not path.exists() and not previous and record.restarts:
-            path = found.log_path(record.restarts - 1)  # it waits for its next start
-        if not path.exists():
-            if previous:
-                message = f'previous terminated container "{container}" in pod "{pod}" not found'
-            else:
-                reason = getattr(record.state, "reason", "") or "ContainerCreating"
-                message = f'container "{container}" in pod "{pod}" is waiting to start: {reason}'
-            raise ApiError(400, "BadRequest", message, None)
+        """The log of a container; nothing for a pod that has no node yet. Raises ApiError 400 with
+        the kubelet's sentence."""
+        worker = self._workers.get(self._seen.get(f"{namespace}/{pod}", ""))
+        if worker is None:
+            return
+        path, live = _chosen_log(worker, container, previous=previous)
         since = None if since_time is None else datetime.fromisoformat(since_time)
         if since_seconds is not None:
             since = datetime.now(UTC) - timedelta(seconds=since_seconds)
         selection = logs.Selection(follow, tail_lines, since, timestamps, limit_bytes)
-        live = found.live_log
-        if live is not None and live.path != path:
-            live = None
         yield b""  # the log exists: an answer can begin, however long the first line takes
         async for block in logs.read(path, selection, live):
             yield block
@@ -96,16 +84,6 @@ class Kubelet:
         sessions = (container.session for container in worker.containers.values())
         cores = self._host.monitor.cores(session for session in sessions if session is not None)
         return None if cores is None else cores * 1000
-
-    def _container(self, namespace: str, pod: str, container: str) -> Container:
-        worker = self._workers.get(self._seen.get(f"{namespace}/{pod}", ""))
-        if worker is None:
-            raise ApiError(404, "NotFound", f'pods "{pod}" not found', None)
-        if container not in worker.containers:
-            raise ApiError(
-                400, "BadRequest", f"container {container} is not valid for pod {pod}", None
-            )
-        return worker.containers[container]
 
     async def _follow_pods(self) -> None:
         registry = self._host.registry
@@ -179,67 +157,27 @@ class Kubelet:
         await asyncio.to_thread(self._host.spawner.close)
 
 
-def create_node(host: Host) -> None:
-    """The object of this node; it is Ready as long as the cluster runs."""
-    now = timestamp(datetime.now(UTC))
-    resources = allocatable()
-    conditions = [
-        _condition("MemoryPressure", "False", "KubeletHasSufficientMemory", now),
-        _condition("DiskPressure", "False", "KubeletHasNoDiskPressure", now),
-        _condition("PIDPressure", "False", "KubeletHasSufficientPID", now),
-        _condition("Ready", "True", "KubeletReady", now),
-    ]
-    node: Obj = {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": NODE_NAME,
-            "labels": {
-                "kubernetes.io/hostname": NODE_NAME,
-                "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": _architecture(),
-                "node-role.kubernetes.io/control-plane": "",
-            },
-        },
-        "spec": {},
-    }
-    status = {
-        "capacity": resources,
-        "allocatable": resources,
-        "conditions": conditions,
-        "addresses": [
-            {"type": "InternalIP", "address": host.network.node_ip},
-            {"type": "Hostname", "address": NODE_NAME},
-        ],
-        "nodeInfo": {
-            "architecture": _architecture(),
-            "bootID": "",
-            "containerRuntimeVersion": "pawl://processes",
-            "kernelVersion": platform.release(),
-            "kubeProxyVersion": "",
-            "kubeletVersion": "v1.36.0+pawl",
-            "machineID": "",
-            "operatingSystem": "linux",
-            "osImage": "host processes",
-            "systemUUID": "",
-        },
-    }
-    created = host.registry.create("nodes", None, node, manager=COMPONENT)
-    host.registry.update(
-        "nodes", None, {**created, "status": status}, manager=COMPONENT, subresource="status"
-    )
-
-
-def _condition(kind: str, status: str, reason: str, now: str) -> Obj:
-    return {
-        "type": kind,
-        "status": status,
-        "reason": reason,
-        "message": "",
-        "lastHeartbeatTime": now,
-        "lastTransitionTime": now,
-    }
-
-
-def _architecture() -> str:
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+def _chosen_log(
+    worker: PodWorker, name: str, *, previous: bool
+) -> tuple[Path, logs.LogFile | None]:
+    """The log that is meant, and who writes it. While a container waits for its next start, the
+    last one is both the current and the previous."""
+    pod = worker.pod["metadata"]["name"]
+    found = worker.containers.get(name)
+    if found is None:
+        raise bad_request(f"container {name} is not valid for pod {pod}")
+    record = found.record
+    number = record.restarts
+    if isinstance(record.state, Waiting):
+        number -= not found.log_path(number).exists()
+        if number < 0 and not previous:
+            why = f"waiting to start: {record.state.reason}"
+            raise bad_request(f'container "{name}" in pod "{pod}" is {why}')
+    elif previous:
+        number -= 1
+    path = found.log_path(number)
+    if not path.exists():
+        which = "previous terminated container" if previous else "container"
+        raise bad_request(f'{which} "{name}" in pod "{pod}" not found')
+    live = found.live_log
+    return path, live if live is not None and live.path == path else None

@@ -128,7 +128,7 @@ class Words:
     phase = staticmethod(phase)
     container = staticmethod(container)
     waiting = staticmethod(waiting)
-    not_found = ApiError
+    ApiError = ApiError
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ async def test_a_crashing_container_backs_off(pods: Any, words: Any) -> None:
     message = f"Back-off restarting failed container c in pod p_default({uid})"
     assert ("Warning", "BackOff", message) in pods.events()
     assert words.phase(pod) == "Running"
-    assert await pods.logs(previous=True) == "run\n"
+    assert await pods.logs() == await pods.logs(previous=True) == "run\n"
 
 
 @pytest.mark.parametrize(
@@ -297,6 +297,31 @@ async def test_a_pod_that_a_finalizer_keeps_is_not_started_again(pods: Any, word
         manager="test",
     )
     await pods.gone()
+
+
+@pytest.mark.parametrize(
+    ("container", "previous", "message"),
+    [
+        ("x", False, "container x is not valid for pod p"),
+        ("c", True, 'previous terminated container "c" in pod "p" not found'),
+        ("late", False, 'container "late" in pod "p" is waiting to start: ErrImagePull'),
+    ],
+)
+async def test_logs_that_are_not_there(
+    pods: Any, words: Any, container: str, previous: bool, message: str
+) -> None:
+    late = words.sh("true", "late", image="nobody/knows")
+    running = words.sh("sleep 600")
+    pods.create({"terminationGracePeriodSeconds": 1, "containers": [running, late]})
+    await pods.until(
+        lambda pod: (
+            words.waiting(pod, "late") == "ErrImagePull"
+            and "running" in words.container(pod)["state"]
+        )
+    )
+    with pytest.raises(words.ApiError) as caught:
+        await pods.logs(container, previous=previous)
+    assert (caught.value.code, caught.value.message) == (400, message)
 
 
 async def test_logs_can_be_cut_by_time(pods: Any) -> None:
