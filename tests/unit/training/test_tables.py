@@ -61,6 +61,7 @@ def write(tmp_path: Path) -> Any:
         ("a.ndjson.gz", gzip.compress(JSONL.encode())),
         ("a.parquet", ROWS),
     ],
+    ids=["csv", "csv.gz", "jsonl", "ndjson.gz", "parquet"],
 )
 def test_every_format_gives_the_same_rows(write: Any, name: str, content: Any) -> None:
     assert _read(write(name, content)).to_pydict() == ROWS
