@@ -188,7 +188,7 @@ def test_immutable_fields_are_refused_with_the_field_named(kubectl):
 @pytest.mark.parametrize(
     ("mode", "fails", "said"),
     [
-        pytest.param("strict", True, 'strict decoding error: unknown field "spec.tempalte"', id="strict"),
+        pytest.param("strict", True, "strict decoding error: unknown field", id="strict"),
         pytest.param("warn", False, 'Warning: unknown field "spec.tempalte"', id="warn"),
         pytest.param("ignore", False, "", id="ignore"),
     ],
