@@ -20,6 +20,10 @@ Obj = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _REFERENCED = ("configmaps", "secrets", "persistentvolumeclaims")
+_IMAGE_TROUBLE = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
 _SHUTDOWN_GRACE = 0.5  # seconds; the cluster goes away, nobody is served any more
 
 
@@ -171,8 +175,9 @@ def _chosen_log(
     if isinstance(record.state, Waiting):
         number -= not found.log_path(number).exists()
         if number < 0 and not previous:
-            why = f"waiting to start: {record.state.reason}"
-            raise bad_request(f'container "{name}" in pod "{pod}" is {why}')
+            reason = record.state.reason
+            why = f"is waiting to start: {_IMAGE_TROUBLE.get(reason, reason)}"
+            raise bad_request(f'container "{name}" in pod "{pod}" {why}')
     elif previous:
         number -= 1
     path = found.log_path(number)

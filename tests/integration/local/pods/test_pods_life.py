@@ -304,7 +304,7 @@ async def test_a_pod_that_a_finalizer_keeps_is_not_started_again(pods: Any, word
     [
         ("x", False, "container x is not valid for pod p"),
         ("c", True, 'previous terminated container "c" in pod "p" not found'),
-        ("late", False, 'container "late" in pod "p" is waiting to start: ErrImagePull'),
+        ("late", False, 'container "late" in pod "p" is waiting to start: image can\'t be pulled'),
     ],
 )
 async def test_logs_that_are_not_there(
