@@ -39,7 +39,7 @@ CLUSTER = [
     "clusterrolebinding {} --clusterrole=view --user=me",
 ]
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-TOKEN = "a-token-for-tests"  # noqa: S105 - of the fixture `api`
+TOKEN = "a-token-for-tests"
 OWN = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "namespace")
 
 
