@@ -1,1 +1,1 @@
-"""What benchmarks/serving.py compares Pawl's server with, and how it measures."""
+"""What `benchmarks.serving` compares Pawl's server with, and how it measures."""

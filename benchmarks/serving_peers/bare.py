@@ -1,6 +1,6 @@
 """The bare handler: raw ASGI on uvicorn with onnxruntime, no validation, no metrics, no batching.
 
-BARE_MODEL=model.onnx uvicorn serving_peers.bare:app --loop uvloop --http httptools
+BARE_MODEL=model.onnx uvicorn benchmarks.serving_peers.bare:app --loop uvloop --http httptools
 """
 
 from __future__ import annotations

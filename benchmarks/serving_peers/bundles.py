@@ -14,10 +14,10 @@ from skl2onnx.common.data_types import DoubleTensorType
 from skl2onnx.sklapi import CastTransformer
 from sklearn.datasets import load_breast_cancer
 
+from benchmarks.serving_peers import model
 from pawl.artifacts.bundle import LINEAGE, MODEL_ONNX, MODEL_SKOPS, SIGNATURE, write_bundle
 from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
 from pawl.artifacts.store import open_store
-from serving_peers import model
 
 
 def signature() -> Signature:

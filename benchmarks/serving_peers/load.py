@@ -36,7 +36,7 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio"
 
 
-def measure(url: str, body: bytes, connections: int, seconds: float) -> Result:
+def measure(url: str, body: bytes, connections: int, seconds: int) -> Result:
     """Sends `body` over and over for `seconds`."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "body.json"
@@ -50,7 +50,7 @@ def measure(url: str, body: bytes, connections: int, seconds: float) -> Result:
         return Result(**json.loads(done.stdout))
 
 
-def _wrk(url: str, body: Path, connections: int, seconds: float) -> Result:
+def _wrk(url: str, body: Path, connections: int, seconds: int) -> Result:
     script = body.with_name("post.lua")
     script.write_text(
         'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
@@ -61,7 +61,7 @@ def _wrk(url: str, body: Path, connections: int, seconds: float) -> Result:
         "summary.duration, latency:percentile(50), latency:percentile(99), errors.connect + "
         "errors.read + errors.write + errors.status + errors.timeout))\nend\n"
     )
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
     found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+)", done.stdout)
     if found is None:

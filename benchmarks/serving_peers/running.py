@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
-from serving_peers.targets import Target
-from serving_peers.venvs import PeerError
+from benchmarks.serving_peers.targets import Target
+from benchmarks.serving_peers.venvs import PeerError
 
 START_SECONDS = 90
 

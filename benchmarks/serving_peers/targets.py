@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving_peers import venvs
-from serving_peers.venvs import PeerError
+from benchmarks.serving_peers import venvs
+from benchmarks.serving_peers.venvs import PeerError
 
 HERE = Path(__file__).parent
 Row = list[float]
@@ -39,11 +39,11 @@ def v2(row: Row, **more: object) -> bytes:
 def bare(model: Path, port: int, row: Row) -> Target:
     """Raw ASGI on uvicorn with onnxruntime."""
     command = [
-        sys.executable, "-m", "uvicorn", "serving_peers.bare:app", "--port", str(port),
+        sys.executable, "-m", "uvicorn", "benchmarks.serving_peers.bare:app", "--port", str(port),
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
     env = {"BARE_MODEL": str(model)}
-    return Target("bare uvicorn", command, "/", v2(row), env, HERE.parent)
+    return Target("bare uvicorn", command, "/", v2(row), env, HERE.parents[1])
 
 
 def pawl(env: dict[str, str], port: int, row: Row) -> Target:
