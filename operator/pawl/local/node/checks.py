@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 Obj = dict[str, Any]
 
-_MAX_BODY = 10 * 1024
+_MAX_HEAD = 2**16
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ async def _http(action: Obj, target: Target, limit: float, agent: str) -> Outcom
     url = f'Get "{scheme}://{host}:{port}{path}"'
     try:
         async with asyncio.timeout(limit):
-            status, body = await _get(scheme, host, port, path, _headers(action, host, port, agent))
+            status = await _get(scheme, host, port, path, _headers(action, host, port, agent))
     except TimeoutError:
         return Outcome(
             False,
@@ -89,10 +89,14 @@ async def _http(action: Obj, target: Target, limit: float, agent: str) -> Outcom
         )
     except (asyncio.IncompleteReadError, ConnectionResetError):
         return Outcome(False, f"{url}: EOF")
+    except asyncio.LimitOverrunError:
+        return Outcome(
+            False, f"{url}: net/http: server response headers exceeded {_MAX_HEAD} bytes"
+        )
     except OSError as error:
         return Outcome(False, f"{url}: {_dial_error(host, port, error)}")
     if 200 <= status < 400:
-        return Outcome(True, body.decode(errors="replace"))
+        return Outcome(True)
     return Outcome(False, f"HTTP probe failed with statuscode: {status}")
 
 
@@ -103,23 +107,20 @@ def _headers(action: Obj, host: str, port: int, agent: str) -> dict[str, str]:
     return {**headers, "Connection": "close"}
 
 
-async def _get(
-    scheme: str, host: str, port: int, path: str, headers: dict[str, str]
-) -> tuple[int, bytes]:
+async def _get(scheme: str, host: str, port: int, path: str, headers: dict[str, str]) -> int:
+    """The status code; the body is not waited for."""
     context = None
     if scheme == "https":  # a probe does not verify certificates
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=_MAX_HEAD)
     try:
         lines = [f"GET {quote(path, safe='/?&=%:;,+!*~@$()-._')} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
-        status_line = await reader.readuntil(b"\r\n")
-        await reader.readuntil(b"\r\n\r\n")
-        body = await reader.read(_MAX_BODY)
-        return _status(status_line), body
+        head = await reader.readuntil(b"\r\n\r\n")
+        return _status(head.partition(b"\r\n")[0])
     finally:
         writer.transport.abort()
 

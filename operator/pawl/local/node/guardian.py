@@ -30,7 +30,7 @@ def leftovers(sessions: set[int], marker: bytes) -> list[int]:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # pid (comm) state ppid pgrp session …; comm may hold blanks and parentheses
                 fields = file.read().rpartition(b")")[2].split()
-            if fields[0] in (b"Z", b"X"):
+            if not fields or fields[0] in (b"Z", b"X"):
                 continue
             parents[int(name)] = int(fields[1])
             if int(fields[3]) in sessions or marked(name, marker):

@@ -6,6 +6,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -198,10 +199,12 @@ class Incarnation:
         return outcome.success
 
     async def _startup(self, probe: Obj, target: Target) -> None:
-        async for healthy in verdicts(probe, target, eager=True, failed=self._failed("Startup")):
-            if healthy:
-                return
-            self._probe_kill(probe, "startup")
+        failed = self._failed("Startup")
+        async with aclosing(verdicts(probe, target, eager=True, failed=failed)) as seen:
+            async for healthy in seen:
+                if healthy:
+                    return
+                self._probe_kill(probe, "startup")
 
     async def _readiness(self, probe: Obj, target: Target) -> None:
         failed = self._failed("Readiness")

@@ -38,7 +38,7 @@ class Kubelet:
         self._seen: dict[str, str] = {}  # "namespace/name" -> uid
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then every pod is stopped and its processes are gone."""
+        """Until `stop` is set; then every pod is stopped."""
         create_node(self._host)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -158,7 +158,6 @@ class Kubelet:
             worker.end(_SHUTDOWN_GRACE)
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=_SHUTDOWN_GRACE + 3)
-        await asyncio.to_thread(self._host.spawner.close)
 
 
 def _chosen_log(

@@ -63,13 +63,13 @@ class PodWorker:
     def update(self, pod: Obj) -> None:
         """The object has changed: labels for the downward API, images, or it is being deleted."""
         images = [container.record.spec["image"] for container in self.containers.values()]
-        self._report.pod = pod
+        before, self._report.pod = self.pod, pod
         for _, spec in _by_role(pod["spec"]):
             if spec["name"] in self.containers:
                 self.containers[spec["name"]].record.spec = spec
         if images != [container.record.spec["image"] for container in self.containers.values()]:
             self.poke()
-        elif self._report.sandbox:
+        elif self._report.sandbox and _shown(pod) != _shown(before):
             self._volumes.refresh(self._report.with_addresses())
         if pod["metadata"].get("deletionTimestamp"):
             grace = pod["metadata"].get("deletionGracePeriodSeconds")
@@ -220,6 +220,11 @@ class PodWorker:
 def _grace_of(pod: Obj) -> float:
     grace = pod["spec"].get("terminationGracePeriodSeconds")
     return _DEFAULT_GRACE if grace is None else float(grace)
+
+
+def _shown(pod: Obj) -> tuple[Any, Any]:
+    """What the downward API shows and may change."""
+    return pod["metadata"].get("labels"), pod["metadata"].get("annotations")
 
 
 def _by_role(spec: Obj) -> list[tuple[Role, Obj]]:

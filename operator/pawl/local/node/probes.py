@@ -8,7 +8,7 @@ events and liveness keep the kubelet's schedule.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,7 +45,7 @@ class Schedule:
 
 async def verdicts(
     probe: Obj, target: Target, *, eager: bool, failed: Callable[[str], None]
-) -> AsyncIterator[bool]:
+) -> AsyncGenerator[bool, None]:
     """True or False each time a threshold is reached. `failed` is told of each failed look.
 
     `eager`: try in between until the first success.

@@ -89,7 +89,7 @@ def _read(pid: int) -> ProcessUsage | None:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    if fields[0] in (b"Z", b"X"):
+    if not fields or fields[0] in (b"Z", b"X"):
         return None
     return ProcessUsage(
         pid=pid,
