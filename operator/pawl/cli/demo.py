@@ -56,12 +56,14 @@ def run(keep: bool) -> None:
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="pawl-demo-"))
     kubeconfig = folder / "kubeconfig"
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)  # each of them still stops the cluster
     begun = time.monotonic()
+    cluster: subprocess.Popen[bytes] | None = None
     finished = False
     try:
         with console.status("starting a cluster of its own"):
-            _local("up", "--detach", kubeconfig, "--data-dir", str(folder / "data"))
+            cluster = _start(folder)
         _done(console, begun, f"the cluster and the operator run ({kubeconfig})")
         os.environ["KUBECONFIG"] = str(kubeconfig)
         asyncio.run(_road(console, begun, folder))
@@ -69,13 +71,42 @@ def run(keep: bool) -> None:
     finally:
         if finished and keep:
             console.print(f"\nThe cluster goes on: export KUBECONFIG={kubeconfig}")
-            console.print(
-                f"End it with: {sys.executable} -m pawl local down --kubeconfig {kubeconfig}"
-            )
+            console.print(f"End it with: .venv/bin/pawl local down --kubeconfig {kubeconfig}")
         else:
             with console.status("stopping the cluster"):
-                _local("down", None, kubeconfig)
+                _stop(cluster)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    """The cluster as a process of ours, in a session of its own: Ctrl-C reaches us alone."""
+    words = [sys.executable, "-m", "pawl", "local", "up"]
+    words += ["--kubeconfig", str(folder / "kubeconfig"), "--data-dir", str(folder / "data")]
+    log = folder / "up.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603
+            words, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + _STEP_LIMIT
+        while b"The cluster is up" not in log.read_bytes():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise DemoError(f"the cluster did not start: {log.read_text()[-500:]}")
+            time.sleep(0.05)
+    except BaseException:
+        _stop(process)
+        raise
+    return process
+
+
+def _stop(cluster: subprocess.Popen[bytes] | None) -> None:
+    if cluster is None:
+        return
+    cluster.terminate()
+    try:
+        cluster.wait(40)
+    except subprocess.TimeoutExpired:
+        cluster.kill()
 
 
 async def _road(console: Console, begun: float, folder: Path) -> None:
@@ -203,14 +234,6 @@ def _manifests(path: Path) -> Iterator[dict[str, Any]]:
         files = [path]
     for file in files:
         yield from yaml.safe_load_all(file.read_text())
-
-
-def _local(command: str, flag: str | None, kubeconfig: Path, *more: str) -> None:
-    words = [sys.executable, "-m", "pawl", "local", command]
-    words += ([flag] if flag else []) + ["--kubeconfig", str(kubeconfig), *more]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise DemoError(f"pawl local {command}: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def _done(console: Console, begun: float, text: str) -> None:
