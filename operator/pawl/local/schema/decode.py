@@ -32,9 +32,12 @@ def decode_strict(body: bytes) -> tuple[Any, list[str]]:
         marked.repeated = sorted({name for name in names if names.count(name) > 1})
         return marked
 
-    decoded = json.loads(body, object_pairs_hook=pairs, parse_int=_integer)
     paths: list[str] = []
-    return (_plain(decoded, "", paths) if found else decoded), paths
+    try:
+        decoded = json.loads(body, object_pairs_hook=pairs, parse_int=_integer)
+        return (_plain(decoded, "", paths) if found else decoded), paths
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
 
 
 def _integer(text: str) -> int | float:

@@ -186,3 +186,8 @@ def test_integers_beyond_int64_become_floats() -> None:
 def test_bad_json_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         decode_strict(b'{"a":')
+
+
+def test_json_nested_too_deeply_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="exceeded max depth"):
+        decode_strict(b'{"a":' * 100_000)

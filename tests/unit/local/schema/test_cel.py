@@ -182,3 +182,9 @@ def test_mistakes_are_shown_where_cel_shows_them(text: str, message: str) -> Non
     with pytest.raises(cel.CompileError) as caught:
         evaluate(text)
     assert str(caught.value) == message
+
+
+def test_deep_nesting_is_refused_not_fatal() -> None:
+    assert evaluate("(" * 50 + "true" + ")" * 50) is True
+    with pytest.raises(cel.CompileError, match="expression recursion limit exceeded: 250"):
+        evaluate("(" * 5000 + "true" + ")" * 5000)

@@ -20,7 +20,10 @@ from pawl.local.schema.cel.syntax import (
 )
 from pawl.local.schema.cel.tokens import Token, tokenize
 
-_RELATIONS = {"<", "<=", ">=", ">", "==", "!=", "in"}
+_BINDING = {
+    "||": 0, "&&": 1, "<": 2, "<=": 2, ">=": 2, ">": 2, "==": 2, "!=": 2, "in": 2,
+    "+": 3, "-": 3, "*": 4, "/": 4, "%": 4,
+}  # fmt: skip
 _RESERVED = frozenset(
     {
         "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
@@ -29,11 +32,15 @@ _RESERVED = frozenset(
 )  # fmt: skip
 _TESTS = frozenset({"all", "exists", "exists_one", "existsOne"})
 _DEPTH = 250
+_TOO_DEEP = f"expression recursion limit exceeded: {_DEPTH}"
 
 
 def parse(source: str) -> Node:
-    """The tree of an expression. CompileError when it is none."""
-    return _Parser(source).whole()
+    """The tree of an expression. CompileError when it is none, or nested too deeply."""
+    try:
+        return _Parser(source).whole()
+    except RecursionError:
+        raise CompileError(source, [Issue(0, _TOO_DEEP)]) from None
 
 
 class _Parser:
@@ -77,7 +84,7 @@ class _Parser:
     def expression(self) -> Node:
         self.depth += 1
         if self.depth > _DEPTH:
-            self.fail(f"expression recursion limit exceeded: {_DEPTH}")
+            self.fail(_TOO_DEEP)
         condition = self.binary(0)
         token = self.take("?")
         if token:
@@ -88,14 +95,13 @@ class _Parser:
         self.depth -= 1
         return condition
 
-    _LEVELS = ({"||"}, {"&&"}, _RELATIONS, {"+", "-"}, {"*", "/", "%"})
-
-    def binary(self, level: int) -> Node:
-        if level == len(self._LEVELS):
-            return self.unary()
-        left = self.binary(level + 1)
-        while token := self.take(*self._LEVELS[level]):
-            right = self.binary(level + 1)
+    def binary(self, least: int) -> Node:
+        """Operators that bind at least as tightly as `least`, left to right."""
+        left = self.unary()
+        while (binding := _BINDING.get(self.next.kind, -1)) >= least:
+            token = self.tokens[self.at]
+            self.at += 1
+            right = self.binary(binding + 1)
             name = "@in" if token.kind == "in" else f"_{token.kind}_"
             left = Call(token.at, name, None, (left, right))
         return left
