@@ -50,7 +50,9 @@ async def decoded(
     if sent == protobuf.MEDIA_TYPE:
         return decoded_protobuf(await read(request)), ()
     if sent not in _JSON + _YAML:
-        raise errors.unsupported_media_type(["application/json", "application/yaml"])
+        raise errors.unsupported_media_type(
+            ["application/json", "application/yaml", protobuf.MEDIA_TYPE]
+        )
     raw = await read(request)
     try:
         value, repeated = parse(raw, yaml_body=sent in _YAML, strict=strict)
