@@ -1,0 +1,142 @@
+"""The executor: what changes nothing writes nothing, status under a precondition, events last."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from pawl.control.executor import Executor, _replacing
+from pawl.control.kinds import TRAINING_JOBS
+from pawl.control.kube import KubeError
+from pawl.core.plan import Apply, Create, Event, Plan
+from pawl.errors import ConflictError
+
+JOB = {
+    "apiVersion": "pawl.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "metadata": {"name": "a", "namespace": "ml", "uid": "u", "resourceVersion": "5"},
+    "status": {"phase": "Running", "old": 1},
+}
+
+
+def child(**data: str) -> dict[str, Any]:
+    owner = {"apiVersion": "pawl.dev/v1alpha1", "kind": "TrainingJob", "name": "a", "uid": "u"}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": "ml", "ownerReferences": [owner]},
+        "data": data,
+    }
+
+
+class Api:
+    """Remembers the requests; `there` is what exists already."""
+
+    def __init__(self, there: dict[str, Any] | None = None) -> None:
+        self.requests: list[tuple[str, Any]] = []
+        self.there = there
+        self.conflict = False
+
+    async def apply(self, resource: Any, item: Any) -> dict[str, Any]:
+        self.requests.append(("apply", item))
+        meta = {**item["metadata"], "uid": "c1", "resourceVersion": str(len(self.requests))}
+        return {**copy.deepcopy(item), "metadata": meta}
+
+    async def create(self, resource: Any, item: Any) -> dict[str, Any]:
+        self.requests.append(("create", item))
+        if self.there is not None and item["kind"] != "Event":
+            raise KubeError(409, "AlreadyExists", "exists")
+        return {**item, "metadata": {**item["metadata"], "uid": "c1", "resourceVersion": "1"}}
+
+    async def get(self, *_: Any) -> dict[str, Any] | None:
+        return self.there
+
+    async def merge(self, resource: Any, namespace: str, name: str, patch: Any, **_: Any) -> Any:
+        self.requests.append(("status", patch))
+        if self.conflict:
+            raise KubeError(409, "Conflict", "modified")
+        return {**JOB, "status": patch["status"]}
+
+
+class Known:
+    """A cache that has learnt what was written."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], Any] = {}
+
+    def get(self, resource: Any, namespace: str, name: str) -> Any:
+        return self.items.get((resource.kind, name))
+
+    def learn(self, resource: Any, item: Any) -> None:
+        self.items[(resource.kind, item["metadata"]["name"])] = item
+
+
+def executor(api: Api, cache: Known) -> Executor:
+    return Executor(api, cache, None)  # type: ignore[arg-type]
+
+
+async def test_applying_the_same_twice_writes_once():
+    api, cache = Api(), Known()
+    hands = executor(api, cache)
+    for _ in range(2):
+        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="1")),)))
+    assert len(api.requests) == 1
+    await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="2")),)))
+    assert len(api.requests) == 2
+
+
+async def test_what_somebody_else_changed_is_applied_again():
+    api, cache = Api(), Known()
+    hands = executor(api, cache)
+    plan = Plan(actions=(Apply(child(a="1")),))
+    await hands.run(TRAINING_JOBS, JOB, plan)
+    found = cache.items[("ConfigMap", "c")]
+    found["metadata"] = {**found["metadata"], "resourceVersion": "99"}
+    await hands.run(TRAINING_JOBS, JOB, plan)
+    assert len(api.requests) == 2
+
+
+async def test_a_status_is_written_under_a_precondition_and_only_when_it_changed():
+    api = Api()
+    hands = executor(api, Known())
+    await hands.run(TRAINING_JOBS, JOB, Plan(status={"phase": "Running", "old": 1}))
+    assert api.requests == []
+    await hands.run(TRAINING_JOBS, JOB, Plan(status={"phase": "Failed"}))
+    patch = api.requests[0][1]
+    assert patch["metadata"]["resourceVersion"] == "5"
+    assert patch["status"] == {"phase": "Failed", "old": None}
+
+
+async def test_no_event_is_told_when_the_status_could_not_be_written():
+    api = Api()
+    api.conflict = True
+    plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
+    with pytest.raises(KubeError):
+        await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    assert [name for name, _ in api.requests] == ["status"]
+
+
+async def test_an_event_carries_no_credentials():
+    api = Api()
+    plan = Plan(events=(Event("RunFailed", "s3://key:secret@bucket is gone", "Warning"),))
+    await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    body = api.requests[0][1]
+    assert "secret" not in body["message"]
+    assert body["involvedObject"]["uid"] == "u"
+
+
+async def test_creating_what_is_there_already_is_well_when_it_is_ours():
+    there = {**child(), "metadata": {**child()["metadata"], "resourceVersion": "3"}}
+    plan = Plan(actions=(Create(child()),))
+    await executor(Api(there), Known()).run(TRAINING_JOBS, JOB, plan)
+    there["metadata"]["ownerReferences"] = []
+    with pytest.raises(ConflictError):
+        await executor(Api(there), Known()).run(TRAINING_JOBS, JOB, plan)
+
+
+def test_a_replacing_patch_removes_at_every_depth():
+    old = {"run": {"a": 1, "b": 2}, "gone": 3, "list": [1]}
+    new = {"run": {"a": 5}, "list": [2]}
+    assert _replacing(old, new) == {"run": {"a": 5, "b": None}, "gone": None, "list": [2]}

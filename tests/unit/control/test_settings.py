@@ -1,0 +1,50 @@
+"""What the operator is told by its environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from pawl.control.logs import JsonFormatter
+from pawl.control.settings import from_environment
+from pawl.errors import UserError
+
+STORE = {"PAWL_STORE": "s3://models/"}
+
+
+def test_defaults():
+    settings = from_environment(STORE)
+    assert settings.installation.store == "s3://models"
+    assert settings.installation.images.server.startswith("pawl/server:")
+    assert settings.namespaces == ()
+
+
+def test_images_by_prefix_and_one_by_name():
+    env = {**STORE, "PAWL_IMAGE_PREFIX": "mirror/pawl", "PAWL_IMAGE_SERVER_SKLEARN": "x/y:1"}
+    images = from_environment(env).installation.images
+    assert images.trainer.startswith("mirror/pawl/trainer:")
+    assert images.server_sklearn == "x/y:1"
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        pytest.param({}, "PAWL_STORE", id="no store"),
+        pytest.param({"PAWL_STORE": "/var/models"}, "PAWL_STORE", id="no scheme"),
+        pytest.param({**STORE, "PAWL_WORKERS": "many"}, "PAWL_WORKERS", id="no number"),
+    ],
+)
+def test_what_is_wrong_is_named(env: dict[str, str], words: str):
+    with pytest.raises(UserError, match=words):
+        from_environment(env)
+
+
+def test_log_lines_are_json_without_credentials():
+    record = logging.LogRecord(
+        "pawl", logging.WARNING, "x.py", 1, "reading %s", ("s3://key:secret@bucket/a",), None
+    )
+    line = json.loads(JsonFormatter().format(record))
+    assert line["level"] == "warning"
+    assert "secret" not in line["message"]
