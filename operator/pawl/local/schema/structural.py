@@ -52,14 +52,7 @@ class Structural:
         parts are forgiven (ratcheting) and transition rules run."""
         found = validate.against_schema(obj, self.schema, old)
         found += embedded_resources(obj, self.schema)
-        if old is None or not duplicate_items(old, self.schema):
-            found += duplicate_items(obj, self.schema)
-        compiled = self._compiled()
-        if compiled is None:
-            return found
-        if any(cause.reason in _BLOCKING for cause in found):
-            return [*found, causes.invalid("", None, _BLOCKED)]
-        return found + rules.evaluate(compiled, obj, old)
+        return self._with_whole(found, obj, old)
 
     def validate_status(self, obj: dict[str, Any], old: dict[str, Any] | None) -> list[Cause]:
         """Validation of an update through /status: only `status` is checked against the schema,
@@ -70,6 +63,12 @@ class Structural:
             found = validate.against_schema(
                 obj["status"], sub, (old or {}).get("status"), prefix="status"
             )
+        return self._with_whole(found, obj, old)
+
+    def _with_whole(
+        self, found: list[Cause], obj: dict[str, Any], old: dict[str, Any] | None
+    ) -> list[Cause]:
+        """List types and rules look at the whole object, rules only at one that is sound."""
         if old is None or not duplicate_items(old, self.schema):
             found += duplicate_items(obj, self.schema)
         compiled = self._compiled()
