@@ -71,7 +71,9 @@ class Counters:
         start = index * BLOCK
         self.mine = self._memory[start : start + BLOCK]
         for slot in _GAUGES:
-            self.mine[slot] = 0.0
+            # The state is the supervisor's to reset: it knows that a process will come.
+            if slot != STATE:
+                self.mine[slot] = 0.0
         self.mine[PID] = os.getpid()
 
     def observe(self, histogram: Histogram, value: float) -> None:
@@ -91,6 +93,10 @@ class Counters:
     def totals(self, slots: Iterable[int]) -> Sequence[float]:
         """`total` of several slots."""
         return [self.total(slot) for slot in slots]
+
+    def expect(self, index: int) -> None:
+        """A process will soon take connections, and answer them once it has its model."""
+        self._memory[index * BLOCK + STATE] = STATE_LOADING
 
     def clear(self, index: int) -> None:
         """What a dead process can no longer say of itself."""

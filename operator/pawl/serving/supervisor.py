@@ -83,6 +83,8 @@ class Supervisor:
         """The exit code: 0, or that of a process that could not load its model."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         for index in range(self._count):
+            self._counters.expect(index)
+        for index in range(self._count):
             self._start(index)
         while self._running or self._due:
             got = signal.sigtimedwait(_SIGNALS, 0.2 if self._due else 1.0)

@@ -79,6 +79,21 @@ def test_ready_means_that_whoever_takes_a_request_can_answer(
     assert both[0].ready is ready
 
 
+def test_a_process_that_is_expected_keeps_the_others_from_being_ready() -> None:
+    memory = shared_memory(2)
+    first = Counters(2, 0, memory)
+    first.expect(1)
+    first.mine[c.STATE] = c.STATE_READY
+    assert not first.ready
+    second = Counters(2, 1, memory)
+    os.close(memory)
+    assert not first.ready
+    second.mine[c.STATE] = c.STATE_READY
+    assert first.ready
+    first.clear(1)
+    assert first.ready
+
+
 @pytest.mark.parametrize(
     ("value", "below"),
     [(0.0001, "0.00025"), (0.00025, "0.00025"), (0.0003, "0.0005"), (99.0, "+Inf")],
