@@ -2,8 +2,8 @@
 
 A path is a tuple of elements, each written as in FieldsV1: `f:<name>`, `k:<keys as JSON>`,
 `v:<value as JSON>`. A set is a tree: `members` are the elements that end a path here, `children`
-lead on. An element may be both (`{".": {}, …}` in FieldsV1). Sets are never changed once built,
-except by `insert` while building.
+lead on. An element may be both (`{".": {}, …}` in FieldsV1). Sets are shared: only `insert`
+changes one, while it is being built.
 """
 
 from __future__ import annotations
@@ -98,9 +98,15 @@ class FieldSet:
 
     def under(self, element: str) -> FieldSet:
         """The paths below an element, without it."""
-        return self.children.get(element) or FieldSet()
+        return self.children.get(element, NOTHING)
+
+    @property
+    def _bare(self) -> bool:
+        return not self.members and not self.children
 
     def __or__(self, other: FieldSet) -> FieldSet:
+        if self._bare or other._bare:
+            return other if self._bare else self
         result = FieldSet()
         result.members = self.members | other.members
         for element in self.children.keys() | other.children.keys():
@@ -115,6 +121,8 @@ class FieldSet:
         return result
 
     def __sub__(self, other: FieldSet) -> FieldSet:
+        if other._bare:
+            return self
         result = FieldSet()
         result.members = self.members - other.members
         for element, child in self.children.items():
@@ -123,6 +131,8 @@ class FieldSet:
 
     def without_below(self, other: FieldSet) -> FieldSet:
         """Leave out the members of `other` and everything below them."""
+        if other._bare:
+            return self
         result = FieldSet()
         result.members = self.members - other.members
         for element, child in self.children.items():
@@ -155,6 +165,9 @@ class FieldSet:
                 result.members.add(element)
             result._adopt(element, cls.from_fields(below or {}))
         return result
+
+
+NOTHING = FieldSet()
 
 
 @lru_cache(maxsize=4096)
