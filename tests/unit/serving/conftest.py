@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from pawl.artifacts.bundle import write_bundle
 from pawl.artifacts.records import Signature, Tensor
 from pawl.artifacts.store import open_store
+from pawl.serving.counters import Counters
+from pawl.serving.http.connection import Connection
+from pawl.serving.http.exchange import Exchange
+from pawl.serving.http.server import HttpLimits, HttpServer
 from pawl.serving.settings import Settings
 
 
@@ -118,3 +125,76 @@ def graphs() -> dict[str, Callable[..., onnx.ModelProto]]:
 @pytest.fixture
 def signature() -> Callable[..., Signature]:
     return binary_signature
+
+
+LIMITS = HttpLimits(max_body_bytes=1000, max_connections=2, request_timeout=30, keep_alive=75)
+
+
+class FakeTransport(asyncio.Transport):
+    """Remembers what was done to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.eof = self.is_closed = self.aborted = False
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        assert not self.is_closed
+        self.sent += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.eof = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Client:
+    """One connection whose requests are echoed, or kept when `hold` is set."""
+
+    def __init__(self, server: HttpServer | None = None, *, hold: bool = False) -> None:
+        self.requests: list[Exchange] = []
+        self.counters = Counters()
+        self.server = server or HttpServer(self._handle, self.counters, LIMITS)
+        self._hold = hold
+        self.transport = FakeTransport()
+        self.connection = Connection(self.server)
+        self.connection.connection_made(self.transport)
+
+    def _handle(self, exchange: Exchange) -> None:
+        self.requests.append(exchange)
+        if not self._hold:
+            self.echo(exchange)
+
+    @staticmethod
+    def echo(exchange: Exchange) -> None:
+        exchange.respond(200, b"%s %s %s" % (exchange.method, exchange.path, exchange.body))
+
+    def send(self, *pieces: bytes) -> bytes:
+        """Sends the pieces; gives all that was answered so far."""
+        for piece in pieces:
+            self.connection.data_received(piece)
+        return self.transport.sent
+
+    @property
+    def statuses(self) -> list[int]:
+        return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.transport.sent)]
+
+
+@pytest.fixture(scope="session")
+def connect() -> type[Client]:
+    """A new client for a new connection."""
+    return Client
