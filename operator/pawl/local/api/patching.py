@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pawl.local import patch
 from pawl.local.api import errors
+from pawl.local.api.checks import Options, check_kind, decode_failure
 from pawl.local.api.resources import Resource, split_api_version
 from pawl.local.api.store import Key
-from pawl.local.api.write import Options, Outcome, Writer, check_kind, decode_failure
+from pawl.local.api.write import Outcome, Writer
 from pawl.local.patch import managed
 from pawl.local.schema import causes, golang
 

@@ -16,6 +16,7 @@ from typing import Any
 from pawl.local.api import deletion, errors, fieldselectors, selectors
 from pawl.local.api.addresses import DEFAULT_NETWORK, AddressPool
 from pawl.local.api.builtins import builtin_resources
+from pawl.local.api.checks import Options
 from pawl.local.api.custom import CustomResources
 from pawl.local.api.deletion import Deleted, DeleteOptions
 from pawl.local.api.patching import PatchKind, apply_patch
@@ -24,7 +25,7 @@ from pawl.local.api.resources import Catalog, Resource
 from pawl.local.api.selectors import Filter
 from pawl.local.api.store import WINDOW, Item, Key, Store, Table
 from pawl.local.api.watch import Watch
-from pawl.local.api.write import Options, Outcome, Writer
+from pawl.local.api.write import Outcome, Writer
 
 Obj = dict[str, Any]
 Owned = list[tuple[str, Obj]]

@@ -9,7 +9,7 @@ from typing import cast
 from aiohttp import web
 
 from pawl.local.api import errors
-from pawl.local.api.write import FieldValidation, Options
+from pawl.local.api.checks import FieldValidation, Options
 from pawl.local.schema import causes, golang
 from pawl.local.schema.causes import Cause
 

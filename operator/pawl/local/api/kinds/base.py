@@ -91,6 +91,9 @@ class Kind:
     def prepare_status(self, context: Context, obj: Obj, old: Obj) -> None:
         """Changes of the strategy to an update through /status."""
 
+    def prepare_finalize(self, obj: Obj, old: Obj) -> None:
+        """Changes of the strategy to an update through /finalize (namespaces)."""
+
     def validate(self, context: Context, obj: Obj) -> list[Cause]:
         """What is wrong with an object, new or changed."""
         del context, obj

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pawl.local.api.tables import jsonpath
-from pawl.local.api.tables.columns import NAME_DESCRIPTION
+from pawl.local.api.tables.cells import NAME_DESCRIPTION
 from pawl.local.api.tables.durations import UNKNOWN, since
 from pawl.local.schema import golang
 
