@@ -10,7 +10,6 @@ from pawl.local.schema import regex
 from pawl.local.schema.cel import celtypes as types
 from pawl.local.schema.cel.celtypes import BOOL, DYN, ERROR, INT, Bindings, Type
 from pawl.local.schema.cel.functions import known, overloads
-from pawl.local.schema.cel.library import LIBRARIES
 from pawl.local.schema.cel.operators import TYPE_NAMES, to_timestamp
 from pawl.local.schema.cel.problems import CompileError, EvaluationError, Issue
 from pawl.local.schema.cel.syntax import (
@@ -28,7 +27,6 @@ from pawl.local.schema.cel.syntax import (
 from pawl.local.schema.cel.values import parse_duration
 
 Scope = Mapping[str, Type]
-assert LIBRARIES  # noqa: S101 - imported for what it registers
 _LITERAL_READERS: dict[str, Callable[[str], object]] = {
     "matches": regex.compile,
     "duration": parse_duration,
