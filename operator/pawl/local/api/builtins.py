@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pawl.local.api.addresses import AddressPool
-from pawl.local.api.kinds import core, event
+from pawl.local.api.kinds import autoscaler_v1, core, event
 from pawl.local.api.kinds.autoscaler import AutoscalerKind
 from pawl.local.api.kinds.base import Kind
 from pawl.local.api.kinds.crd import CrdKind
@@ -46,7 +46,8 @@ def _core_resources(pool: AddressPool) -> list[Resource]:
         _core("pods", "Pod", PodKind(), "po", categories=("all",),
               subresources=("binding", "eviction", "log", "status")),
         _core("secrets", "Secret", core.SecretKind()),
-        _core("serviceaccounts", "ServiceAccount", core.ServiceAccountKind(), "sa"),
+        _core("serviceaccounts", "ServiceAccount", core.ServiceAccountKind(), "sa",
+              subresources=("token",)),
         _core("services", "Service", ServiceKind(pool), "svc", categories=("all",),
               subresources=("status",)),
     ]  # fmt: skip
@@ -70,6 +71,11 @@ def builtin_resources(pool: AddressPool) -> list[Resource]:
         Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True,
                  AutoscalerKind(), short_names=("hpa",), categories=("all",),
                  subresources=("status",)),
+        Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True,
+                 AutoscalerKind("v1"), short_names=("hpa",), categories=("all",),
+                 subresources=("status",),
+                 view=View("autoscaling/horizontalpodautoscalers", autoscaler_v1.inward,
+                           autoscaler_v1.outward)),
         Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", True,
                  core.NetworkPolicyKind(), short_names=("netpol",)),
         Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True,

@@ -178,6 +178,52 @@ def test_questions_about_access(kubectl):
     assert "[*]" in kubectl("auth", "can-i", "--list")
 
 
+def test_autoscale(kubectl, other):
+    """kubectl up to 1.33 knows autoscaling/v1 only."""
+    for one in (kubectl, other):
+        one("create", "deployment", "web", "--image=python:3")
+    command = ("autoscale", "deployment", "web", "--min=2", "--max=3", "--cpu-percent=50")
+    kubectl(*command)
+    as_json(other, *command)
+    assert stored(kubectl, "hpa", "web") == stored(other, "hpa", "web")
+    assert stored(kubectl, "hpa", "web")["apiVersion"] == "autoscaling/v2"
+    first = "horizontalpodautoscalers.v1.autoscaling"
+    assert kubectl.json("get", first, "web")["spec"] == {
+        "maxReplicas": 3, "minReplicas": 2, "targetCPUUtilizationPercentage": 50,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+    }  # fmt: skip
+    change = {"spec": {"targetCPUUtilizationPercentage": 70}}
+    kubectl("patch", first, "web", "--type=merge", "-p", json.dumps(change))
+    metrics = stored(kubectl, "hpa", "web")["spec"]["metrics"]
+    assert metrics[0]["resource"]["target"]["averageUtilization"] == 70
+    assert "autoscaling/v2" in kubectl("api-resources", "--api-group=autoscaling")
+
+
+def test_create_token(api, kubectl):
+    kubectl("create", "serviceaccount", "robot")
+    assert kubectl("create", "token", "robot") == TOKEN
+    told = kubectl("create", "token", "robot", "--duration=1m", fails=True)
+    assert "may not specify a duration less than 10 minutes" in told
+    assert "not found" in kubectl("create", "token", "nobody", fails=True)
+    kubectl("create", "serviceaccount", "default")
+    assert "issues no token" in kubectl("create", "token", "default", fails=True)
+
+
+def test_streams_into_pods_are_refused_in_words(kubectl, tmp_path):
+    kubectl("run", "p", "--image=python:3", "--restart=Never")
+    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/p/status"
+    manifest = tmp_path / "status.json"
+    status = {"phase": "Running", "podIP": "127.3.2.1"}
+    live = kubectl.json("get", "pod", "p")
+    manifest.write_text(json.dumps({**live, "status": status}))
+    kubectl("replace", "--raw", path, "-f", str(manifest))
+    words = "its pods are processes of this host"
+    assert f"does not offer exec: {words}" in kubectl("exec", "p", "--", "ls", fails=True)
+    assert f"does not offer attach: {words}" in kubectl("attach", "p", fails=True)
+    forward = kubectl("port-forward", "p", "8080", fails=True)
+    assert f"does not offer portforward: {words}; p can be reached at 127.3.2.1" in forward
+
+
 def request(api, method: str, path: str, raw: bytes | None = None, **headers: str) -> Any:
     """Code, warnings and the decoded answer."""
     trusted = ssl.create_default_context(cadata=api.server.ca.decode())

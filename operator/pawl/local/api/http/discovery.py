@@ -36,6 +36,7 @@ _SUBRESOURCE_KINDS = {
     ("pods", "eviction"): ("policy", "v1", "Eviction", ("create",)),
     ("pods", "log"): ("", "v1", "Pod", ("get",)),
     ("namespaces", "finalize"): ("", "v1", "Namespace", ("update",)),
+    ("serviceaccounts", "token"): ("authentication.k8s.io", "v1", "TokenRequest", ("create",)),
 }
 _SUBRESOURCE_VERBS = ("get", "patch", "update")
 

@@ -56,7 +56,7 @@ class Server:
         self._token = token
         self._objects = Objects(registry)
         self._watching = Watching(registry, bookmark_seconds)
-        self._subresources = Subresources(registry, backend)
+        self._subresources = Subresources(registry, backend, token)
         self._verbs: dict[str, Serve] = {
             "get": self._objects.get,
             "list": self._objects.list_,
@@ -70,6 +70,7 @@ class Server:
             ("log", "get"): self._subresources.log,
             ("binding", "create"): self._subresources.bind,
             ("eviction", "create"): self._subresources.evict,
+            ("token", "create"): self._subresources.token,
             **{("scale", verb): self._subresources.scale for verb in ("get", "update", "patch")},
             **{("status", verb): self._verbs[verb] for verb in ("get", "update", "patch")},
             **{("finalize", verb): self._verbs[verb] for verb in ("update", "patch")},
@@ -116,6 +117,7 @@ class Server:
         at = paths.target(request.rel_url.raw_path, self._registry.catalog)
         if at is not None:
             return await self._resource(request, at)
+        self._subresources.refuse_stream(path)
         review = reviews.kind_at(path)
         if review is not None and request.method == "POST":
             sent, _ = await body.decoded(request, review[2], strict=False)

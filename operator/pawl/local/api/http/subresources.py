@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,15 +13,16 @@ from aiohttp import web
 
 from pawl.local import patch
 from pawl.local.api import errors, metadata
+from pawl.local.api.checks import Options
 from pawl.local.api.deletion import DeleteOptions
-from pawl.local.api.http import body, options, rendering
+from pawl.local.api.http import body, options, rendering, tokenrequest
 from pawl.local.api.http.paths import Target
 from pawl.local.api.registry import Registry
 from pawl.local.api.scale import scale_of, with_scale
 from pawl.local.api.store import Key
-from pawl.local.api.write import Options
 
 Obj = dict[str, Any]
+_STREAM = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/(attach|exec|portforward)")
 
 
 class PodBackend(Protocol):
@@ -43,9 +45,10 @@ class PodBackend(Protocol):
 
 
 class Subresources:
-    def __init__(self, registry: Registry, backend: PodBackend | None) -> None:
+    def __init__(self, registry: Registry, backend: PodBackend | None, token: str) -> None:
         self._registry = registry
         self._backend = backend
+        self._token = token
 
     async def scale(self, request: web.BaseRequest, at: Target) -> web.Response:
         live = self._registry.item(at.resource, at.namespace, at.name)
@@ -91,6 +94,25 @@ class Subresources:
         )  # fmt: skip
         self._registry.delete_item(at.resource, at.namespace, at.name, asked)
         return rendering.response(orjson.dumps(_success()), code=201)
+
+    async def token(self, request: web.BaseRequest, at: Target) -> web.Response:
+        asked, _ = await body.decoded(request, "TokenRequest", strict=True)
+        account = self._registry.item(at.resource, at.namespace, at.name).obj
+        answered = tokenrequest.answer(account, asked, self._token)
+        return rendering.response(orjson.dumps(answered), code=201)
+
+    def refuse_stream(self, path: str) -> None:
+        """ApiError 501 when a path is one of the streams into a pod, which are not offered."""
+        found = _STREAM.fullmatch(path)
+        if found is None:
+            return
+        namespace, name, stream = found.groups()
+        pod = self._registry.get("pods", namespace, name)
+        text = f"the embedded cluster does not offer {stream}: its pods are processes of this host"
+        address = (pod.get("status") or {}).get("podIP")
+        if stream == "portforward" and address:
+            text += f"; {name} can be reached at {address}"
+        raise errors.ApiError(501, "NotImplemented", text)
 
     async def log(self, request: web.BaseRequest, at: Target) -> web.StreamResponse:
         pod = self._registry.item(at.resource, at.namespace, at.name).obj

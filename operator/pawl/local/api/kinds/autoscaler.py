@@ -25,8 +25,8 @@ _DOWN = {
 class AutoscalerKind(BuiltinKind):
     has_status = True
 
-    def __init__(self) -> None:
-        super().__init__("autoscaling", "v2", "HorizontalPodAutoscaler")
+    def __init__(self, version: str = "v2") -> None:
+        super().__init__("autoscaling", version, "HorizontalPodAutoscaler")
 
     def default(self, obj: Obj) -> None:
         spec = obj.setdefault("spec", {})
