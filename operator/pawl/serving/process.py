@@ -15,6 +15,7 @@ import signal
 import socket
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import orjson
 
@@ -33,6 +34,8 @@ GRACE_SECONDS = 10.0
 #: Before the end of the drain, in which answers close their connections.
 RETIRE_SECONDS = 5.0
 _MAX_MESSAGE = 1000
+#: Where a kubelet reads the termination message unless the pod says otherwise.
+_KUBELET_LOG = Path("/dev/termination-log")
 
 
 class Process:
@@ -127,10 +130,11 @@ class Process:
         LOGGER.error(
             "there is no model to serve", extra={"fields": {"reason": reason, "error": message}}
         )
-        if self._settings.termination_log is not None:
+        log = self._settings.termination_log
+        if log is not None or _KUBELET_LOG.exists():
             text = orjson.dumps({"reason": reason, "message": message})
             with suppress(OSError):
-                self._settings.termination_log.write_bytes(text)
+                (log or _KUBELET_LOG).write_bytes(text)
         if isinstance(error, StoreError):
             return constants.EXIT_STORE_UNREACHABLE
         return constants.EXIT_USER_ERROR
