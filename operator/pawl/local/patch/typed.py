@@ -113,28 +113,35 @@ def check(value: Any, schema: Schema, *, where: str = "") -> None:
 
 
 def _problems(value: Any, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
-    kind = schema.get("type")
+    kind = _checked_type(schema)
     if value is None:
         return
     if isinstance(value, dict):
         if kind not in (None, "object"):
             yield path, _mismatch(kind, value)
             return
-        for name, item in value.items():
-            sub = field_schema(schema, name)
-            if sub is None:
-                yield f"{path}.{name}", "field not declared in schema"
-            else:
-                yield from _problems(item, sub, f"{path}.{name}")
+        fields = {name: field_schema(schema, name) for name in value}
+        undeclared = next((name for name, sub in fields.items() if sub is None), None)
+        if undeclared is not None:  # nothing else is said about this map
+            yield f"{path}.{undeclared}", "field not declared in schema"
+            return
+        for name, sub in fields.items():
+            yield from _problems(value[name], sub or DEDUCED, f"{path}.{name}")
     elif isinstance(value, list):
         yield from _list_problems(value, schema, path)
     elif kind in ("object", "array") or not _is_scalar(value, kind):
         yield path, _mismatch(kind, value)
 
 
+def _checked_type(schema: Schema) -> str | None:
+    """Times are strings to OpenAPI and any scalar to structured-merge-diff."""
+    kind = schema.get("type")
+    return "any scalar" if kind == "string" and schema.get("format") == "date-time" else kind
+
+
 def _list_problems(value: list[Any], schema: Schema, path: str) -> Iterator[tuple[str, str]]:
-    if schema.get("type") not in (None, "array"):
-        yield path, _mismatch(schema.get("type"), value)
+    if _checked_type(schema) not in (None, "array"):
+        yield path, _mismatch(_checked_type(schema), value)
         return
     associative = shape(schema, value) == "list"
     seen: set[str] = set()
@@ -164,16 +171,18 @@ def _is_scalar(value: Any, kind: str | None) -> bool:
 
 
 def _mismatch(kind: str | None, value: Any) -> str:
-    shown = golang.plain(value)
+    """The words (and the Go values in them) of structured-merge-diff."""
+    if kind in ("integer", "number"):
+        return f"expected numeric (int or float), got {_GO_TYPES[type(value)]}"
+    if kind == "string":
+        return f"expected string, got &value.valueUnstructured{{Value:{golang.syntax(value)}}}"
     wanted = {"object": "map", "array": "list"}.get(kind or "", kind or "any scalar")
-    if wanted in ("integer", "number"):
-        go_type = {bool: "bool", str: "string", list: "[]interface {}"}
-        name = go_type.get(type(value), "map[string]interface {}")
-        return f"expected numeric (int or float), got {name}"
-    if isinstance(value, str):
-        shown = f"&value.valueUnstructured{{Value:{golang.quote(value)}}}"
-        return f"expected {wanted}, got {shown}"
-    return f"expected {wanted}, got {shown}"
+    return f"expected {wanted}, got &{{{golang.plain(value)}}}"
+
+
+_GO_TYPES = {
+    bool: "bool", str: "string", list: "[]interface {}", dict: "map[string]interface {}",
+}  # fmt: skip
 
 
 def to_set(value: Any, schema: Schema) -> FieldSet:

@@ -70,6 +70,18 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def syntax(value: Any) -> str:
+    """`%#v` of a decoded JSON value."""
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(syntax, value)) + "}"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{quote(name)}:{syntax(value[name])}" for name in sorted(value))
+        return f"map[string]interface {{}}{{{pairs}}}"
+    return "interface {}(nil)" if value is None else plain(value)
+
+
 def to_json(value: Any) -> str:
     """encoding/json.Marshal: compact, sorted keys, `<`, `>` and `&` escaped."""
     try:

@@ -304,6 +304,9 @@ def test_old_updaters_are_merged_beyond_ten() -> None:
         ({"m": [{"v": 1}]}, '.spec.m: element 0: associative list with keys has an element that '
          'omits all key fields ["k"] (and doesn\'t have default values for any key fields)'),
         ({"b": "x"}, ".spec.b: expected numeric (int or float), got string"),
+        ({"a": [1, "x"]}, ".spec.a: expected string, got "
+         '&value.valueUnstructured{Value:[]interface {}{1, "x"}}'),
+        ({"m": {"k": 1}}, ".spec.m: expected list, got &{map[k:1]}"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_schema_cannot_be_applied(spec: Object, message: str) -> None:
