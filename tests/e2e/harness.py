@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kubernetes import config, dynamic
@@ -60,6 +61,10 @@ class Cluster:
         """SIGKILL; something starts it again."""
         raise NotImplementedError
 
+    def has_operator(self) -> bool:
+        """Whether one runs."""
+        raise NotImplementedError
+
     def resource(self, kind: str) -> Any:
         """By kind; ours where two have the same."""
         ours = ("TrainingJob", "ModelVersion", "Deployment")
@@ -98,19 +103,26 @@ class EmbeddedCluster(Cluster):
         return path
 
     def kill_operator(self) -> None:
-        out = subprocess.run(
-            ["pgrep", "-f", "pawl operator"], capture_output=True, text=True, check=False
-        ).stdout
-        killed = 0
-        for pid in map(int, out.split()):
+        pids = self._operators()
+        assert pids, "no operator is running"
+        for pid in pids:
+            os.kill(pid, 9)
+
+    def has_operator(self) -> bool:
+        return bool(self._operators())
+
+    def _operators(self) -> list[int]:
+        """Operator processes of this cluster and no other."""
+        found = []
+        for process in psutil.process_iter():
             try:
-                environment = Path(f"/proc/{pid}/environ").read_text()
-            except OSError:
+                if process.cmdline()[-3:] != ["-m", "pawl", "operator"]:
+                    continue
+                mine = str(self.data) in process.environ().get("PAWL_STORE", "")
+            except psutil.Error:
                 continue
-            if str(self.data) in environment:
-                os.kill(pid, 9)
-                killed += 1
-        assert killed, "no operator is running"
+            found += [process.pid] if mine else []
+        return found
 
     @property
     def store(self) -> Path:
@@ -193,6 +205,12 @@ class RealCluster(Cluster):
             "-n", "pawl-system", "delete", "pod", "-l", "app.kubernetes.io/name=pawl-operator",
             "--grace-period=0", "--force",
         )  # fmt: skip
+
+    def has_operator(self) -> bool:
+        ready = "jsonpath={.status.readyReplicas}"
+        return (
+            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator") == "1"
+        )
 
 
 @dataclass

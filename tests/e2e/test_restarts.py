@@ -31,6 +31,23 @@ def test_killed_in_the_middle_of_a_training_and_of_a_replacement(space: Space):
     assert len(space.list("Workload", "pawl.dev/role=server")) == 1
 
 
+def test_killed_again_and_again_between_the_result_and_the_status(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+
+    def completed() -> bool:
+        pods = space.list("Pod", "pawl.dev/training-job=job")
+        return any(pod["status"].get("phase") == "Succeeded" for pod in pods)
+
+    eventually(completed, "the training pod to complete")
+    for _ in range(3):
+        space.cluster.kill_operator()
+        eventually(space.cluster.has_operator, "another operator")
+    name = space.trained("job")
+    space.until("ModelVersion", name, lambda s: s.get("stage") == "Champion")
+    assert [v["metadata"]["name"] for v in space.list("ModelVersion")] == ["cancer-v1"]
+
+
 def test_the_data_path_goes_on_while_the_operator_is_down_and_children_come_back(space: Space):
     rows = recipes.cancer()
     uri = space.put("cancer.parquet", rows)
