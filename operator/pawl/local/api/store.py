@@ -20,6 +20,8 @@ Obj = dict[str, Any]
 
 # Changes that a table remembers. kube-apiserver's watch cache keeps 100 to 100,000.
 WINDOW = 2_000
+# Changes whose rendered forms are kept for watchers that are still behind.
+_RENDERED = 64
 
 
 class Key(NamedTuple):
@@ -157,6 +159,8 @@ class Table:
 
     def _publish(self, change: Change) -> None:
         self._window.append(change)
+        if len(self._window) > _RENDERED:
+            self._window[-1 - _RENDERED].cache.clear()
         self.compact(self._store.window)
         self._store.index(self.name, change)
         for listener in tuple(self.listeners):

@@ -14,7 +14,7 @@ from pawl.local.api import errors
 from pawl.local.api.selectors import Filter
 from pawl.local.api.store import Change, Item, Key, Obj, Table
 
-LIMIT = 50_000
+LIMIT = 10_000
 
 
 class WatchEvent(NamedTuple):
