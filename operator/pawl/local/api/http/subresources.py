@@ -118,6 +118,8 @@ class Subresources:
         pod = self._registry.item(at.resource, at.namespace, at.name).obj
         query = request.query
         container = _container(pod, query.get("container", ""))
+        if not pod["spec"].get("nodeName"):
+            return web.Response(text="")  # nothing has run yet
         if self._backend is None:
             raise errors.internal("no node runs the pods of this cluster")
         blocks = self._backend.logs(
