@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pawl.local.api.addresses import AddressPool
-from pawl.local.api.kinds import autoscaler_v1, core, event
+from pawl.local.api.kinds import autoscaler_v1, core, event, stored
 from pawl.local.api.kinds.autoscaler import AutoscalerKind
 from pawl.local.api.kinds.base import Kind
 from pawl.local.api.kinds.crd import CrdKind
@@ -36,7 +36,7 @@ def _core(
 def _core_resources(pool: AddressPool) -> list[Resource]:
     return [
         _core("configmaps", "ConfigMap", core.ConfigMapKind(), "cm"),
-        _core("endpoints", "Endpoints", core.EndpointsKind(), "ep"),
+        _core("endpoints", "Endpoints", stored.EndpointsKind(), "ep"),
         _core("events", "Event", event.EventKind(), "ev"),
         _core("namespaces", "Namespace", core.NamespaceKind(), "ns", namespaced=False,
               subresources=("finalize", "status"), verbs=_NO_COLLECTION),
@@ -77,18 +77,18 @@ def builtin_resources(pool: AddressPool) -> list[Resource]:
                  view=View("autoscaling/horizontalpodautoscalers", autoscaler_v1.inward,
                            autoscaler_v1.outward)),
         Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", True,
-                 core.NetworkPolicyKind(), short_names=("netpol",)),
+                 stored.NetworkPolicyKind(), short_names=("netpol",)),
         Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True,
-                 core.BudgetKind(), short_names=("pdb",), subresources=("status",)),
+                 stored.BudgetKind(), short_names=("pdb",), subresources=("status",)),
         Resource(rbac, "v1", "clusterrolebindings", "ClusterRoleBinding", False,
-                 core.RbacKind("ClusterRoleBinding")),
-        Resource(rbac, "v1", "clusterroles", "ClusterRole", False, core.RbacKind("ClusterRole")),
-        Resource(rbac, "v1", "rolebindings", "RoleBinding", True, core.RbacKind("RoleBinding")),
-        Resource(rbac, "v1", "roles", "Role", True, core.RbacKind("Role")),
+                 stored.RbacKind("ClusterRoleBinding")),
+        Resource(rbac, "v1", "clusterroles", "ClusterRole", False, stored.RbacKind("ClusterRole")),
+        Resource(rbac, "v1", "rolebindings", "RoleBinding", True, stored.RbacKind("RoleBinding")),
+        Resource(rbac, "v1", "roles", "Role", True, stored.RbacKind("Role")),
         Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions",
                  "CustomResourceDefinition", False, CrdKind(), short_names=("crd", "crds"),
                  categories=("api-extensions",), subresources=("status",)),
-        Resource("coordination.k8s.io", "v1", "leases", "Lease", True, core.LeaseKind()),
+        Resource("coordination.k8s.io", "v1", "leases", "Lease", True, stored.LeaseKind()),
         Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", True,
-                 core.EndpointSliceKind()),
+                 stored.EndpointSliceKind()),
     ]  # fmt: skip
