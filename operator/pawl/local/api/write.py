@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from pawl.local.api import deletion, errors, metadata
 from pawl.local.api.checks import (
     Options,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from pawl.local.api.registry import Registry
 
 Obj = dict[str, Any]
+# etcd --max-request-bytes: what a real cluster can store
+MAX_OBJECT = 1536 * 1024
 
 
 @dataclass
@@ -64,18 +68,41 @@ class Writer:
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
         resource = self._stored(resource)
-        kind, meta = resource.behaviour, obj["metadata"]
-        kind.default(obj)
-        metadata.clean(meta)
         context = self.context(options, creating=True)
+        obj = self._filled_in(context, resource, obj, options, applied=applied)
+        key = Key(obj["metadata"].get("namespace", ""), obj["metadata"].get("name", ""))
+        table = self._registry.store.table(resource.table)
+        try:
+            self._check_new(context, resource, obj)
+            if table.get(key) is not None:
+                raise errors.already_exists(resource.group, resource.plural, key.name)
+            self._keep_storable(resource, obj)
+        except errors.ApiError:
+            resource.behaviour.undo_create(context, obj)
+            raise
+        warnings += resource.behaviour.warnings(obj, None)
+        if options.dry_run:
+            resource.behaviour.undo_create(context, obj)
+            return Outcome(_unstored(obj, 0), created=True, warnings=warnings)
+        item = table.put(key, obj)
+        self._registry.after_write(resource, None, item.obj)
+        return Outcome(table.get(key) or item, created=True, warnings=warnings)
+
+    def _filled_in(
+        self, context: Context, resource: Resource, obj: Obj, options: Options, *, applied: bool
+    ) -> Obj:
+        """A new object with all that the server adds to it."""
+        kind = resource.behaviour
+        kind.default(obj)
+        metadata.clean(obj["metadata"])
         self._check_namespace(resource, obj)
         reset_for_create(resource, obj)
         if not applied:
             obj = managed.update(
                 None, obj, manager=options.manager, schema=kind.schema(), now=context.now
             )
-            meta = obj["metadata"]
         kind.admit(context, obj, None)
+        meta = obj["metadata"]
         if "name" not in meta and meta.get("generateName"):
             meta["name"] = self._free_name(resource, meta)
         metadata.fill_for_create(meta, context.now)
@@ -84,28 +111,15 @@ class Writer:
         else:
             meta.pop("generation", None)
         kind.prepare_create(context, obj)
-        try:
-            found = metadata.validate(meta, namespaced=resource.namespaced, rule=kind.name_rule)
-            found += dict.fromkeys(
-                [*kind.check_schema(obj, None, ""), *kind.validate(context, obj)]
-            )
-            if found:
-                raise errors.invalid(resource.group, resource.kind, meta.get("name", ""), found)
-            table = self._registry.store.table(resource.table)
-            key = Key(meta.get("namespace", ""), meta["name"])
-            if table.get(key) is not None:
-                raise errors.already_exists(resource.group, resource.plural, key.name)
-        except errors.ApiError:
-            kind.undo_create(context, obj)
-            raise
-        warnings += kind.warnings(obj, None)
-        self._keep_storable(resource, obj)
-        if options.dry_run:
-            kind.undo_create(context, obj)
-            return Outcome(_unstored(obj, 0), created=True, warnings=warnings)
-        item = table.put(key, obj)
-        self._registry.after_write(resource, None, item.obj)
-        return Outcome(table.get(key) or item, created=True, warnings=warnings)
+        return obj
+
+    def _check_new(self, context: Context, resource: Resource, obj: Obj) -> None:
+        """ApiError 422."""
+        kind, meta = resource.behaviour, obj["metadata"]
+        found = metadata.validate(meta, namespaced=resource.namespaced, rule=kind.name_rule)
+        found += dict.fromkeys([*kind.check_schema(obj, None, ""), *kind.validate(context, obj)])
+        if found:
+            raise errors.invalid(resource.group, resource.kind, meta.get("name", ""), found)
 
     def update(
         self,
@@ -249,9 +263,12 @@ class Writer:
         return resource if resource.view is None else self._registry.catalog.named(resource.table)
 
     def _keep_storable(self, resource: Resource, obj: Obj) -> None:
-        """What came as another version is stored as the storage version, and pruned by that."""
+        """What came as another version is stored as the storage version, and pruned by that.
+        ApiError 500 for what would not fit into etcd."""
         if resource.storage_version not in ("", resource.version):
             self._registry.catalog.named(resource.table).behaviour.decode(obj)
+        if len(orjson.dumps(obj)) > MAX_OBJECT:
+            raise errors.ApiError(500, "", "etcdserver: request is too large")
 
     def _check_namespace(self, resource: Resource, obj: Obj) -> None:
         """The NamespaceLifecycle admission plugin."""

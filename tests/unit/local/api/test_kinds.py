@@ -218,3 +218,12 @@ def test_the_row_of_a_pod_tells_its_state(pod_status, meta, ready, shown):
     }
     cells = pod_row(pod, NOW)
     assert cells[:5] == ["p", ready, shown, "0", "30s"]
+
+
+def test_what_etcd_could_not_store_is_refused(registry):
+    body = {
+        "metadata": {"name": "big"},
+        "spec": {"containers": [{**CONTAINER, "args": ["x" * 2_000_000]}]},
+    }
+    with pytest.raises(ApiError, match="etcdserver: request is too large"):
+        registry.create("pods", "default", body, manager="test")

@@ -149,3 +149,26 @@ def test_owners_are_indexed_over_updates_and_deletion():
     store.table("t").remove(Key("ns", "b"), obj("b"))
     assert store.owned("u") == []
     assert [item.obj["metadata"]["name"] for _, item in store.owned("v")] == ["a"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=30), st.data())
+def test_a_list_and_what_happened_since_folded_is_what_is_now(writes, data):
+    """What every informer relies on."""
+    store = Store()
+    table = store.table("t")
+    states = [(store.revision, {})]
+    for name, keep in writes:
+        key = Key("", name)
+        if keep:
+            table.put(key, obj(name))
+        elif table.get(key) is not None:
+            table.remove(key, obj(name))
+        states.append((store.revision, {key: item.revision for key, item in table.pairs()}))
+    revision, folded = data.draw(st.sampled_from(states))
+    folded = dict(folded)
+    for change in table.since(revision):
+        if change.type == "DELETED":
+            del folded[change.key]
+        else:
+            folded[change.key] = change.revision
+    assert folded == states[-1][1]
