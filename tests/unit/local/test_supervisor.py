@@ -39,6 +39,8 @@ async def test_it_starts_again_what_dies_and_ends_it_gracefully(
     running = asyncio.create_task(Supervisor("thing", start, log).run())
     async with asyncio.timeout(10):
         first = await started.get()
+        while "up" not in log.read_text():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.005)
         os.kill(first.pid, signal.SIGKILL)
         second = await started.get()
         assert second.pid != first.pid

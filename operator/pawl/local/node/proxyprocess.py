@@ -32,6 +32,7 @@ class ProxyProcess:
         self._died = died
         self._popen: subprocess.Popen[bytes] | None = None
         self._answers: asyncio.StreamReader | None = None
+        self._commands: asyncio.StreamWriter | None = None
         self._transport: asyncio.ReadTransport | None = None
 
     async def apply(self, table: Mapping[Address, Sequence[Address]]) -> dict[Address, OSError]:
@@ -51,6 +52,8 @@ class ProxyProcess:
         popen, self._popen = self._popen, None
         if popen is None:
             return
+        if self._commands is not None:
+            self._commands.close()
         if self._transport is not None:
             self._transport.close()
         await asyncio.to_thread(_end, popen)
@@ -58,10 +61,10 @@ class ProxyProcess:
     async def _ask(self, line: bytes) -> bytes:
         if self._popen is None:
             await self._start()
-        assert self._popen is not None  # noqa: S101 - just started
-        assert self._popen.stdin is not None  # noqa: S101 - it was opened with a pipe
+        assert self._commands is not None  # noqa: S101 - just started
         assert self._answers is not None  # noqa: S101 - just started
-        await asyncio.to_thread(_write, self._popen.stdin.fileno(), line)
+        self._commands.write(line)
+        await self._commands.drain()
         return await self._answers.readline()
 
     async def _start(self) -> None:
@@ -81,6 +84,10 @@ class ProxyProcess:
         self._transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), self._popen.stdout
         )
+        transport, protocol = await loop.connect_write_pipe(
+            asyncio.streams.FlowControlMixin, self._popen.stdin
+        )
+        self._commands = asyncio.StreamWriter(transport, protocol, reader, loop)
 
     def _ended(
         self, popen: "subprocess.Popen[bytes]", pidfd: int, loop: asyncio.AbstractEventLoop
@@ -93,18 +100,10 @@ class ProxyProcess:
             loop.call_later(_RESTART_PAUSE, self._died)
 
 
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
-
-
 def _end(popen: "subprocess.Popen[bytes]") -> None:
-    if popen.stdin is not None:
-        popen.stdin.close()
+    """Its input has ended, so it ends."""
     try:
         popen.wait(_STOP_LIMIT)
     except subprocess.TimeoutExpired:
         popen.kill()
         popen.wait()
-    if popen.stdout is not None:
-        popen.stdout.close()
