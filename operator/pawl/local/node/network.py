@@ -82,11 +82,17 @@ class Network:
 def claim() -> Network:
     """Claim the first free /16. Raises NoNetworkError."""
     for n in range(_FIRST, _LAST + 1):
-        lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            lock.bind(f"\0pawl-local/127.{n}")
-        except OSError:
-            lock.close()
-            continue
-        return Network(n, lock)
+        if (found := take(n)) is not None:
+            return found
     raise NoNetworkError("no free 127.n.0.0/16: too many clusters are running on this machine")
+
+
+def take(n: int) -> Network | None:
+    """Claim 127.n.0.0/16; None when another cluster has it."""
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        lock.bind(f"\0pawl-local/127.{n}")
+    except OSError:
+        lock.close()
+        return None
+    return Network(n, lock)

@@ -71,7 +71,7 @@ async def test_a_log_is_bounded_and_keeps_its_newest_lines(tmp_path: Path) -> No
         os.close(stderr)
         log.drain()
     log.finish()
-    assert sum(each.stat().st_size for each in tmp_path.iterdir()) <= 8000  # noqa: ASYNC240
+    assert sum(each.stat().st_size for each in tmp_path.iterdir()) <= 8000
     assert (await collect(path, Selection())).endswith(b"line 198\nline 199\n")
 
 
