@@ -8,7 +8,9 @@ import pytest
 
 from pawl.local.api import bootstrap
 from pawl.local.api.addresses import AddressPool, ExhaustedError
+from pawl.local.api.deletion import DeleteOptions
 from pawl.local.api.errors import ApiError
+from pawl.local.api.eviction import BUDGETS, evict
 from pawl.local.api.registry import Registry
 from pawl.local.api.tables.pods import pod_row
 
@@ -227,3 +229,35 @@ def test_what_etcd_could_not_store_is_refused(registry):
     }
     with pytest.raises(ApiError, match="etcdserver: request is too large"):
         registry.create("pods", "default", body, manager="test")
+
+
+def ready_pod(registry: Registry, name: str) -> None:
+    create(registry, "pods", {"containers": [CONTAINER]}, name=name, labels={"app": "web"})
+    body = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    registry.patch(
+        "pods", "default", name, body, kind="merge", manager="test", subresource="status"
+    )
+
+
+def test_an_eviction_spends_the_budget_and_is_refused_when_it_is_spent(registry):
+    ready_pod(registry, "a")
+    ready_pod(registry, "b")
+    selector = {"matchLabels": {"app": "web"}}
+    create(registry, BUDGETS, {"minAvailable": 1, "selector": selector})
+    with pytest.raises(ApiError) as error:
+        evict(registry, "default", "a", DeleteOptions())
+    assert error.value.code == 429  # the controller has not looked at it yet
+    status = {"observedGeneration": 1, "disruptionsAllowed": 1, "desiredHealthy": 1,
+              "currentHealthy": 2, "expectedPods": 2}  # fmt: skip
+    registry.patch(
+        BUDGETS, "default", "x", {"status": status}, kind="merge", manager="test",
+        subresource="status",
+    )  # fmt: skip
+    evict(registry, "default", "a", DeleteOptions())
+    assert [pod["metadata"]["name"] for pod in registry.list("pods")] == ["b"]
+    left = registry.get(BUDGETS, "default", "x")["status"]
+    assert (left["disruptionsAllowed"], list(left["disruptedPods"])) == (0, ["a"])
+    with pytest.raises(ApiError) as error:
+        evict(registry, "default", "b", DeleteOptions())
+    assert (error.value.code, error.value.reason) == (429, "TooManyRequests")
+    assert "needs 1 healthy pods and has 2 currently" in error.value.details["causes"][0]["message"]

@@ -15,6 +15,7 @@ from pawl.local import patch
 from pawl.local.api import errors, metadata
 from pawl.local.api.checks import Options
 from pawl.local.api.deletion import DeleteOptions
+from pawl.local.api.eviction import evict
 from pawl.local.api.http import body, options, rendering, tokenrequest
 from pawl.local.api.http.paths import Target
 from pawl.local.api.registry import Registry
@@ -92,7 +93,7 @@ class Subresources:
             sent.get("propagationPolicy"), sent.get("gracePeriodSeconds"), conditions.get("uid"),
             conditions.get("resourceVersion"), bool(sent.get("dryRun")),
         )  # fmt: skip
-        self._registry.delete_item(at.resource, at.namespace, at.name, asked)
+        evict(self._registry, at.namespace, at.name, asked)
         return rendering.response(orjson.dumps(_success()), code=201)
 
     async def token(self, request: web.BaseRequest, at: Target) -> web.Response:
