@@ -180,7 +180,10 @@ async def _blocks(path: Path, selection: Selection, live: LogFile | None) -> Asy
         while selection.follow and live is not None and woken is not None:
             closed = live.closed
             woken.clear()
-            raw, position = _appended(path, position)
+            try:
+                raw, position = _appended(path, position)
+            except FileNotFoundError:  # the pod is gone, and this reader was slow
+                return
             if block := _rendered(_split(raw)[1], selection):
                 yield block
             if closed:

@@ -96,3 +96,18 @@ async def test_following_sees_everything_until_the_end_across_rotation(tmp_path:
 async def test_the_tail_is_bounded_in_bytes(tmp_path: Path) -> None:
     finished(tmp_path / "0.log", b"a\n" * 50 + b"end\n")
     assert tail(tmp_path / "0.log", lines=80, max_bytes=6) == "a\nend\n"
+
+
+async def test_a_slow_follower_ends_when_the_pod_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    log = LogFile(path)
+    stdout, stderr = log.capture()
+    os.write(stdout, b"seen\n")
+    os.close(stdout)
+    os.close(stderr)
+    log.drain()
+    blocks = read(path, Selection(follow=True), log)
+    assert await anext(blocks) == b"seen\n"
+    log.finish()
+    path.unlink()
+    assert [block async for block in blocks] == []
