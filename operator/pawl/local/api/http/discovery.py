@@ -142,8 +142,7 @@ class Discovery:
                 }
                 for one in self._versions(group)
             ]  # fmt: skip
-            metadata = {"name": group, "creationTimestamp": None} if group else {}
-            items.append({"metadata": metadata, "versions": versions})
+            items.append({"metadata": {"name": group} if group else {}, "versions": versions})
         return {
             "kind": "APIGroupDiscoveryList",
             "apiVersion": f"apidiscovery.k8s.io/{version}",
@@ -217,7 +216,7 @@ def _subresource(resource: Resource, sub: str) -> tuple[str, str, str, tuple[str
 def _aggregated_entry(resource: Resource) -> Obj:
     entry: Obj = {
         "resource": resource.plural,
-        "responseKind": _kind(resource.group, resource.version, resource.kind),
+        "responseKind": _kind("", "", resource.kind),  # of the same group and version
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular_name,
         "verbs": list(resource.verbs),
@@ -235,6 +234,8 @@ def _aggregated_entry(resource: Resource) -> Obj:
 
 def _aggregated_sub(resource: Resource, sub: str) -> Obj:
     group, version, kind, verbs = _subresource(resource, sub)
+    if (group, version) == (resource.group, resource.version):
+        group = version = ""
     return {"subresource": sub, "responseKind": _kind(group, version, kind), "verbs": list(verbs)}
 
 
@@ -242,7 +243,7 @@ def _aggregated_reviews(group: str, version: str) -> list[Obj]:
     return [
         {
             "resource": plural,
-            "responseKind": _kind(group, version, kind),
+            "responseKind": _kind("", "", kind),
             "scope": "Namespaced" if namespaced else "Cluster",
             "singularResource": kind.lower(),
             "verbs": ["create"],
