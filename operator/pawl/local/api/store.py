@@ -82,7 +82,7 @@ class Listener(Protocol):
 class Table:
     """The objects of one resource."""
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, oldest: int = 0) -> None:
         self.name = name
         self.listeners: list[Listener] = []
         self._store = store
@@ -90,7 +90,7 @@ class Table:
         self._sorted: list[Key] | None = []
         self._by_namespace: dict[str, dict[Key, None]] = {}
         self._window: deque[Change] = deque()
-        self.oldest = store.revision
+        self.oldest = oldest
 
     def __len__(self) -> int:
         return len(self._items)
@@ -172,11 +172,12 @@ class Store:
         self.revision = 1
         self.window = window
         self._tables: dict[str, Table] = {}
+        self._dropped: dict[str, int] = {}  # what was in them is forgotten up to this revision
         self._owned: dict[str, dict[tuple[str, Key], None]] = {}
 
     def table(self, name: str) -> Table:
         if name not in self._tables:
-            self._tables[name] = Table(self, name)
+            self._tables[name] = Table(self, name, self._dropped.get(name, 0))
         return self._tables[name]
 
     def tables(self) -> list[Table]:
@@ -186,6 +187,7 @@ class Store:
         """Forget a table; its watches end."""
         table = self._tables.pop(name, None)
         if table is not None:
+            self._dropped[name] = self.revision
             for listener in tuple(table.listeners):
                 listener.close()
 

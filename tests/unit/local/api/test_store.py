@@ -132,6 +132,15 @@ def test_a_filter_turns_changes_into_what_its_reader_sees(before, after, seen):
     watch.close()
 
 
+def test_a_table_knows_its_whole_life_but_not_that_of_one_that_was_dropped():
+    store = Store()
+    put(store, "a")
+    assert [change.key.name for change in store.table("t").since(1)] == ["a"]
+    store.drop("t")
+    with pytest.raises(ApiError, match="too old resource version"):
+        store.table("t").since(1)
+
+
 async def test_a_dropped_table_ends_its_watches():
     store = Store()
     watch = Watch(store.table("t"), "", None)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from pawl.local.api import errors
 from pawl.local.api.http import options
+from pawl.local.api.http.negotiation import JSON
 from pawl.local.api.http.objects import form_of
 from pawl.local.api.http.options import ListOptions
 from pawl.local.api.http.paths import Target
@@ -48,7 +49,7 @@ class Watching:
         wanted = build_filter(at.resource, asked.labels, fields)
         watch = Watch(self._registry.table(at.resource), at.namespace, wanted)
         response = web.StreamResponse()
-        response.headers["Content-Type"] = form.content_type
+        response.headers["Content-Type"] = JSON
         response.headers["Cache-Control"] = "no-cache, private"
         # asyncio's clock; the random part keeps clients from coming back all at once
         timeout = asked.timeout or random.uniform(_MIN_TIMEOUT, 2 * _MIN_TIMEOUT)  # noqa: S311
