@@ -11,14 +11,8 @@ if TYPE_CHECKING:
     from pawl.serving.http.connection import Connection
 
 JSON = b"application/json"
-_HEAD = {
-    status.value: b"HTTP/1.1 %d %s\r\ncontent-type: " % (status.value, status.phrase.encode())
-    for status in HTTPStatus
-}
-_LENGTH = b"\r\ncontent-length: "
-_REQUEST_ID = b"\r\nx-request-id: "
-_CLOSE = b"\r\nconnection: close"
-_DATE = b"\r\ndate: "
+_HEAD = b"HTTP/1.1 %s\r\ncontent-type: %s\r\ncontent-length: %d\r\ndate: %s"
+_STATUS = {status.value: b"%d %s" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 
 
 class Exchange:
@@ -66,25 +60,15 @@ class Exchange:
         extra: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Answers, once. Header values in `extra` are this server's own, never a client's."""
-        parts = [
-            _HEAD[status],
-            content_type,
-            _LENGTH,
-            b"%d" % len(body),
-            _DATE,
-            self.connection.date,
-        ]
+        head = _HEAD % (_STATUS[status], content_type, len(body), self.connection.date)
         if self.request_id is not None:
-            parts += (_REQUEST_ID, self.request_id)
+            head += b"\r\nx-request-id: " + self.request_id
         for name, value in extra:
-            parts.append(f"\r\n{name}: {value}".encode("latin-1"))
+            head += f"\r\n{name}: {value}".encode("latin-1")
         if self.close:
-            parts.append(_CLOSE)
-        parts.append(b"\r\n\r\n")
-        if self.method != b"HEAD":
-            parts.append(body)
+            head += b"\r\nconnection: close"
         self.status = status
-        self.answer = b"".join(parts)
+        self.answer = head + b"\r\n\r\n" + (b"" if self.method == b"HEAD" else body)
         self.connection.answered(self)
 
     def error(self, status: int, message: str, *, extra: tuple[tuple[str, str], ...] = ()) -> None:

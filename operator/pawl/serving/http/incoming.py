@@ -30,6 +30,7 @@ _KEPT = frozenset(
         b"expect",
         b"host",
         b"inference-header-content-length",
+        b"x-request-id",
     }
 )
 
@@ -110,9 +111,7 @@ class Incoming:
         if self._head_done:
             return  # trailers say nothing here
         name = name.lower()
-        if name == b"x-request-id":
-            self._exchange().request_id = value[:MAX_REQUEST_ID]
-        elif name in _KEPT:
+        if name in _KEPT:
             self._exchange().headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -122,6 +121,9 @@ class Incoming:
         exchange.method = parser.get_method()
         version = parser.get_http_version()
         headers = exchange.headers
+        request_id = headers.get(b"x-request-id")
+        if request_id is not None:
+            exchange.request_id = request_id[:MAX_REQUEST_ID]
         exchange.close = version != "1.1" or not parser.should_keep_alive()
         if version not in ("1.0", "1.1"):
             self._refuse(400, f"HTTP/{version} is not spoken here")
