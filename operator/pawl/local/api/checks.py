@@ -31,8 +31,8 @@ def decode_failure(resource: Resource) -> str:
 
 
 def check_kind(resource: Resource, obj: Obj) -> None:
-    sent = obj.setdefault("apiVersion", resource.api_version)
-    kind = obj.setdefault("kind", resource.kind)
+    sent = obj["apiVersion"] = obj.get("apiVersion") or resource.api_version
+    kind = obj["kind"] = obj.get("kind") or resource.kind
     if (sent, kind) == (resource.api_version, resource.kind):
         return
     if resource.storage_version:

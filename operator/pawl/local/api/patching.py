@@ -105,8 +105,9 @@ def _refuse_strictly(
         if not found:
             return
         text = f"strict decoding error: {', '.join(found)}"
-    meta = {k: v for k, v in patched.get("metadata", {}).items() if k != "managedFields"}
-    whole = {**patched, "metadata": meta}
+    whole = dict(patched)
+    if isinstance(patched.get("metadata"), dict):
+        whole["metadata"] = {k: v for k, v in patched["metadata"].items() if k != "managedFields"}
     shown = golang.plain(body) if kind == "strategic" else golang.to_json(whole)
     raise errors.invalid("", "", "", [causes.invalid("patch", shown, text)])
 
@@ -170,7 +171,9 @@ def _checked(resource: Resource, namespace: str | None, name: str, body: Any) ->
     if sent != (resource.api_version, resource.kind):
         group, version = split_api_version(str(sent[0]))
         raise errors.bad_request(f"invalid object type: {group}/{version}, Kind={sent[1]}")
-    meta = applied.setdefault("metadata", {})
+    meta = applied["metadata"] = applied.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise errors.bad_request(f"{decode_failure(resource)}: metadata is no object")
     if meta.get("name", name) != name:
         raise errors.bad_request(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"

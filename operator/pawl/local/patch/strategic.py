@@ -126,6 +126,12 @@ def _merge_list(original: list[Any], patch: list[Any], schema: Schema) -> list[A
     return _ordered(merged, changes, original, _merge_key(schema))
 
 
+def _require_objects(items: list[Any]) -> None:
+    for item in items:
+        if not isinstance(item, dict):
+            raise malformed(f"{golang.plain(item)} is no object in a list of objects")
+
+
 def _merged_items(
     original: list[Any], patch: list[Any], schema: Schema
 ) -> tuple[list[Any], list[Any]]:
@@ -138,6 +144,7 @@ def _merged_items(
     merged = list(original)
     changes: list[Any] = []
     replace = False
+    _require_objects(patch)
     for item in patch:
         directive = item.get(_PATCH)
         if directive == "delete":

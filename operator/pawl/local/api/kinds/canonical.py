@@ -16,7 +16,6 @@ Schema = dict[str, Any]
 _DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 0), ("m", -3),
             ("u", -6), ("n", -9))  # fmt: skip
 _BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
-_META_TIMES = ("creationTimestamp", "deletionTimestamp")
 
 
 def normalize(value: Any, schema: Schema) -> Any:
@@ -28,14 +27,17 @@ def normalize(value: Any, schema: Schema) -> Any:
             below = fields.get(name) if fields else rest
             if not isinstance(below, dict):
                 continue
-            value[name] = normalize(item, below)
+            if item is None and fields:
+                del value[name]
+                continue
+            value[name] = _zero(below) if item is None else normalize(item, below)
             if fields and name not in needed and value[name] in ({}, []) and _no_struct(below):
                 del value[name]
         return value
     if isinstance(value, list):
         below = schema.get("items")
         if isinstance(below, dict):
-            value[:] = [normalize(item, below) for item in value]
+            value[:] = [_zero(below) if item is None else normalize(item, below) for item in value]
         return value
     match schema.get("x-go-type"):
         case "v1.Time":
@@ -47,18 +49,17 @@ def normalize(value: Any, schema: Schema) -> Any:
     return value
 
 
+def _zero(schema: Schema) -> Any:
+    """What a null in a list or map becomes: the zero value of its type."""
+    zeros = {"string": "", "integer": 0, "number": 0, "boolean": False, "array": []}
+    return zeros.get(schema.get("type", ""), {})
+
+
 def _no_struct(schema: Schema) -> bool:
     """Maps and lists that are empty are left out by Go (omitempty); structs are not."""
     return schema.get("type") == "array" or (
         isinstance(schema.get("additionalProperties"), dict) and "properties" not in schema
     )
-
-
-def normalize_metadata(meta: Obj) -> None:
-    """Times of the metadata of any object."""
-    for field in _META_TIMES:
-        if field in meta:
-            meta[field] = _time(meta[field], metadata.stamp)
 
 
 def _time(value: Any, stamp: Any) -> Any:

@@ -38,7 +38,7 @@ class NamespaceKind(BuiltinKind):
 
     def prepare_create(self, context: Context, obj: Obj) -> None:
         labels = obj["metadata"].setdefault("labels", {})
-        labels["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
+        labels["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
         finalizers = obj["spec"].setdefault("finalizers", [])
         if _FINALIZER not in finalizers:
             finalizers.append(_FINALIZER)

@@ -54,5 +54,14 @@ class CrdKind(BuiltinKind):
         obj["status"] = {**copy.deepcopy(old.get("status", {})), "storedVersions": stored}
 
     def check_schema(self, obj: Obj, old: Obj | None, subresource: str) -> list[Cause]:
-        """`check_crd` says all of it, in the words of this kind."""
-        return [] if subresource else check_crd(obj, old)
+        """`check_crd` speaks of most, in the words of this kind; the rest is in OpenAPI."""
+        if subresource:
+            return []
+        found = check_crd(obj, old)
+        told = {cause.field for cause in found}
+        missing = super().check_schema(obj, old, subresource)
+        return found + [
+            cause
+            for cause in missing
+            if cause.field.startswith("spec.versions[") and cause.field not in told
+        ]

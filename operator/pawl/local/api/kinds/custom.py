@@ -7,7 +7,7 @@ from typing import Any
 from pawl.local.api import errors
 from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
-from pawl.local.api.kinds.canonical import normalize_metadata
+from pawl.local.api.kinds.canonical import normalize
 from pawl.local.api.metadata import FOREGROUND, ORPHAN
 from pawl.local.schema import definitions
 from pawl.local.schema.causes import Cause
@@ -38,7 +38,7 @@ class CustomKind(Kind):
         found = self._structural.prune(obj)
         meta = obj["metadata"]
         found += [f"metadata.{path}" for path in prune(meta, definitions.resolve(_OBJECT_META))]
-        normalize_metadata(meta)
+        normalize(meta, definitions.resolve(_OBJECT_META))
         return found
 
     def type_error(self, obj: Obj) -> str | None:

@@ -68,7 +68,7 @@ class JobKind(BuiltinKind):
         if spec["manualSelector"]:
             return
         for name in NAME_LABELS:
-            labels.setdefault(name, meta["name"])
+            labels.setdefault(name, meta.get("name", ""))
         for name in UID_LABELS:
             labels.setdefault(name, meta["uid"])
         selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
@@ -157,7 +157,7 @@ def _selector(obj: Obj) -> list[Cause]:
     found = selectors.validate(spec["selector"], "spec.selector")
     if not spec["manualSelector"]:
         for label, wanted in (
-            *((name, meta["name"]) for name in NAME_LABELS),
+            *((name, meta.get("name", "")) for name in NAME_LABELS),
             *((name, meta["uid"]) for name in UID_LABELS),
         ):
             if labels.get(label) != wanted:
