@@ -140,6 +140,17 @@ class _Client(_End):
         super().__init__(registered)
         self._endpoint = None if listener is None else listener.next()
         self._connecting: asyncio.Task[None] | None = None
+        self._early: list[bytes] = []
+
+    def data_received(self, data: bytes) -> None:
+        # Some versions of asyncio (3.11.2) deliver once more after pause_reading() in
+        # connection_made(); what comes before the other end is there must not be lost.
+        if self.peer is None and self.transport is not None:
+            self._early.append(data)
+            self.transport.resume_reading()  # so that the pause is not taken for done
+            self.transport.pause_reading()
+        else:
+            super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -172,7 +183,15 @@ class _Client(_End):
             if backend.transport is not None:
                 backend.transport.close()
             return
+        self.join(backend)
+
+    def join(self, backend: _End) -> None:
+        """The other end is there: pass on what came before it."""
+        assert self.transport is not None  # noqa: S101 - joined while both ends are open
         self.peer = backend
+        if self._early and backend.transport is not None:
+            backend.transport.write(b"".join(self._early))
+            self._early.clear()
         self.transport.resume_reading()
 
 

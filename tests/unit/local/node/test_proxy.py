@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from pawl.local.node import network
+from pawl.local.node import proxy as proxy_module
 from pawl.local.node.proxy import Address, Proxy
 
 WAIT = 10
@@ -172,3 +173,43 @@ async def test_an_address_that_cannot_be_had_is_reported(proxy: Proxy, backend: 
     endpoint = await backend(b"a")
     failed = await proxy.apply({("127.0.0.1", endpoint[1]): [endpoint]})
     assert set(failed) == {("127.0.0.1", endpoint[1])}
+
+
+async def test_bytes_that_come_before_the_other_end_is_there_are_not_lost() -> None:
+    """As asyncio of Python 3.11.2 delivers them, in spite of pause_reading()."""
+
+    class Wire:
+        def __init__(self) -> None:
+            self.written: list[bytes] = []
+            self.paused = False
+
+        def get_extra_info(self, name: str) -> None:
+            return None
+
+        def write(self, data: bytes) -> None:
+            self.written.append(data)
+
+        def pause_reading(self) -> None:
+            self.paused = True
+
+        def resume_reading(self) -> None:
+            self.paused = False
+
+        def close(self) -> None:
+            pass
+
+        def abort(self) -> None:
+            pass
+
+    front, back = Wire(), Wire()
+    client = proxy_module._Client(set(), None)
+    client.transport = front  # type: ignore[assignment]
+    client.data_received(b"early ")
+    client.data_received(b"bytes")
+    assert front.paused
+    end = proxy_module._End(set())
+    end.transport = back  # type: ignore[assignment]
+    client.join(end)
+    client.data_received(b" and late ones")
+    assert b"".join(back.written) == b"early bytes and late ones"
+    assert not front.paused
