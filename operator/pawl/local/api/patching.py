@@ -89,6 +89,8 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
         patched = patch.merge(live, body)
     if not isinstance(patched, dict):
         raise errors.bad_request(f"{decode_failure(resource)}: the patched object is no object")
+    if patched.get("metadata") is None:
+        patched["metadata"] = {}
     return patched
 
 

@@ -43,7 +43,7 @@ class CustomKind(Kind):
 
     def type_error(self, obj: Obj) -> str | None:
         """Metadata is that of every kind; the rest is checked by the schema."""
-        return type_error(obj["metadata"], definitions.resolve(_OBJECT_META))
+        return type_error(obj.get("metadata"), definitions.resolve(_OBJECT_META))
 
     def default(self, obj: Obj) -> None:
         self._structural.default(obj)
