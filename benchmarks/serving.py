@@ -5,8 +5,8 @@
 The row has 30 floats (breast cancer). "gb": scaling and gradient boosting; Pawl and the bare
 handler run it in onnxruntime, the peers in scikit-learn. "lr": scaling and logistic regression;
 scikit-learn on both sides. Every server is one process, and each must first give the right
-probability. Pawl runs in turn with each of the others, and the ratio of the two neighbours counts
-(of the bare handler: the median of the rounds), because a machine's speed drifts.
+probability. Pawl runs in turn with each of the others, because a machine's speed drifts, and the
+median of the rounds' ratios counts.
 
 Prints a table and one line per target: `RATIO <name> <measured> <target> ok|SHORT` (at least the
 target; for `start-seconds` and `resident-mb` at most), or `INFO <name> <measured>` where there is
@@ -98,8 +98,13 @@ class Bench:
         return server
 
     def ratio(self, ours: Server, theirs: Server, kind: str, connections: int) -> float:
-        """Ours over theirs in requests per second: the two in turn, because a machine's speed
-        drifts."""
+        """Ours over theirs in requests per second, the median of the rounds."""
+        return statistics.median(
+            self._round(ours, theirs, kind, connections) for _ in range(self.rounds)
+        )
+
+    def _round(self, ours: Server, theirs: Server, kind: str, connections: int) -> float:
+        """The two in turn, because a machine's speed drifts."""
         rates = []
         for server in (ours, theirs):
             result = load.measure(server.running.url, server.target.body, connections, self.seconds)
@@ -128,8 +133,8 @@ def against_bare(bench: Bench, pawl: Server, onnx: Path) -> None:
             stack, targets.bare(onnx, port, bench.row), "gb", port, bench.expected["gb"]
         )
         for connections in CONNECTIONS:
-            ratios = [bench.ratio(pawl, bare, "gb", connections) for _ in range(bench.rounds)]
-            bench.report.at_least(f"pawl/bare@{connections}", statistics.median(ratios), OVER_BARE)
+            ratio = bench.ratio(pawl, bare, "gb", connections)
+            bench.report.at_least(f"pawl/bare@{connections}", ratio, OVER_BARE)
     bench.report.at_most("pawl-resident-mb", pawl.running.resident_mb(), MAX_RESIDENT_MB)
 
 
@@ -173,7 +178,7 @@ def against_peers(bench: Bench, pawl: dict[str, Server], names: list[str]) -> No
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=2, help="per measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of Pawl and the bare handler")
+    parser.add_argument("--rounds", type=int, default=3, help="of Pawl and each other server")
     parser.add_argument("--peers", default=",".join(targets.PEERS), help="comma-separated, or none")
     options = parser.parse_args()
     names = [] if options.peers == "none" else options.peers.split(",")
