@@ -4,7 +4,7 @@ Static bootstrap: the public listener and the state listener. Dynamic, from file
 swaps: clusters (`cds.yaml`) and routes (`rds.yaml`). The admin interface is a socket in the pod;
 the state listener passes four of its read-only pages on. `/stats` tells by `version_text` which
 revision of each file is loaded, `/clusters` which hosts are healthy.
-`validate_clusters` keeps a route from naming a cluster that is not there yet.
+`validate_clusters` stays off (docs/decisions/0002-revisions-from-the-router.md).
 """
 
 from __future__ import annotations
@@ -88,7 +88,6 @@ def _route_configuration(route: Route) -> dict[str, Any]:
     return {
         "@type": f"{_TYPE}.config.route.v3.RouteConfiguration",
         "name": ROUTES,
-        "validate_clusters": True,
         "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": table}],
     }
 
