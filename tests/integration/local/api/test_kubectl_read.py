@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 import pytest
 
@@ -130,26 +131,29 @@ def test_wait_for_a_condition_and_for_deletion(kubectl):
     waiting.communicate()
 
 
-def test_watch_prints_every_change(kubectl):
-    kubectl("create", "-f-", stdin=POD)
-    watching = kubectl.start("get", "pods", "-w", "-o", "json", "--output-watch-events")
-    assert watching.stdout is not None
-    decoder = json.JSONDecoder()
-    text, seen = "", []
-    kubectl("label", "pod", "one", "a=b")
-    kubectl("delete", "pod", "one")
-    while len(seen) < 3:
-        text += watching.stdout.readline()
+def events_of(output: TextIO) -> Iterator[str]:
+    """The types of the watch events that kubectl prints as JSON."""
+    decoder, text = json.JSONDecoder(), ""
+    for line in output:
+        text += line
         try:
             event, end = decoder.raw_decode(text)
         except ValueError:
             continue
-        seen.append(event["type"])
+        yield event["type"]
         text = text[end:].lstrip()
-    watching.terminate()
-    watching.communicate()
-    assert seen[-1] == "DELETED"
-    assert seen[0] == "ADDED"
+
+
+def test_watch_prints_every_change(kubectl):
+    kubectl("create", "-f-", stdin=POD)
+    with kubectl.start("get", "pods", "-w", "-o", "json", "--output-watch-events") as watching:
+        events = events_of(watching.stdout)
+        assert next(events) == "ADDED"  # it watches
+        kubectl("label", "pod", "one", "a=b")
+        assert next(events) == "MODIFIED"
+        kubectl("delete", "pod", "one")
+        assert next(events) == "DELETED"
+        watching.terminate()
 
 
 def test_large_lists_come_in_pieces(kubectl, api, namespace):
