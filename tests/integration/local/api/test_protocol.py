@@ -3,7 +3,8 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -41,8 +42,8 @@ class Client:
     async def events(self, path: str, count: int, **query: str) -> list[tuple[str, dict[str, Any]]]:
         """The first events of a watch."""
         found = []
-        async with asyncio.timeout(20):
-            async for event in self.watch(path, **query):
+        async with asyncio.timeout(20), aclosing(self.watch(path, **query)) as stream:
+            async for event in stream:
                 found.append((event["type"], event["object"]))
                 if len(found) == count:
                     return found
@@ -50,7 +51,7 @@ class Client:
 
     async def watch(
         self, path: str, headers: dict[str, str] | None = None, **query: str
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         url, params = f"{self.root}/{path}", {"watch": "true", **query}
         async with self.http.stream("GET", url, params=params, headers=headers) as answer:
             assert answer.status_code == 200, await answer.aread()
@@ -182,10 +183,11 @@ async def test_a_table_watch_sends_its_columns_once(client):
     await client.create("a")
     await client.create("b")
     tables = []
-    async for event in client.watch("configmaps", headers=TABLE):
-        tables.append(event["object"])
-        if len(tables) == 2:
-            break
+    async with aclosing(client.watch("configmaps", headers=TABLE)) as stream:
+        async for event in stream:
+            tables.append(event["object"])
+            if len(tables) == 2:
+                break
     assert [column["name"] for column in tables[0]["columnDefinitions"]] == ["Name", "Data", "Age"]
     assert tables[1]["columnDefinitions"] is None
     assert tables[1]["rows"][0]["cells"][0] == "b"
