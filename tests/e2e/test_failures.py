@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -119,6 +120,22 @@ def test_a_failed_gate_rejects_the_version_and_latest_does_not_serve_it(space: S
     space.until("ModelVersion", "cancer-v1", lambda s: s.get("stage") == "Rejected")
     assert condition(space.status("Deployment", "cancer"), "Ready")["reason"] == "NoVersion"
     assert not space.list("Pod", "pawl.dev/role=server")
+
+
+def test_why_a_server_has_no_model_is_read_from_the_deployment(space: Space):
+    junk = b"these bytes have their digest and are no model"
+    uri = space.cluster.store_file(f"imports/{space.name}/junk.onnx", junk)
+    digest = "sha256:" + hashlib.sha256(junk).hexdigest()
+    artifact = {"uri": uri, "digest": digest, "format": "onnx"}
+    space.create("ModelVersion", "junk-v1", {"model": "junk", "version": 1, "artifact": artifact})
+    space.create("Deployment", "junk", {"model": "junk", "replicas": 1})
+    space.until(
+        "Deployment",
+        "junk",
+        lambda s: "ModelNotLoadable: onnxruntime" in condition(s, "Ready").get("message", ""),
+    )
+    seen = space.cluster.kubectl("get", "mdep", "-n", space.name, "-o", "wide")
+    assert "ModelNotLoadable: onnxruntime cannot load the model" in seen
 
 
 def test_the_wrong_is_refused_at_apply(space: Space):

@@ -83,6 +83,7 @@ KINDS = (
             _READY,
             ("Replicas", "integer", ".status.readyReplicas", 0),
             ("URL", "string", ".status.url", 1),
+            ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
             _AGE,
         ),
     ),

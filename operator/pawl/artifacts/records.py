@@ -249,3 +249,10 @@ class Termination(Record):
     result: str | None = None  # path in the store
     digest: str | None = None  # of result.json
     warnings: tuple[str, ...] = ()
+
+
+class LastWords(Record):
+    """A server's termination message: why it has no model to serve. `Termination` reads as one."""
+
+    reason: str
+    message: str

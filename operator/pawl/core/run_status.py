@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pawl.artifacts.records import Termination
+from pawl.artifacts.records import LastWords, Termination
 from pawl.constants import EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
 
 Object = Mapping[str, Any]
@@ -98,9 +98,18 @@ def last_words(pods: Iterable[Object]) -> str:
             state = status.get("state", {})
             ended = status.get("lastState", {}).get("terminated") or state.get("terminated") or {}
             if ended.get("message"):
-                return str(ended["message"]).strip()[-300:]
+                return _words(str(ended["message"]).strip())
             waiting = waiting or state.get("waiting", {}).get("message", "")
     return waiting
+
+
+def _words(message: str) -> str:
+    """A server's sentence; of anything else, as of a crash that only the log tells of, the end."""
+    try:
+        told = LastWords.model_validate_json(message)
+    except ValidationError:
+        return message[-300:]
+    return f"{told.reason}: {told.message}"[:300]
 
 
 def failure(job: Object, pods: Iterable[Object]) -> Trouble:

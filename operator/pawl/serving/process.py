@@ -17,9 +17,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import orjson
-
 from pawl import constants
+from pawl.artifacts.canonical import canonical_json
+from pawl.artifacts.records import LastWords
 from pawl.artifacts.redact import redact
 from pawl.errors import PawlError, StoreError
 from pawl.serving.counters import Counters
@@ -125,16 +125,19 @@ class Process:
         """Says why there is no model, in the log and in the termination message."""
         if not isinstance(error, PawlError | FileNotFoundError):
             LOGGER.error("the model could not be loaded", exc_info=error)
-        reason = error.reason if isinstance(error, PawlError) else "ModelNotFound"
+        reason = error.reason if isinstance(error, PawlError) else "LoadingFailed"
         message = redact(str(error))[:_MAX_MESSAGE]
+        if isinstance(error, FileNotFoundError):
+            reason = "ModelNotFound"
+            message = f"{redact(self._settings.artifact_uri)} is not there, or not whole"
         LOGGER.error(
             "there is no model to serve", extra={"fields": {"reason": reason, "error": message}}
         )
         log = self._settings.termination_log
         if log is not None or _KUBELET_LOG.exists():
-            text = orjson.dumps({"reason": reason, "message": message})
             with suppress(OSError):
-                (log or _KUBELET_LOG).write_bytes(text)
+                words = LastWords(reason=reason, message=message)
+                (log or _KUBELET_LOG).write_bytes(canonical_json(words))
         if isinstance(error, StoreError):
             return constants.EXIT_STORE_UNREACHABLE
         return constants.EXIT_USER_ERROR

@@ -133,6 +133,17 @@ def test_bytes_that_are_not_what_they_should_be_are_not_served(
     assert "DigestMismatch" in server.log
 
 
+def test_a_model_that_is_not_there_is_named_in_the_termination_message(
+    start: Start, tmp_path: Path
+) -> None:
+    message = tmp_path / "termination-log"
+    uri = (tmp_path / "nothing").as_uri()
+    server = start(ready=False, PAWL_ARTIFACT_URI=uri, PAWL_TERMINATION_LOG=str(message))
+    assert server.process.wait(20) == EXIT_USER_ERROR
+    words = {"reason": "ModelNotFound", "message": f"{uri} is not there, or not whole"}
+    assert json.loads(message.read_text()) == words
+
+
 def test_settings_that_are_wrong_are_named(start: Start) -> None:
     server = start(ready=False, PAWL_PROCESSES="many")
     assert server.process.wait(20) == EXIT_USER_ERROR

@@ -138,6 +138,7 @@ def _pod(
                 "name": "server",
                 "image": server_image(spec, version, installation),
                 "imagePullPolicy": installation.image_pull_policy,
+                "terminationMessagePath": common.TERMINATION_LOG,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": common.env(
                     **{
@@ -148,6 +149,7 @@ def _pod(
                         c.ENV_WORK_DIR: WORK,
                         c.ENV_BIND_ADDRESS: "0.0.0.0",  # noqa: S104 - port-forward needs it
                         c.ENV_PORT: str(c.SERVER_PORT),
+                        c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
                         "PAWL_PROCESSES": str(server.processes),
                         "PAWL_MAX_BATCH_SIZE": str(server.max_batch_size),
                         "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
