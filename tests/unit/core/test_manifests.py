@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,18 @@ def test_a_container_trainer_does_not_see_the_test_rows():
     train = container_job()["spec"]["template"]["spec"]["initContainers"][1]
     work = [m for m in train["volumeMounts"] if m["name"] == "work"]
     assert {m["subPath"] for m in work} == {"data", "output", "parameters.json"}
+
+
+def test_only_pods_that_load_skops_files_are_told_what_types_are_allowed():
+    installation = replace(INSTALLATION, allowed_estimators=("acme.Model", "acme.steps."))
+    told = {}
+    for format_ in ("onnx", "skops"):
+        version = VERSION.model_copy(update={"format": format_})
+        server = serving.build_server(DEPLOYMENT, SPEC, version, 1, installation)
+        container = server["spec"]["template"]["spec"]["containers"][0]
+        told[format_] = {var["name"]: var["value"] for var in container["env"]}
+    assert told["skops"]["PAWL_ALLOWED_ESTIMATORS"] == "acme.Model,acme.steps."
+    assert "PAWL_ALLOWED_ESTIMATORS" not in told["onnx"]
 
 
 def readable(item: dict[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,7 @@ def _pod(
                         "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
                         "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
                         "OMP_NUM_THREADS": "1",
+                        **_allowed(version, installation),
                         **common.TMP_ENV,
                     }
                 ),
@@ -179,6 +180,14 @@ def _pod(
         ],
         **common.placement(server),
     }
+
+
+def _allowed(version: ServedVersion, installation: Installation) -> dict[str, str]:
+    """What the administrator allows in a skops file. Pods of ONNX versions need no restart when
+    that changes, so they are not told."""
+    if version.format == "onnx" or not installation.allowed_estimators:
+        return {}
+    return {c.ENV_ALLOWED_ESTIMATORS: ",".join(installation.allowed_estimators)}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
