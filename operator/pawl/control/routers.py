@@ -1,4 +1,4 @@
-"""Asks the router pods what they know: loaded revisions, healthy hosts, requests under way."""
+"""Asks the router pods what they know: loaded revisions, healthy hosts, requests under way and over."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ import aiohttp
 import orjson
 
 from pawl.constants import ANNOTATION_REFRESH, ROUTER_STATE_PORT
-from pawl.core.rollout import RouterState
+from pawl.core.routing.state import RouterState, Totals
 
 Object = Mapping[str, Any]
+#: Names of `/stats` that are asked for: a filter, so that the page stays small.
+STATS = (
+    r"^server\.uptime$|version_text$"
+    r"|^cluster\.v[0-9]+(-shadow)?\.upstream_rq_(completed|5xx)$"
+)
 _REVISION = re.compile(r'^(cluster_manager\.cds|http\.http\.rds\.models)\.version_text: "(\w*)"')
-_CLUSTER = re.compile(r"^v([0-9]+)$")
+_COUNTER = re.compile(r"^cluster\.v([0-9]+)(-shadow)?\.upstream_rq_(completed|5xx): ([0-9]+)$")
+_UPTIME = re.compile(r"^server\.uptime: ([0-9]+)$", re.MULTILINE)
+_CLUSTER = re.compile(r"^v([0-9]+)(-direct)?$")
 _MAX_PAGE = 4 << 20
 _UNKNOWN = RouterState(None, None)
 
@@ -41,22 +48,27 @@ class Routers:
         touched = meta.get("annotations", {}).get(ANNOTATION_REFRESH, "")
         try:
             texts, clusters = await asyncio.gather(
-                self._page(f"{base}/stats?filter=version_text"),
-                self._page(f"{base}/clusters?format=json"),
+                self._page(f"{base}/stats", filter=STATS),
+                self._page(f"{base}/clusters", format="json"),
             )
             state = parse_state(texts.decode(), clusters)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
             state = _UNKNOWN
-        return replace(state, pod=meta["name"], touched=touched)
+        return replace(state, pod=meta["name"], touched=touched, started=_started(pod))
 
-    async def _page(self, url: str) -> bytes:
-        async with self._session.get(url) as response:
+    async def _page(self, url: str, **query: str) -> bytes:
+        async with self._session.get(url, params=query) as response:
             response.raise_for_status()
             return await response.content.read(_MAX_PAGE)
 
 
 def parse_state(texts: str, clusters: bytes) -> RouterState:
-    """From Envoy's `/stats?filter=version_text` and `/clusters?format=json`."""
+    """From Envoy's `/stats?filter=STATS` and `/clusters?format=json`.
+
+    A version has up to three clusters (core.routing.envoy): `v7` for what is given to it by weight,
+    `v7-direct` for the rest, `v7-shadow` for copies. Healthy are the hosts that both of the first
+    two find healthy.
+    """
     revisions = {
         match[1]: match[2] for line in texts.splitlines() if (match := _REVISION.match(line))
     }
@@ -66,16 +78,42 @@ def parse_state(texts: str, clusters: bytes) -> RouterState:
         match = _CLUSTER.match(status["name"])
         if match is None:
             continue
-        version = int(match[1])
-        hosts = status.get("host_statuses", [])
-        healthy[version] = sum(_healthy(host) for host in hosts)
-        active[version] = sum(_gauge(host, "rq_active") for host in hosts)
+        version, hosts = int(match[1]), status.get("host_statuses", [])
+        count = sum(_healthy(host) for host in hosts)
+        healthy[version] = min(healthy.get(version, count), count)
+        active[version] = active.get(version, 0) + sum(_gauge(host, "rq_active") for host in hosts)
+    uptime = _UPTIME.search(texts)
+    totals, mirrored = _totals(texts)
     return RouterState(
         clusters_revision=revisions.get("cluster_manager.cds"),
         routes_revision=revisions.get("http.http.rds.models"),
         healthy=healthy,
         active=active,
+        totals=totals,
+        mirrored=mirrored,
+        uptime=int(uptime[1]) if uptime is not None else 0,
     )
+
+
+def _totals(texts: str) -> tuple[dict[int, Totals], dict[int, Totals]]:
+    """Of users' requests, and of copies."""
+    found: tuple[dict[int, Totals], dict[int, Totals]] = ({}, {})
+    for line in texts.splitlines():
+        match = _COUNTER.match(line)
+        if match is None:
+            continue
+        version, kind, value = int(match[1]), match[3], int(match[4])
+        counts = found[1 if match[2] else 0]
+        more = Totals(requests=value) if kind == "completed" else Totals(errors=value)
+        counts[version] = counts.get(version, Totals()) + more
+    return found
+
+
+def _started(pod: Object) -> str:
+    """Names the container that runs."""
+    statuses = pod["status"].get("containerStatuses", [])
+    restarts = sum(status.get("restartCount", 0) for status in statuses)
+    return f"{pod['metadata'].get('uid', '')}/{restarts}"
 
 
 def _healthy(host: Object) -> bool:

@@ -28,6 +28,7 @@ from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, MergePatch, Plan, RecordDecision
 from pawl.core.routing.route import Route
+from pawl.core.routing.state import RouterState
 from pawl.core.serving_children import Children
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -51,7 +52,7 @@ class DeploymentObserved:
     pods: tuple[Object, ...] = ()
     config_map: Object | None = None
     service: Object | None = None
-    routers: tuple[rollout.RouterState, ...] = ()
+    routers: tuple[RouterState, ...] = ()
 
 
 @dataclass

@@ -15,25 +15,14 @@ Invariants (tests/unit/core/test_rollout.py folds and searches for a violation):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from pawl.core.routing.state import RouterState
 
 Phase = Literal["Starting", "Warming", "Shifting", "Draining", "Serving"]
 #: Version -> weight in per cent; None is known to the routers but not routed.
 Weights = Mapping[int, int | None]
-
-
-@dataclass(frozen=True)
-class RouterState:
-    """What one router pod says of itself. Revisions are None when it could not be asked; `touched`
-    is the value of its refresh annotation."""
-
-    clusters_revision: str | None
-    routes_revision: str | None
-    healthy: Mapping[int, int] = field(default_factory=dict)  # version -> healthy hosts
-    active: Mapping[int, int] = field(default_factory=dict)  # version -> requests under way
-    pod: str = ""
-    touched: str = ""
 
 
 @dataclass(frozen=True)

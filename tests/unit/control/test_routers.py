@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 
 from pawl.control.routers import parse_state
+from pawl.core.routing.state import Totals
 
 TEXTS = """cluster_manager.cds.version_text: "aaaa"
 http.http.rds.models.version_text: "bbbb"
 listener_manager.lds.version_text: ""
+cluster.v7.upstream_rq_5xx: 3
+cluster.v7.upstream_rq_completed: 1000
+cluster.v8-shadow.upstream_rq_completed: 90
+cluster.v8-direct.upstream_rq_completed: 2
+server.uptime: 61
 """
 
 
@@ -40,3 +46,23 @@ def test_a_router_that_has_loaded_nothing_confirms_nothing():
     state = parse_state("", b"{}")
     assert state.clusters_revision is None
     assert state.routes_revision is None
+
+
+def test_a_host_is_healthy_when_both_clusters_of_its_version_say_so():
+    clusters = {
+        "cluster_statuses": [
+            {"name": "v7", "host_statuses": [host(True, 2), host(True, 1)]},
+            {"name": "v7-direct", "host_statuses": [host(True, 4), host(False, 0)]},
+            {"name": "v7-shadow", "host_statuses": [host(False, 8)]},
+        ]
+    }
+    state = parse_state(TEXTS, json.dumps(clusters).encode())
+    assert state.healthy == {7: 1}
+    assert state.active == {7: 7}
+
+
+def test_requests_by_weight_and_copies_are_counted_apart():
+    state = parse_state(TEXTS, b"{}")
+    assert state.totals == {7: Totals(1000, 3)}
+    assert state.mirrored == {8: Totals(90, 0)}
+    assert state.uptime == 61

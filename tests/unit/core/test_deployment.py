@@ -9,8 +9,8 @@ import pytest
 from world import INSTALLATION, NOW, World
 
 from pawl.core.deployment import DeploymentObserved, plan_deployment
-from pawl.core.rollout import RouterState
 from pawl.core.routing.route import Route
+from pawl.core.routing.state import RouterState
 
 
 def deployment(**spec: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pawl.core import rollout
 from pawl.core.routing.route import Backend, Route
+from pawl.core.routing.state import RouterState
 
 
 def route(weights: rollout.Weights) -> Route:
@@ -37,7 +38,7 @@ class World:
 
     def observe(self) -> rollout.Rollout:
         states = tuple(
-            rollout.RouterState(
+            RouterState(
                 router.clusters.clusters_revision,
                 router.routes.routes_revision,
                 {
