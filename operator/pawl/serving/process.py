@@ -21,6 +21,7 @@ from pawl import constants
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.records import LastWords
 from pawl.artifacts.redact import redact
+from pawl.artifacts.retry import describe
 from pawl.errors import PawlError, StoreError
 from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane, Served
@@ -126,7 +127,7 @@ class Process:
         if not isinstance(error, PawlError | FileNotFoundError):
             LOGGER.error("the model could not be loaded", exc_info=error)
         reason = error.reason if isinstance(error, PawlError) else "LoadingFailed"
-        message = redact(str(error))[:_MAX_MESSAGE]
+        message = redact(str(error)) if isinstance(error, PawlError) else describe(error)
         if isinstance(error, FileNotFoundError):
             reason = "ModelNotFound"
             message = f"{redact(self._settings.artifact_uri)} is not there, or not whole"
@@ -136,7 +137,7 @@ class Process:
         log = self._settings.termination_log
         if log is not None or _KUBELET_LOG.exists():
             with suppress(OSError):
-                words = LastWords(reason=reason, message=message)
+                words = LastWords(reason=reason, message=message[:_MAX_MESSAGE])
                 (log or _KUBELET_LOG).write_bytes(canonical_json(words))
         if isinstance(error, StoreError):
             return constants.EXIT_STORE_UNREACHABLE

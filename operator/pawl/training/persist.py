@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import Any
 
 import skops.io as sio
 
-from pawl.artifacts.retry import describe
-from pawl.artifacts.skops_types import is_trusted
-from pawl.errors import NotAllowedError, UserError
+from pawl.artifacts.skops_load import load_skops
+from pawl.errors import IntegrityError, UserError
 
 _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -30,24 +28,11 @@ def save(model: Any, path: Path) -> None:
 
 
 def load(path: Path, extra: Sequence[str] = ()) -> Any:
-    """Loads a model whose types are all trusted: skops' own list, ours and `extra` (paths, or
-    prefixes that end in a dot)."""
+    """The model in a skops file, as `load_skops` gives it; UserError where it cannot be read."""
     try:
-        unknown = sio.get_untrusted_types(file=path)
-        trusted = [name for name in unknown if is_trusted(name, extra)]
-        refused = sorted(set(unknown) - set(trusted))
-        if refused:
-            raise NotAllowedError(
-                f"{path.name} holds types that are not allowed: " + ", ".join(refused[:5]),
-                reason="TypeNotAllowed",
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of estimators that scikit-learn deprecates
-            return sio.load(path, trusted=trusted)
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path.name} is not a readable skops file: {describe(error)}", reason="ModelUnreadable"
-        ) from error
+        return load_skops(path, extra)
+    except IntegrityError as error:
+        raise UserError(str(error), reason=error.reason) from error
 
 
 def _deterministic(data: bytes) -> bytes:

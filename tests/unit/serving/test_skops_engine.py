@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,17 @@ def test_a_model_that_cannot_answer_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
     path.write_bytes(b"no archive")
-    with pytest.raises(IntegrityError, match="skops cannot load"):
+    with pytest.raises(IntegrityError, match="not a readable skops file"):
         SkopsEngine(path, SIGNATURE, lineage())
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", " " * ((128 << 20) + 1), zipfile.ZIP_DEFLATED)
+    with pytest.raises(IntegrityError, match="refused unopened") as caught:
+        SkopsEngine(path, SIGNATURE, lineage())
+    assert caught.value.reason == "ModelTooLarge"
 
 
 def test_a_bundle_with_a_skops_file_alone_is_served_by_scikit_learn(

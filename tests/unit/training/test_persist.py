@@ -105,3 +105,12 @@ def test_an_archive_without_a_schema_is_told(tmp_path: Path) -> None:
         archive.writestr("other.json", "{}")
     with pytest.raises(UserError, match="not a readable skops file"):
         persist.load(path)
+
+
+def test_a_file_that_unpacks_to_too_much_is_the_users_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", " " * ((128 << 20) + 1), zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="refused unopened") as caught:
+        persist.load(path)
+    assert caught.value.reason == "ModelTooLarge"

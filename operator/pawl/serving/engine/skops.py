@@ -1,8 +1,7 @@
 """scikit-learn through skops: for versions that ONNX cannot represent exactly.
 
-Never a pickle: skops builds objects only of types that are trusted, and trusted here are those
-that a bundle of ours can hold. Estimators do not promise to survive a change of scikit-learn, so
-another version than the training one is refused.
+Never a pickle, see `artifacts.skops_load`. Estimators do not promise to survive a change of
+scikit-learn, so another version than the training one is refused.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sklearn
-import skops.io
 
 from pawl.artifacts.records import Lineage, Signature
-from pawl.artifacts.skops_types import TRUSTED_TYPES
-from pawl.errors import IntegrityError, NotAllowedError, SignatureError
+from pawl.artifacts.skops_load import load_skops
+from pawl.errors import IntegrityError, SignatureError
 from pawl.serving.codec.base import Feed, Outputs
 from pawl.serving.errors import EngineError
 
@@ -42,7 +40,7 @@ class SkopsEngine:
     ) -> None:
         """`allowed` is what the administrator adds: paths, or prefixes that end in a dot."""
         _check_version(lineage)
-        self._model = _loaded(path, allowed)
+        self._model = load_skops(path, allowed)
         self._columns = [tensor.name for tensor in signature.inputs]
         self._numeric = {name: index for index, name in enumerate(signature.numeric)}
         self._categorical = {name: index for index, name in enumerate(signature.categorical)}
@@ -91,33 +89,6 @@ class SkopsEngine:
             else:
                 columns[name] = feed["categorical"][:, self._categorical[name]]
         return pd.DataFrame(columns, copy=False)
-
-
-def _loaded(path: Path, allowed: tuple[str, ...]) -> Any:
-    try:
-        unknown = skops.io.get_untrusted_types(file=path)
-        refused = sorted(name for name in unknown if not _trusted(name, allowed))
-        if refused:
-            raise NotAllowedError(
-                f"the model holds types that are not allowed: {', '.join(refused[:5])}",
-                reason="TypeNotAllowed",
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return skops.io.load(path, trusted=unknown)
-    except NotAllowedError:
-        raise
-    except Exception as error:  # a damaged archive fails in many ways
-        raise IntegrityError(
-            f"skops cannot load the model: {' '.join(str(error).split())[:300]}",
-            reason="ModelNotLoadable",
-        ) from error
-
-
-def _trusted(name: str, allowed: tuple[str, ...]) -> bool:
-    return name in TRUSTED_TYPES or any(
-        name == item or (item.endswith(".") and name.startswith(item)) for item in allowed
-    )
 
 
 def _method(signature: Signature) -> tuple[str, str]:
