@@ -1,4 +1,4 @@
-"""Asks the router pods what they know: loaded revisions, healthy hosts, requests under way and over."""
+"""Asks the router pods for revisions, healthy hosts, requests under way and requests counted."""
 
 from __future__ import annotations
 

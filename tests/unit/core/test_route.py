@@ -108,7 +108,7 @@ def test_the_main_version_is_the_one_with_the_largest_weight():
 def test_a_known_version_is_a_cluster_but_in_no_route():
     route = Route("churn", (backend(7, 100), backend(8, None)))
     names = [cluster["name"] for cluster in envoy.clusters(route)["resources"]]
-    assert names == ["v7", "v8"]
+    assert names == ["v7", "v7-direct", "v8", "v8-direct"]
     assert "v8" not in str(envoy.routes(route))
 
 

@@ -1,0 +1,36 @@
+"""What the parts of the configuration must spell alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TYPE = "type.googleapis.com/envoy"
+ROUTES = "models"
+#: Replaced by what the router itself says; whatever a client sends is removed.
+OWN_HEADERS = "x-pawl-"
+WEIGHT_HEADER = "x-pawl-weight"
+USER_HEADER = "x-pawl-user"
+SALT_HEADER = "x-pawl-salt"
+
+
+def by_weight(version: int) -> str:
+    """The cluster of a version for the requests that are given to it by weight. Its counters are
+    of a random sample, so that versions can be compared by them."""
+    return f"v{version}"
+
+
+def direct(version: int) -> str:
+    """The cluster for the other requests: those that name the version, feedback, metadata. A
+    request that is hashed meets the same pod through every router."""
+    return f"v{version}-direct"
+
+
+def shadow(version: int) -> str:
+    """The cluster for copies: it may use little, and what becomes of them is nobody's trouble."""
+    return f"v{version}-shadow"
+
+
+def assignment(name: str, address: dict[str, Any]) -> dict[str, Any]:
+    """A cluster's only endpoint."""
+    endpoint = {"lb_endpoints": [{"endpoint": {"address": address}}]}
+    return {"cluster_name": name, "endpoints": [endpoint]}
