@@ -41,10 +41,13 @@ ENV_ARTIFACT_URI = "PAWL_ARTIFACT_URI"
 ENV_ARTIFACT_DIGEST = "PAWL_ARTIFACT_DIGEST"
 ENV_BIND_ADDRESS = "BIND_ADDRESS"
 ENV_PORT = "PORT"
+ENV_MONITOR_PORT = "PAWL_MONITOR_PORT"  # 0 or unset: no monitor, no feedback
+ENV_FEEDBACK_KEY = "PAWL_FEEDBACK_KEY"  # comma-separated, each 32 bytes in base64; the first seals
 
 STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its content
 
 SERVER_PORT = 8080
+MONITOR_PORT = 8082  # of a server: what it counted, for the operator; never routed
 ROUTER_PORT = 8080
 
 # Exit codes of the stages; the Job's podFailurePolicy reads them (docs/file-contract.md).
@@ -57,3 +60,8 @@ ANNOTATION_REFRESH = f"{GROUP}/refresh"  # touched on pods so that the kubelet r
 ANNOTATION_RUN_KEY = f"{GROUP}/run-key"  # on a ModelVersion: <TrainingJob uid>-<run>
 ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; never routed
 ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest
+
+# What the router tells a server about a request; what clients send by these names is removed.
+HEADER_WEIGHT = "x-pawl-weight"  # percent of the requests that this version got
+HEADER_USER = "x-pawl-user"  # who is kept at one version
+HEADER_SALT = "x-pawl-salt"  # of the rollout
