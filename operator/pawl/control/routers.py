@@ -15,13 +15,14 @@ from pawl.constants import ANNOTATION_REFRESH, ROUTER_STATE_PORT
 from pawl.core.routing.state import RouterState, Totals
 
 Object = Mapping[str, Any]
-#: Names of `/stats` that are asked for: a filter, so that the page stays small.
-STATS = (
-    r"^server\.uptime$|version_text$"
-    r"|^cluster\.v[0-9]+(-shadow)?\.upstream_rq_(completed|5xx)$"
+_COUNTED = (
+    r"(upstream_rq_completed|upstream_rq_5xx|upstream_rq_429|upstream_rq_timeout"
+    r"|upstream_rq_cancelled|upstream_cx_destroy_local_with_active_rq)"
 )
+#: Names of `/stats` that are asked for: a filter, so that the page stays small.
+STATS = rf"^server\.uptime$|version_text$|^cluster\.v[0-9]+(-shadow)?\.{_COUNTED}$"
 _REVISION = re.compile(r'^(cluster_manager\.cds|http\.http\.rds\.models)\.version_text: "(\w*)"')
-_COUNTER = re.compile(r"^cluster\.v([0-9]+)(-shadow)?\.upstream_rq_(completed|5xx): ([0-9]+)$")
+_COUNTER = re.compile(rf"^cluster\.v([0-9]+)(-shadow)?\.{_COUNTED}: ([0-9]+)$")
 _UPTIME = re.compile(r"^server\.uptime: ([0-9]+)$", re.MULTILINE)
 _CLUSTER = re.compile(r"^v([0-9]+)(-direct)?$")
 _MAX_PAGE = 4 << 20
@@ -97,16 +98,23 @@ def parse_state(texts: str, clusters: bytes) -> RouterState:
 
 def _totals(texts: str) -> tuple[dict[int, Totals], dict[int, Totals]]:
     """Of users' requests, and of copies."""
-    found: tuple[dict[int, Totals], dict[int, Totals]] = ({}, {})
+    counted: dict[tuple[int, bool], dict[str, int]] = {}
     for line in texts.splitlines():
-        match = _COUNTER.match(line)
-        if match is None:
-            continue
-        version, kind, value = int(match[1]), match[3], int(match[4])
-        counts = found[1 if match[2] else 0]
-        more = Totals(requests=value) if kind == "completed" else Totals(errors=value)
-        counts[version] = counts.get(version, Totals()) + more
-    return found
+        if match := _COUNTER.match(line):
+            counted.setdefault((int(match[1]), bool(match[2])), {})[match[3]] = int(match[4])
+    users = {v: _total(names) for (v, copies), names in counted.items() if not copies}
+    return users, {v: _total(names) for (v, copies), names in counted.items() if copies}
+
+
+def _total(counted: Mapping[str, int]) -> Totals:
+    """Retried attempts are in none of these counters. The router ends a request that has no answer
+    when it times out or when the client went: by closing its connection, or before it had one."""
+    ended = counted.get("upstream_cx_destroy_local_with_active_rq", 0)
+    ended += counted.get("upstream_rq_cancelled", 0)
+    abandoned = max(0, ended - counted.get("upstream_rq_timeout", 0))
+    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_429", 0)
+    requests = counted.get("upstream_rq_completed", 0) + abandoned
+    return Totals(requests, failed + abandoned, abandoned)
 
 
 def _started(pod: Object) -> str:

@@ -10,8 +10,12 @@ from pawl.core.routing.state import Totals
 TEXTS = """cluster_manager.cds.version_text: "aaaa"
 http.http.rds.models.version_text: "bbbb"
 listener_manager.lds.version_text: ""
+cluster.v7.upstream_cx_destroy_local_with_active_rq: 9
+cluster.v7.upstream_rq_429: 1
 cluster.v7.upstream_rq_5xx: 3
+cluster.v7.upstream_rq_cancelled: 1
 cluster.v7.upstream_rq_completed: 1000
+cluster.v7.upstream_rq_timeout: 3
 cluster.v8-shadow.upstream_rq_completed: 90
 cluster.v8-direct.upstream_rq_completed: 2
 server.uptime: 61
@@ -63,6 +67,6 @@ def test_a_host_is_healthy_when_both_clusters_of_its_version_say_so():
 
 def test_requests_by_weight_and_copies_are_counted_apart():
     state = parse_state(TEXTS, b"{}")
-    assert state.totals == {7: Totals(1000, 3)}
+    assert state.totals == {7: Totals(1007, 11, abandoned=7)}
     assert state.mirrored == {8: Totals(90, 0)}
     assert state.uptime == 61

@@ -31,5 +31,11 @@ def test_a_version_that_was_forgotten_and_met_again_counts_from_zero():
     assert increase(state({}), state({8: Totals(5, 0)}, uptime=15)) == {8: Totals(5, 0)}
 
 
+def test_a_count_that_was_read_a_moment_too_early_is_no_new_beginning():
+    before = state({7: Totals(100, 9, abandoned=5)})
+    after = state({7: Totals(100, 8, abandoned=4)}, uptime=15)
+    assert increase(before, after) == {7: Totals(0, 0, 0)}
+
+
 def test_a_router_that_was_not_known_gives_no_interval():
     assert increase(None, state({7: Totals(100, 2)})) == {}

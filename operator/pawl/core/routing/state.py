@@ -14,21 +14,37 @@ from dataclasses import dataclass, field
 class Totals:
     """Requests that are over, and those of them that failed, since the counter's start.
 
-    One request counts once, however often it was tried. An error is a 5xx answer of the server, or
-    a request that the router had to answer itself: timeout, reset, no connection, overload.
+    One request counts once, however often it was tried. Errors are 5xx answers of the server, 429
+    (it has too much to do), what the router had to answer itself (timeout, reset, no connection,
+    overload), and `abandoned` ones: the client went before there was an answer, as it does when a
+    server hangs and the client is less patient than the router.
     """
 
     requests: int = 0
     errors: int = 0
+    abandoned: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Requests that got some answer."""
+        return self.requests - self.abandoned
 
     def __add__(self, other: Totals) -> Totals:
-        return Totals(self.requests + other.requests, self.errors + other.errors)
+        return Totals(
+            self.requests + other.requests,
+            self.errors + other.errors,
+            self.abandoned + other.abandoned,
+        )
 
     def since(self, before: Totals) -> Totals:
         """What was counted after `before`; all of it when the counter began anew."""
-        if self.requests < before.requests or self.errors < before.errors:
+        if self.answered < before.answered:
             return self
-        return Totals(self.requests - before.requests, self.errors - before.errors)
+        return Totals(
+            max(0, self.requests - before.requests),
+            max(0, self.errors - before.errors),
+            max(0, self.abandoned - before.abandoned),
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ _ADMIN = "admin"
 _ADMIN_SOCKET = "admin.sock"  # relative to the working directory: such a path may have 107 bytes
 _HCM = f"{n.TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MUTATION = f"{n.TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+#: Of addresses that are trusted: an empty list would mean all private networks.
+_NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 _BUFFER = 1024 * 1024  # a larger body streams, and is not retried
 
 
@@ -108,7 +110,7 @@ def _public() -> dict[str, Any]:
         # Every client is a stranger, also one in the cluster: else it could choose its request id,
         # and with it whether it is sampled, or set timeouts and retries by x-envoy-* headers.
         "use_remote_address": True,
-        "internal_address_config": {"unix_sockets": False},
+        "internal_address_config": {"cidr_ranges": [_NOBODY]},
         "always_set_request_id_in_response": True,
         "early_header_mutation_extensions": [_strip()],
     }
