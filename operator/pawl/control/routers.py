@@ -17,7 +17,7 @@ from pawl.core.routing.state import RouterState, Totals
 Object = Mapping[str, Any]
 _COUNTED = (
     r"(upstream_rq_completed|upstream_rq_5xx|upstream_rq_429|upstream_rq_timeout"
-    r"|upstream_rq_cancelled|upstream_cx_destroy_local_with_active_rq)"
+    r"|upstream_rq_cancelled|upstream_rq_pending_overflow|upstream_cx_destroy_local_with_active_rq)"
 )
 #: Names of `/stats` that are asked for: a filter, so that the page stays small.
 STATS = rf"^server\.uptime$|version_text$|^cluster\.v[0-9]+(-shadow)?\.{_COUNTED}$"
@@ -103,7 +103,7 @@ def _totals(texts: str) -> tuple[dict[int, Totals], dict[int, Totals]]:
         if match := _COUNTER.match(line):
             counted.setdefault((int(match[1]), bool(match[2])), {})[match[3]] = int(match[4])
     users = {v: _total(names) for (v, copies), names in counted.items() if not copies}
-    return users, {v: _total(names) for (v, copies), names in counted.items() if copies}
+    return users, {v: _copies(names) for (v, copies), names in counted.items() if copies}
 
 
 def _total(counted: Mapping[str, int]) -> Totals:
@@ -115,6 +115,14 @@ def _total(counted: Mapping[str, int]) -> Totals:
     failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_429", 0)
     requests = counted.get("upstream_rq_completed", 0) + abandoned
     return Totals(requests, failed + abandoned, abandoned)
+
+
+def _copies(counted: Mapping[str, int]) -> Totals:
+    """Those that were not sent, because the shadow has too many already, are no requests; and a
+    client that went says nothing of the shadow, whose answer it does not wait for."""
+    unsent = counted.get("upstream_rq_pending_overflow", 0)
+    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_429", 0)
+    return Totals(max(0, counted.get("upstream_rq_completed", 0) - unsent), max(0, failed - unsent))
 
 
 def _started(pod: Object) -> str:

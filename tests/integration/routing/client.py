@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 INFER = "/v2/models/churn/infer"
@@ -101,13 +101,15 @@ class Client:
         await asyncio.gather(*(work() for _ in range(connections)))
         return [found[index] for index in sorted(found)]
 
-    async def steadily(self, until: Callable[[], bool], connections: int = 16) -> list[Answer]:
-        """As fast as it goes, until something holds."""
+    async def beside(self, work: Awaitable[None], connections: int = 16) -> list[Answer]:
+        """As fast as it goes, until the work is done; all answers."""
         found: list[Answer] = []
+        task = asyncio.ensure_future(work)
 
-        async def work() -> None:
-            while not until():
+        async def load() -> None:
+            while not task.done():
                 found.append(await self.ask())
 
-        await asyncio.gather(*(work() for _ in range(connections)))
+        await asyncio.gather(*(load() for _ in range(connections)))
+        await task
         return found

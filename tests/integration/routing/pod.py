@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
-#: answer; or hang for ever; answer 500; reset the connection instead of answering.
-Behaviour = Literal["answer", "hang", "fail", "reset"]
+#: answer; or never answer; not even read; answer 500 or another status; reset the connection.
+Behaviour = Literal["answer", "hang", "deaf", "fail", "reset"] | int
 
 
 @dataclass
@@ -66,6 +66,8 @@ class Pod:
             return _response(500, b"{}", self)
         if self.behaviour == "hang":
             return None
+        if isinstance(self.behaviour, int):
+            return _response(self.behaviour, b"{}", self)
         return _response(200, b'{"version":%d}' % self.version, self)
 
 
@@ -84,6 +86,9 @@ class _Connection(asyncio.Protocol):
         self._pod.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._pod.behaviour == "deaf" and b"/ready " not in data[:200]:
+            self._transport.pause_reading()
+            return
         self._parser.feed_data(data)
 
     def on_message_begin(self) -> None:

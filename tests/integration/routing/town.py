@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import httpx
 import psutil
 from client import Client
 from dnslib import RR, A, DNSRecord
@@ -74,12 +76,16 @@ class Town:
         self.pods += made
         return made
 
-    async def start(self, first: Route, address: str | None = None) -> Router:
-        """A router that is ready with its first route."""
+    async def start(
+        self, first: Route, address: str | None = None, tls: dict[str, str] | None = None
+    ) -> Router:
+        """A router that is ready with its first route; `tls` are the files of its Secret."""
         folder = self.folder / f"router{len(self._routers)}"
         router = Router(folder, address or self.address, self._dns.address)
         self._routers.append(router)
         router.publish(first)
+        if tls is not None:
+            router.swap(router.tls, tls)
         await router.start(tls=first.tls)
         await router.follows(first)
         return router
@@ -154,6 +160,13 @@ class Router:
         finally:
             await routers.close()
 
+    async def statistic(self, name: str) -> int:
+        """One counter or gauge of Envoy's."""
+        url = f"http://{self.address}:8081/stats"
+        async with httpx.AsyncClient(trust_env=False) as http:
+            text = (await http.get(url, params={"filter": f"^{re.escape(name)}$"})).text
+        return int(text.rpartition(":")[2])
+
     async def follows(self, wanted: Route) -> RouterState:
         return await self.until(
             lambda state: (
@@ -199,9 +212,12 @@ class Dns(asyncio.DatagramProtocol):
         self._transport.sendto(answer.pack(), addr)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], within: float = 30) -> None:
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float = 30) -> None:
     """Waits for a condition, which is asked again and again."""
     deadline = time.monotonic() + within
-    while not await holds():
+    while True:
+        held = holds()
+        if held if isinstance(held, bool) else await held:
+            return
         assert time.monotonic() < deadline, "never"
         await asyncio.sleep(0.02)

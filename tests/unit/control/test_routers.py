@@ -17,6 +17,9 @@ cluster.v7.upstream_rq_cancelled: 1
 cluster.v7.upstream_rq_completed: 1000
 cluster.v7.upstream_rq_timeout: 3
 cluster.v8-shadow.upstream_rq_completed: 90
+cluster.v8-shadow.upstream_rq_5xx: 11
+cluster.v8-shadow.upstream_rq_cancelled: 2
+cluster.v8-shadow.upstream_rq_pending_overflow: 10
 cluster.v8-direct.upstream_rq_completed: 2
 server.uptime: 61
 """
@@ -68,5 +71,5 @@ def test_a_host_is_healthy_when_both_clusters_of_its_version_say_so():
 def test_requests_by_weight_and_copies_are_counted_apart():
     state = parse_state(TEXTS, b"{}")
     assert state.totals == {7: Totals(1007, 11, abandoned=7)}
-    assert state.mirrored == {8: Totals(90, 0)}
+    assert state.mirrored == {8: Totals(80, 1)}
     assert state.uptime == 61

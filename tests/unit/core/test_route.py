@@ -110,7 +110,3 @@ def test_a_known_version_is_a_cluster_but_in_no_route():
     names = [cluster["name"] for cluster in envoy.clusters(route)["resources"]]
     assert names == ["v7", "v7-direct", "v8", "v8-direct"]
     assert "v8" not in str(envoy.routes(route))
-
-
-def test_the_admin_interface_is_no_port():
-    assert "pipe" in envoy.bootstrap()["admin"]["address"]

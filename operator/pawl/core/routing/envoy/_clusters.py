@@ -17,11 +17,12 @@ _LIMITS = {
     "max_requests": 4096,
     "max_retries": 64,
 }
-#: A shadow that hangs holds that many copies, each with its body, until they time out.
+#: A shadow that hangs holds that many copies until they time out: about 4 MB. One that waits for a
+#: connection holds its whole body, so these are few. What is more is not sent.
 _SHADOW_LIMITS = {
     "max_connections": 128,
-    "max_pending_requests": 32,
-    "max_requests": 128,
+    "max_pending_requests": 8,
+    "max_requests": 136,
     "max_retries": 0,
 }
 _SHADOW_BUFFER = 64 * 1024
