@@ -8,9 +8,6 @@ TYPE = "type.googleapis.com/envoy"
 ROUTES = "models"
 #: Replaced by what the router itself says; whatever a client sends is removed.
 OWN_HEADERS = "x-pawl-"
-WEIGHT_HEADER = "x-pawl-weight"
-USER_HEADER = "x-pawl-user"
-SALT_HEADER = "x-pawl-salt"
 
 
 def by_weight(version: int) -> str:

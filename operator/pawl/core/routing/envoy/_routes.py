@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pawl.constants import HEADER_SALT, HEADER_USER, HEADER_WEIGHT
 from pawl.core.routing.envoy import _names as n
 from pawl.core.routing.route import Backend, Route
 
@@ -71,8 +72,8 @@ def _infer(route: Route, path: str) -> dict[str, Any]:
         header = {"header_name": route.sticky.header, "regex_rewrite": salted}
         action["hash_policy"] = [{"header": header}]
         found["request_headers_to_add"] = [
-            _header(n.USER_HEADER, f"%REQ({route.sticky.header})%"),
-            _header(n.SALT_HEADER, route.sticky.salt),
+            _header(HEADER_USER, f"%REQ({route.sticky.header})%"),
+            _header(HEADER_SALT, route.sticky.salt),
         ]
     if route.shadow is not None:
         percent = {"numerator": route.shadow.percent, "denominator": "HUNDRED"}
@@ -87,7 +88,7 @@ def _infer(route: Route, path: str) -> dict[str, Any]:
 def _share(backend: Backend) -> dict[str, Any]:
     share: dict[str, Any] = {"name": n.by_weight(backend.version), "weight": backend.weight}
     if backend.weight != 100:
-        share["request_headers_to_add"] = [_header(n.WEIGHT_HEADER, str(backend.weight))]
+        share["request_headers_to_add"] = [_header(HEADER_WEIGHT, str(backend.weight))]
     return share
 
 
