@@ -15,14 +15,24 @@ from skl2onnx.sklapi import CastTransformer
 from sklearn.datasets import load_breast_cancer
 
 from benchmarks.serving_peers import model
-from pawl.artifacts.bundle import LINEAGE, MODEL_ONNX, MODEL_SKOPS, SIGNATURE, write_bundle
-from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
+from pawl.artifacts.bundle import (
+    BASELINE,
+    LINEAGE,
+    MODEL_ONNX,
+    MODEL_SKOPS,
+    SIGNATURE,
+    write_bundle,
+)
+from pawl.artifacts.records import Baseline, DataLineage, Lineage, Signature, Tensor
 from pawl.artifacts.store import open_store
+from pawl.stats.metrics import Answers
+from pawl.training import baseline
+from pawl.training.features import Matrix
 
 
 def signature() -> Signature:
     """30 numbers in, a label and two probabilities out."""
-    names = tuple(name.replace(" ", "_") for name in load_breast_cancer().feature_names)
+    names = _names()
     return Signature(
         task="binary",
         inputs=tuple(Tensor(name=name, datatype="FP64", shape=(-1,)) for name in names),
@@ -33,6 +43,10 @@ def signature() -> Signature:
         numeric=names,
         classes=(0, 1),
     )
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(name.replace(" ", "_") for name in load_breast_cancer().feature_names)
 
 
 def onnx_graph() -> bytes:
@@ -53,6 +67,7 @@ def write(store: Path, kind: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / SIGNATURE).write_text(signature().model_dump_json(by_alias=True))
+        (folder / BASELINE).write_text(_baseline(kind).model_dump_json(by_alias=True))
         if kind == "gb":
             (folder / MODEL_ONNX).write_bytes(onnx_graph())
         else:
@@ -67,6 +82,14 @@ def write(store: Path, kind: str) -> dict[str, str]:
         "PAWL_WORK_DIR": str(store / "work"),
         "PAWL_DRAIN_SECONDS": "0",
     }
+
+
+def _baseline(kind: str) -> Baseline:
+    """As a training writes it, so that the monitor has bins to count in."""
+    features, answers = model.rows()
+    scores = model.pipeline(kind).predict_proba(features)
+    matrix = Matrix(features, np.empty((len(features), 0), dtype=object), _names(), ())
+    return baseline.build(matrix, Answers(labels=answers, scores=scores), "binary", (0, 1))
 
 
 def _lineage() -> Lineage:

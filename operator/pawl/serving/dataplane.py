@@ -13,14 +13,15 @@ from typing import Any, Protocol
 import orjson
 
 import pawl
-from pawl.artifacts.records import Signature, Tensor
+from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
-from pawl.serving.codec import Codec, Outputs, Rows, answer
+from pawl.serving.codec import Codec, Outputs, Prediction, Rows, answer
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
 from pawl.serving.metrics import exposition
+from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.protocol import InferRequest, infer_response, parse_infer
 from pawl.serving.settings import Settings
 
@@ -34,8 +35,8 @@ class Reply(Protocol):
     def abandoned(self) -> bool:
         """Whether the client is gone."""
 
-    def send(self, body: bytes) -> None:
-        """The answer."""
+    def send(self, body: bytes, said: Prediction) -> None:
+        """The answer, and what it says of the first row."""
 
     def fail(self, error: Exception) -> None:
         """There is none, because of a PawlError."""
@@ -48,6 +49,7 @@ class Served:
     signature: Signature
     codec: Codec
     engine: Engine
+    baseline: NumericBaseline | CategoryBaseline | None
     batchable: bool
     seconds_per_row: float
     load_seconds: float
@@ -74,13 +76,16 @@ class _InferJob:
 class Dataplane:
     """One version of one model; before `install` it is alive but not ready."""
 
-    def __init__(self, settings: Settings, counters: Counters) -> None:
+    def __init__(
+        self, settings: Settings, counters: Counters, recorder: Recorder | None = None
+    ) -> None:
         self.model = settings.model
         self.version = settings.version
         self.counters = counters
         self._settings = settings
         self._served: Served | None = None
         self._batcher: Batcher[_InferJob] | None = None
+        self._recorder = recorder
 
     def begin(self) -> None:
         """Connections are taken from now on, though the model is not there yet."""
@@ -182,7 +187,7 @@ class Dataplane:
         if self._batcher is not None:
             mine[c.WAITING] = self._batcher.waiting
         try:
-            columns, non_finite = served.codec.render(outputs, count)
+            columns, non_finite, said = served.codec.render(outputs, count)
         except (ValueError, KeyError) as error:
             LOGGER.error("the model's outputs do not fit", extra={"fields": {"error": str(error)}})
             for job in jobs:
@@ -190,11 +195,14 @@ class Dataplane:
             return
         if non_finite:
             mine[c.NON_FINITE] += non_finite
+        if self._recorder is not None:
+            self._recorder.scored(said, count)
         start = 0
         for job in jobs:
             stop = start + job.rows.size
             outputs_of_job = answer(columns, start, stop, job.request.outputs)
-            job.reply.send(infer_response(self.model, self.version, job.request.id, outputs_of_job))
+            body = infer_response(self.model, self.version, job.request.id, outputs_of_job)
+            job.reply.send(body, Prediction(said, start))
             start = stop
 
     def _loaded(self) -> Served:

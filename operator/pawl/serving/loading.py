@@ -15,8 +15,21 @@ from time import monotonic, perf_counter
 import numpy as np
 from pydantic import ValidationError
 
-from pawl.artifacts.bundle import LINEAGE, MODEL_ONNX, MODEL_SKOPS, SIGNATURE, fetch_bundle
-from pawl.artifacts.records import Lineage, Signature
+from pawl.artifacts.bundle import (
+    BASELINE,
+    LINEAGE,
+    MODEL_ONNX,
+    MODEL_SKOPS,
+    SIGNATURE,
+    fetch_bundle,
+)
+from pawl.artifacts.records import (
+    CategoryBaseline,
+    Lineage,
+    NumericBaseline,
+    Record,
+    Signature,
+)
 from pawl.errors import IntegrityError, SignatureError, StoreError
 from pawl.serving.codec import Codec, Feed, Outputs, codec_for
 from pawl.serving.dataplane import Served
@@ -28,6 +41,14 @@ LOGGER = logging.getLogger(__name__)
 _WARM_UP_RUNS = 3
 #: Assumed until measured.
 _SECONDS_PER_ROW = 0.001
+#: Of a file that is read whole: about 3,000 features.
+_MAX_BASELINE_BYTES = 16 << 20
+
+
+class _PredictionBaseline(Record):
+    """The part of a `Baseline` that a server needs."""
+
+    prediction: NumericBaseline | CategoryBaseline
 
 
 def load(settings: Settings, wait: Callable[[float], bool]) -> Served:
@@ -55,6 +76,7 @@ def load_once(settings: Settings) -> Served:
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=settings.work_dir) as name:
         folder = Path(name)
         signature, engine = _engine(settings, folder)
+        baseline = _baseline(folder / BASELINE)
     codec = codec_for(signature, settings.max_rows)
     if isinstance(engine, OnnxEngine):
         engine.fit(codec.example(1), codec.wanted)
@@ -66,6 +88,7 @@ def load_once(settings: Settings) -> Served:
         signature=signature,
         codec=codec,
         engine=engine,
+        baseline=baseline,
         batchable=batchable,
         seconds_per_row=seconds_per_row,
         load_seconds=perf_counter() - start,
@@ -75,7 +98,7 @@ def load_once(settings: Settings) -> Served:
 def _engine(settings: Settings, folder: Path) -> tuple[Signature, Engine]:
     """Fetches what is needed of the bundle, ONNX where it has both formats."""
     uri, digest = settings.artifact_uri, settings.artifact_digest
-    manifest = fetch_bundle(uri, digest, folder, names=(SIGNATURE, LINEAGE, MODEL_ONNX))
+    manifest = fetch_bundle(uri, digest, folder, names=(SIGNATURE, LINEAGE, BASELINE, MODEL_ONNX))
     if (folder / MODEL_ONNX).exists():
         engine = OnnxEngine(folder / MODEL_ONNX)
         if (folder / SIGNATURE).exists():
@@ -108,6 +131,21 @@ def _signature(folder: Path) -> Signature:
     except (FileNotFoundError, ValidationError) as error:
         raise IntegrityError(
             f"the bundle has no readable {SIGNATURE}", reason="BadSignature"
+        ) from error
+
+
+def _baseline(path: Path) -> NumericBaseline | CategoryBaseline | None:
+    """The bins of the predictions, where the bundle has them (imported versions have none)."""
+    if not path.exists():
+        return None
+    if path.stat().st_size > _MAX_BASELINE_BYTES:
+        LOGGER.warning("the baseline is too large; scores are not counted in its bins")
+        return None
+    try:
+        return _PredictionBaseline.model_validate_json(path.read_bytes()).prediction
+    except ValidationError as error:
+        raise IntegrityError(
+            f"the bundle has no readable {BASELINE}", reason="BadBaseline"
         ) from error
 
 

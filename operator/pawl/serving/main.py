@@ -9,13 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from time import time
 
 from pawl import constants
 from pawl.errors import UserError
 from pawl.serving import log
 from pawl.serving.counters import Counters
 from pawl.serving.settings import Settings
-from pawl.serving.supervisor import ENV_WORKER, Supervisor, Worker, listen
+from pawl.serving.supervisor import ENV_WORKER, MonitorPart, Supervisor, Worker, listen
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,7 +35,11 @@ def main() -> None:
             _exit(_worker(settings, Worker.parse(worker)))
         if settings.processes > 1:
             _exit(Supervisor(settings).run())
-        _exit(_serve(settings, Counters(), listen(settings, shared=False)))
+        listener = listen(settings, settings.port, shared=False)
+        monitor = None
+        if settings.monitor_port is not None:
+            monitor = MonitorPart(listen(settings, settings.monitor_port, shared=False), time())
+        _exit(_serve(settings, Counters(), listener, monitor))
     except OSError as error:
         LOGGER.error("cannot listen", extra={"fields": {"error": str(error)}})
         _exit(constants.EXIT_USER_ERROR)
@@ -45,17 +50,31 @@ def _worker(settings: Settings, worker: Worker) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     counters = Counters(worker.blocks, worker.index, worker.memory)
     listener = socket.socket(fileno=worker.listener)
-    return _serve(settings, counters, listener, lifeline=worker.lifeline)
+    monitor = None
+    if worker.monitor_listener >= 0:
+        monitor = MonitorPart(
+            socket.socket(fileno=worker.monitor_listener),
+            worker.started / 1000,
+            settings.processes,
+            worker.index,
+            worker.monitor_memory,
+        )
+    return _serve(settings, counters, listener, monitor, lifeline=worker.lifeline)
 
 
 def _serve(
-    settings: Settings, counters: Counters, listener: socket.socket, *, lifeline: int | None = None
+    settings: Settings,
+    counters: Counters,
+    listener: socket.socket,
+    monitor: MonitorPart | None,
+    *,
+    lifeline: int | None = None,
 ) -> int:
     # Here, because the supervisor needs neither numpy nor onnxruntime.
     from pawl.serving.process import Process  # noqa: PLC0415
 
     async def serve() -> int:
-        process = Process(settings, counters)
+        process = Process(settings, counters, monitor)
         if lifeline is not None:
             _watch(lifeline, lambda: process.stop(now=True))
         return await process.run(listener)

@@ -28,7 +28,9 @@ from pawl.serving.dataplane import Dataplane, Served
 from pawl.serving.http.routes import Router
 from pawl.serving.http.server import HttpLimits, HttpServer
 from pawl.serving.loading import load
+from pawl.serving.monitor.monitor import Monitor
 from pawl.serving.settings import Settings
+from pawl.serving.supervisor import MonitorPart
 
 LOGGER = logging.getLogger(__name__)
 GRACE_SECONDS = 10.0
@@ -42,17 +44,26 @@ _KUBELET_LOG = Path("/dev/termination-log")
 class Process:
     """One event loop that serves one model."""
 
-    def __init__(self, settings: Settings, counters: Counters) -> None:
+    def __init__(
+        self, settings: Settings, counters: Counters, part: MonitorPart | None = None
+    ) -> None:
         self._settings = settings
         self._counters = counters
-        self._dataplane = Dataplane(settings, counters)
+        self._monitor = Monitor(settings, counters, part) if part is not None else None
+        recorder = self._monitor.recorder if self._monitor is not None else None
+        self._dataplane = Dataplane(settings, counters, recorder)
         limits = HttpLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
             request_timeout=settings.request_timeout,
             keep_alive=settings.keep_alive,
         )
-        self._http = HttpServer(Router(self._dataplane).handle, counters, limits)
+        self._http = HttpServer(
+            Router(self._dataplane).handle,
+            counters,
+            limits,
+            recorder,
+        )
         self._term = asyncio.Event()
         self._hurry = asyncio.Event()
         self._stop_loading = threading.Event()
@@ -71,6 +82,8 @@ class Process:
         loop.add_signal_handler(signal.SIGINT, lambda: self.stop(now=True))
         # A process that replaces a dead one must not take connections that the others can answer.
         late = self._counters.ready
+        if self._monitor is not None:
+            await self._monitor.start()
         if not late:
             self._dataplane.begin()
             await self._http.start(listener)
@@ -87,6 +100,8 @@ class Process:
             stopped.cancel()
             await self._http.close(0)
             return self._failed(error)
+        if self._monitor is not None:
+            self._monitor.install(served.signature, served.baseline)
         self._dataplane.install(served)
         if late:
             await self._http.start(listener)
@@ -167,6 +182,8 @@ class Process:
         self._http.retire()
         await self._pause(last)
         await self._http.close(GRACE_SECONDS)
+        if self._monitor is not None:
+            await self._monitor.close()
         self._dataplane.close()
         LOGGER.info("stopped")
 

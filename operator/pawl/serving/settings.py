@@ -39,6 +39,8 @@ class Settings:
     load_timeout: float = 300.0
     allowed_types: tuple[str, ...] = ()
     termination_log: Path | None = None
+    monitor_port: int | None = None
+    monitor_warm_up: float = 60.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -76,6 +78,10 @@ class Settings:
                 filter(None, env.get(constants.ENV_ALLOWED_ESTIMATORS, "").split(","))
             ),
             termination_log=Path(termination_log) if termination_log else None,
+            monitor_port=int(_number(env, constants.ENV_MONITOR_PORT, 0, 0, 65_535)) or None,
+            monitor_warm_up=_number(
+                env, "PAWL_MONITOR_WARM_UP_SECONDS", cls.monitor_warm_up, 0, 3600
+            ),
         )
 
 

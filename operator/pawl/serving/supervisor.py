@@ -14,8 +14,8 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import astuple, dataclass
+from time import monotonic, time
 
 from pawl.serving import counters as c
 from pawl.serving.counters import Counters, shared_memory
@@ -29,18 +29,30 @@ _FIRST_PAUSE, _MAX_PAUSE = 1.0, 30.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a serving process inherits: its number, its socket, the counters' memory, and a pipe
-    that ends when the supervisor dies."""
+    """What a serving process inherits: its number, its socket, the counters' memory, a pipe that
+    ends when the supervisor dies, and for the monitor a socket and memory that all processes share
+    (-1 without a monitor) and when the pod began, in milliseconds of the epoch."""
 
     index: int
     blocks: int
     listener: int
     memory: int
     lifeline: int
+    monitor_listener: int = -1
+    monitor_memory: int = -1
+    started: int = 0
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What must be handed down."""
+        every = (
+            self.listener, self.memory, self.lifeline, self.monitor_listener, self.monitor_memory,
+        )  # fmt: skip
+        return tuple(descriptor for descriptor in every if descriptor >= 0)
 
     def dump(self) -> str:
         """As the value of ENV_WORKER."""
-        return f"{self.index}:{self.blocks}:{self.listener}:{self.memory}:{self.lifeline}"
+        return ":".join(map(str, astuple(self)))
 
     @classmethod
     def parse(cls, text: str) -> Worker:
@@ -48,14 +60,26 @@ class Worker:
         return cls(*map(int, text.split(":")))
 
 
-def listen(settings: Settings, *, shared: bool) -> socket.socket:
+@dataclass(frozen=True, slots=True)
+class MonitorPart:
+    """What a process gets for its monitor: the port's socket, when the pod began (epoch seconds),
+    and the memory of `blocks` processes (descriptor -1: of its own)."""
+
+    listener: socket.socket
+    started: float
+    blocks: int = 1
+    index: int = 0
+    memory: int = -1
+
+
+def listen(settings: Settings, port: int, *, shared: bool) -> socket.socket:
     """A listening socket; `shared` ones may be several on one address."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((settings.host, settings.port))
+    listener.bind((settings.host, port))
     listener.listen(1024)
     listener.setblocking(False)
     return listener
@@ -70,7 +94,13 @@ class Supervisor:
         self._blocks = self._count + 1
         self._memory = shared_memory(self._blocks)
         self._counters = Counters(self._blocks, self._count, self._memory)
-        self._listeners = [listen(settings, shared=True) for _ in range(self._count)]
+        self._listeners = [listen(settings, settings.port, shared=True) for _ in range(self._count)]
+        # One socket for all: whichever process is free answers for the pod.
+        self._monitor: socket.socket | None = None
+        if settings.monitor_port is not None:
+            self._monitor = listen(settings, settings.monitor_port, shared=False)
+        self._monitor_memory = os.memfd_create("pawl-monitor", 0)
+        self._started = round(time() * 1000)
         self._lifeline, self._mine = os.pipe()
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._due: dict[int, float] = {}
@@ -99,12 +129,19 @@ class Supervisor:
 
     def _start(self, index: int) -> None:
         worker = Worker(
-            index, self._blocks, self._listeners[index].fileno(), self._memory, self._lifeline
+            index=index,
+            blocks=self._blocks,
+            listener=self._listeners[index].fileno(),
+            memory=self._memory,
+            lifeline=self._lifeline,
+            monitor_listener=self._monitor.fileno() if self._monitor is not None else -1,
+            monitor_memory=self._monitor_memory,
+            started=self._started,
         )
         self._running[index] = subprocess.Popen(
             [sys.executable, "-m", "pawl.serving"],
             env={**os.environ, ENV_WORKER: worker.dump()},
-            pass_fds=(worker.listener, worker.memory, worker.lifeline),
+            pass_fds=worker.descriptors,
         )
 
     def _note_ready(self) -> None:

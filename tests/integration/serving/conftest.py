@@ -57,6 +57,11 @@ def _graph() -> bytes:
     return content
 
 
+@pytest.fixture(name="free_port")
+def free_port_of_test() -> Callable[[], int]:
+    return free_port
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -119,7 +119,7 @@ def answers(model: Served, rows: list[dict[str, Any]]) -> dict[str, Any]:
             {"name": tensor.name, "datatype": tensor.datatype, "shape": [len(rows)], "data": data}
         )
     decoded = model.codec.decode(parse_infer(json.dumps({"inputs": inputs}).encode()))
-    columns, _ = model.codec.render(model.engine.run(decoded.feed), len(rows))
+    columns, _, _ = model.codec.render(model.engine.run(decoded.feed), len(rows))
     return {column.name: column.data for column in columns}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -205,3 +206,42 @@ class TestStoreOutage:
         with pytest.raises(StoreError):
             load(bundles.classifier(load_timeout=load_timeout), lambda seconds: stop)
         assert len(asked) == tries
+
+
+def with_baseline(bundles: Any, graphs: Graphs, signature: Any, content: bytes) -> Any:
+    return bundles.settings(
+        {
+            "model.onnx": graphs["classifier"](1).SerializeToString(),
+            "signature.json": signature("a").model_dump_json(by_alias=True).encode(),
+            "baseline.json": content,
+        }
+    )
+
+
+def test_the_bins_of_the_predictions_come_with_the_model(
+    bundles: Any, graphs: Graphs, signature: Any
+) -> None:
+    prediction = {
+        "name": "prediction", "edges": [0.5], "counts": [3, 4], "fineEdges": [], "fineCounts": [],
+        "fineSums": [], "minimum": 0, "maximum": 1, "missing": 0,
+    }  # fmt: skip
+    content = json.dumps({"rows": 7, "prediction": prediction, "predictionRows": 7}).encode()
+    baseline = load_once(with_baseline(bundles, graphs, signature, content)).baseline
+    assert baseline is not None
+    assert baseline.counts == (3, 4)
+
+
+def test_a_bundle_may_have_no_baseline(bundles: Any) -> None:
+    assert load_once(bundles.classifier()).baseline is None
+
+
+def test_a_baseline_that_is_none_is_refused(bundles: Any, graphs: Graphs, signature: Any) -> None:
+    with pytest.raises(IntegrityError, match=r"baseline\.json"):
+        load_once(with_baseline(bundles, graphs, signature, b"{}"))
+
+
+def test_a_baseline_that_is_too_large_is_left_out(
+    bundles: Any, graphs: Graphs, signature: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MAX_BASELINE_BYTES", 1)
+    assert load_once(with_baseline(bundles, graphs, signature, b"{}")).baseline is None

@@ -70,5 +70,5 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
 
 
 def test_a_worker_is_told_what_it_inherits() -> None:
-    worker = Worker(index=1, blocks=3, listener=4, memory=5, lifeline=6)
+    worker = Worker(1, 3, listener=4, memory=5, lifeline=6, monitor_listener=7, started=8)
     assert Worker.parse(worker.dump()) == worker

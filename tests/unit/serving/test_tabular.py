@@ -148,7 +148,7 @@ def test_the_threshold_decides_the_label(
 ) -> None:
     codec = codec_for(signature("a", threshold=threshold), 10)
     probabilities = np.array([[0.7, 0.3], [0.5, 0.5], [0.3, 0.7]])
-    columns, non_finite = codec.render({"probabilities": probabilities}, 3)
+    columns, non_finite, said = codec.render({"probabilities": probabilities}, 3)
     outputs = {output["name"]: output for output in answer(columns, 0, 3, None)}
     assert outputs["label"] == {
         "name": "label", "datatype": "BYTES", "shape": [3], "data": labels,
@@ -156,11 +156,14 @@ def test_the_threshold_decides_the_label(
     assert outputs["probabilities"]["shape"] == [3, 2]
     assert outputs["probabilities"]["data"] == probabilities.ravel().tolist()
     assert non_finite == 0
+    assert said.labels == labels
+    assert said.values is not None
+    assert said.values.tolist() == [0.3, 0.5, 0.7]
 
 
 def test_each_request_gets_its_own_rows(signature: SignatureOf) -> None:
     codec = codec_for(signature("a"), 10)
-    columns, _ = codec.render({"probabilities": np.array([[1, 0], [0, 1], [0.4, 0.6]])}, 3)
+    columns, _, _ = codec.render({"probabilities": np.array([[1, 0], [0, 1], [0.4, 0.6]])}, 3)
     (output,) = answer(columns, 1, 3, ["probabilities"])
     assert output["data"] == [0, 1, 0.4, 0.6]
     assert [o["data"] for o in answer(columns, 0, 1, ["probabilities", "label"])] == [
@@ -180,24 +183,28 @@ def test_of_many_classes_the_likeliest_wins() -> None:
         numeric=("a",),
         classes=(10, 20, 30),
     )
-    columns, _ = codec_for(signature, 10).render(
+    columns, _, said = codec_for(signature, 10).render(
         {"probabilities": np.array([[0.2, 0.2, 0.6], [0.4, 0.4, 0.2]])}, 2
     )
-    assert columns[0].data == [30, 10]
+    assert columns[0].data == said.labels == [30, 10]
+    assert said.values is not None
+    assert said.values.shape == (2, 3)
 
 
 def test_a_label_without_finite_probability_is_null_and_counted(signature: SignatureOf) -> None:
     codec = codec_for(signature("a"), 10)
-    columns, non_finite = codec.render(
+    columns, non_finite, said = codec.render(
         {"probabilities": np.array([[np.nan, np.nan], [0.1, 0.9]])}, 2
     )
-    assert columns[0].data == [None, "yes"]
+    assert columns[0].data == said.labels == [None, "yes"]
     assert non_finite == 1
 
 
 def test_predictions_that_are_not_finite_are_counted() -> None:
-    _, non_finite = mixed().render({"prediction": np.array([[1.0], [np.inf]])}, 2)
+    _, non_finite, said = mixed().render({"prediction": np.array([[1.0], [np.inf]])}, 2)
     assert non_finite == 1
+    assert said.values is not None
+    assert said.values.tolist() == [1.0, np.inf]
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3), (2,)])

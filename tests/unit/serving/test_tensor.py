@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -52,7 +54,7 @@ def test_a_graph_without_a_batch_axis_is_fed_whole() -> None:
     codec = codec_for(FIXED, 10)
     assert not codec.batchable
     assert codec.decode(request(InputTensor("x", "INT64", [1, 2], [1, 2]))).size == 1
-    columns, _ = codec.render({"y": np.array(["a", "b"], dtype=object)}, 1)
+    columns, _, _ = codec.render({"y": np.array(["a", "b"], dtype=object)}, 1)
     assert answer(columns, 0, 1, None) == [
         {"name": "y", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]}
     ]
@@ -97,6 +99,25 @@ def test_outputs_without_their_rows_are_an_error() -> None:
         codec.render({"y": np.zeros((1, 2), dtype=np.float32)}, 2)
 
 
+@pytest.mark.parametrize(
+    ("datatype", "shape", "given", "values", "labels"),
+    [
+        pytest.param("FP32", (-1, 1), [[1.5], [2.5]], [1.5, 2.5], None, id="a number a row"),
+        pytest.param("INT64", (-1,), [3, 4], None, [3, 4], id="a label a row"),
+        pytest.param("BYTES", (-1,), ["a", "b"], None, None, id="text"),
+        pytest.param("FP32", (-1, 2), [[1, 2], [3, 4]], None, None, id="several a row"),
+    ],
+)
+def test_the_first_output_is_the_prediction_if_it_can_be(
+    datatype: Any, shape: tuple[int, ...], given: Any, values: Any, labels: Any
+) -> None:
+    outputs = (Tensor(name="y", datatype=datatype, shape=shape),)
+    codec = codec_for(BATCHED.model_copy(update={"outputs": outputs}), 10)
+    said = codec.render({"y": np.array(given)}, 2).said
+    assert (said.values if said.values is None else said.values.tolist()) == values
+    assert said.labels == labels
+
+
 def test_values_that_are_not_finite_are_counted() -> None:
-    _, non_finite = codec_for(BATCHED, 10).render({"y": np.array([[np.nan, 1], [np.inf, 2]])}, 2)
+    _, non_finite, _ = codec_for(BATCHED, 10).render({"y": np.array([[np.nan, 1], [np.inf, 2]])}, 2)
     assert non_finite == 2

@@ -36,11 +36,28 @@ class Column(NamedTuple):
     batched: bool = True
 
 
+class Predictions(NamedTuple):
+    """What a batch says, an entry a row. `values`: numbers [n] (regression), scores of the second
+    class [n] (binary), or of all classes [n, classes]. `labels`: classes, None where the scores are
+    not finite. Neither, when the signature does not tell what the outputs are."""
+
+    values: NDArray[Any] | None = None
+    labels: list[Any] | None = None
+
+
+class Prediction(NamedTuple):
+    """One row of a batch."""
+
+    batch: Predictions
+    row: int
+
+
 class Rendered(NamedTuple):
     """The answers to a batch; `non_finite` counts the predictions that became null."""
 
     columns: list[Column]
     non_finite: int = 0
+    said: Predictions = Predictions()
 
 
 class Codec(Protocol):

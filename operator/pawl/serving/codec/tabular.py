@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from pawl.artifacts.records import Signature, Tensor
 from pawl.errors import SignatureError
-from pawl.serving.codec.base import Column, Feed, Outputs, Rendered, Rows, check_wanted
+from pawl.serving.codec.base import (
+    Column,
+    Feed,
+    Outputs,
+    Predictions,
+    Rendered,
+    Rows,
+    check_wanted,
+)
 from pawl.serving.codec.values import FLOATS, NUMBERS, numbers, strings
 from pawl.serving.errors import TooLargeError
 from pawl.serving.protocol import InferRequest, InputTensor
@@ -176,7 +184,8 @@ class TabularCodec:
             raise ValueError(f"{count} rows gave {len(values)} predictions")
         data = values.tolist()
         bad = count - int(np.isfinite(values).sum()) if values.dtype.kind == "f" else 0
-        return Rendered([_column(tensor, data, 1) for tensor in self._outputs], bad)
+        said = Predictions(None, data) if self._classes else Predictions(values)
+        return Rendered([_column(tensor, data, 1) for tensor in self._outputs], bad, said)
 
     def _classification(self, probabilities: NDArray[Any], count: int) -> Rendered:
         width = len(self._classes)
@@ -200,7 +209,8 @@ class TabularCodec:
                 columns.append(_column(tensor, data[1::2], 1))
             else:
                 columns.append(_column(tensor, data, width))
-        return Rendered(columns, bad)
+        values = probabilities if self._threshold is None else probabilities[:, 1]
+        return Rendered(columns, bad, Predictions(values, labels))
 
     def _labels(self, probabilities: NDArray[Any], data: list[float]) -> list[Any]:
         classes = self._classes

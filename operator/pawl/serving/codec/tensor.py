@@ -13,7 +13,15 @@ import numpy as np
 
 from pawl.artifacts.records import Signature, Tensor
 from pawl.errors import SignatureError
-from pawl.serving.codec.base import Column, Feed, Outputs, Rendered, Rows, check_wanted
+from pawl.serving.codec.base import (
+    Column,
+    Feed,
+    Outputs,
+    Predictions,
+    Rendered,
+    Rows,
+    check_wanted,
+)
 from pawl.serving.codec.values import FLOATS, NUMPY_TYPES, exact
 from pawl.serving.errors import TooLargeError
 from pawl.serving.protocol import InferRequest, InputTensor
@@ -99,7 +107,16 @@ class TensorCodec:
             columns.append(
                 Column(tensor.name, tensor.datatype, shape, prod(shape), data, self.batchable)
             )
-        return Rendered(columns, bad)
+        return Rendered(columns, bad, self._said(outputs, columns))
+
+    def _said(self, outputs: Outputs, columns: list[Column]) -> Predictions:
+        """The first output is taken for the prediction when it has one number a row."""
+        if not self.batchable or not columns or columns[0].width != 1:
+            return Predictions()
+        first = columns[0]
+        if first.datatype in FLOATS:
+            return Predictions(outputs[first.name].reshape(-1))
+        return Predictions(None, first.data) if first.datatype != "BYTES" else Predictions()
 
     def example(self, count: int) -> Feed:
         feed: Feed = {}

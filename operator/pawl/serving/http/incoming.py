@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from pawl.constants import HEADER_SALT, HEADER_USER, HEADER_WEIGHT
 from pawl.serving.http.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _KEPT = frozenset(
         b"host",
         b"inference-header-content-length",
         b"x-request-id",
+        HEADER_SALT.encode(),
+        HEADER_USER.encode(),
+        HEADER_WEIGHT.encode(),
     }
 )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from pawl.errors import PawlError, SignatureError
+from pawl.serving.codec.base import Prediction
 from pawl.serving.dataplane import Dataplane
 from pawl.serving.errors import NotReadyError, NotServedError, OverloadedError, TooLargeError
 from pawl.serving.http.exchange import Exchange
@@ -148,7 +149,8 @@ class _Reply:
     def abandoned(self) -> bool:
         return self._exchange.abandoned
 
-    def send(self, body: bytes) -> None:
+    def send(self, body: bytes, said: Prediction) -> None:
+        self._exchange.said = said
         self._exchange.respond(200, body)
 
     def fail(self, error: Exception) -> None:

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from pawl.serving import counters as c
 from pawl.serving.counters import LATENCY, Counters, request_slot
 from pawl.serving.http.connection import Connection
 from pawl.serving.http.exchange import Exchange
+
+if TYPE_CHECKING:
+    from pawl.serving.monitor.recorder import Recorder
 
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
@@ -37,13 +41,19 @@ class HttpServer:
     """Accepts connections on a listening socket and hands their requests to `route`."""
 
     def __init__(
-        self, route: Callable[[Exchange], None], counters: Counters, limits: HttpLimits
+        self,
+        route: Callable[[Exchange], None],
+        counters: Counters,
+        limits: HttpLimits,
+        recorder: Recorder | None = None,
     ) -> None:
+        """The recorder is told of every answer to an infer request."""
         self.limits = limits
         self.date = b""
         self._route = route
         self._counters = counters
         self._mine = counters.mine
+        self._recorder = recorder
         self._connections: set[Connection] = set()
         self._buffered = 0
         self._server: asyncio.Server | None = None
@@ -117,7 +127,12 @@ class HttpServer:
         mine[c.IN_FLIGHT] -= 1.0
         mine[request_slot(exchange.operation, exchange.status)] += 1.0
         if exchange.operation == "infer":
-            self._counters.observe(LATENCY, perf_counter() - exchange.started)
+            started, now = exchange.started, perf_counter()
+            self._counters.observe(LATENCY, now - started)
+            if self._recorder is not None:
+                self._recorder.answered(
+                    started, now, exchange.status, exchange.headers, exchange.said
+                )
 
     def abandoned(self, exchange: Exchange) -> None:
         """The client of a request is gone."""

@@ -1,0 +1,111 @@
+"""The monitor's memory: one block a process, in each a ring of seconds and a ring of minutes.
+
+A process writes only to its own block; whoever is asked sums over all. A row is counted up while
+its second lasts and never changes afterwards: `closed` says up to which second (exclusive) that
+holds, so what readers sum is whole. A process that replaces a dead one goes on in its block.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawl.stats import loghist, valuehist
+
+#: Closed seconds and minutes that can be asked for; the rings are a little longer.
+SECONDS: Final = 120
+MINUTES: Final = 120
+RING: Final = 128
+#: Pairs kept of a second, and buckets of users.
+SAMPLE: Final = 64
+BUCKETS: Final = 512
+#: Bins or categories of predictions; with more categories, the rest counts as other.
+SCORES: Final = 256
+#: Places in `totals`.
+REQUESTS, ERRORS, REFUSED, ROWS, PREDICTIONS, USERS = range(6)
+
+ROW: Final = np.dtype(
+    [
+        ("at", "i8"),  # the second, or the minute's first; 0: never used
+        ("totals", "u4", 6),
+        ("latency", "u4", loghist.SIZE),
+        ("scores", "u4", SCORES),
+        ("values", "u4", valuehist.SIZE),
+        ("users", "u4", (BUCKETS, 2)),  # requests, errors
+    ]
+)
+PAIR: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("label", "i8"),  # NO_LABEL: none
+        ("value", "f8"),  # NaN: none
+        ("latency", "f8"),
+        ("status", "i8"),
+    ]
+)
+NO_LABEL: Final = -(2**63)
+PAIRS: Final = np.dtype([("at", "i8"), ("count", "i8"), ("pairs", PAIR, SAMPLE)])
+BLOCK: Final = np.dtype(
+    [
+        ("closed", "i8"),  # every second before it is whole
+        ("mature", "f8"),  # from when on latencies count; infinite while there is no model
+        ("seconds", ROW, RING),
+        ("minutes", ROW, RING),
+        ("sample", PAIRS, RING),
+    ]
+)
+
+
+class Cells:
+    """One row, its arrays at hand."""
+
+    __slots__ = ("latency", "scores", "totals", "users", "values")
+
+    def __init__(self, row: Any) -> None:
+        self.totals: NDArray[np.uint32] = row["totals"]
+        self.latency: NDArray[np.uint32] = row["latency"]
+        self.scores: NDArray[np.uint32] = row["scores"]
+        self.values: NDArray[np.uint32] = row["values"]
+        self.users: NDArray[np.uint32] = row["users"]
+
+    def clear(self) -> None:
+        """Memory that was never touched stays so: most rows have no users, which take a third."""
+        if self.totals[USERS]:
+            self.users.fill(0)
+        for array in (self.totals, self.latency, self.scores, self.values):
+            array.fill(0)
+
+
+class Memory:
+    """The blocks of all processes; `mine` is that of this one."""
+
+    def __init__(self, blocks: int = 1, index: int = 0, descriptor: int = -1) -> None:
+        """Without a descriptor the memory is this process's alone; else its size is set here."""
+        size = blocks * BLOCK.itemsize
+        if descriptor >= 0:
+            os.ftruncate(descriptor, size)
+        self.blocks: NDArray[Any] = np.frombuffer(mmap.mmap(descriptor, size), dtype=BLOCK)
+        self.mine: Any = self.blocks[index]
+
+    def cells(self, second: int) -> tuple[Cells, Cells]:
+        """This process's row of a second and of its minute, empty when they are new."""
+        return self._cells("seconds", second, 1), self._cells("minutes", second // 60 * 60, 60)
+
+    def _cells(self, ring: str, at: int, step: int) -> Cells:
+        row = self.mine[ring][at // step % RING]
+        cells = Cells(row)
+        if row["at"] != at:
+            cells.clear()
+            row["at"] = at
+        return cells
+
+    def keep(self, second: int, pairs: list[tuple[int, int, float, float, int]]) -> None:
+        """The sample of a second; it replaces what the ring held in its place."""
+        place = self.mine["sample"][second % RING]
+        place["pairs"][: len(pairs)] = pairs
+        place["count"] = len(pairs)
+        place["at"] = second

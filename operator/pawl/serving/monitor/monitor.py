@@ -1,0 +1,47 @@
+"""The monitor of one process: its recorder, and the port on which any process answers for all."""
+
+from __future__ import annotations
+
+from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature
+from pawl.serving.counters import Counters
+from pawl.serving.http.server import HttpServer
+from pawl.serving.monitor.http import LIMITS, MonitorRouter
+from pawl.serving.monitor.memory import Memory
+from pawl.serving.monitor.predictions import Scores
+from pawl.serving.monitor.recorder import Recorder
+from pawl.serving.monitor.snapshot import About, Snapshots
+from pawl.serving.settings import Settings
+from pawl.serving.supervisor import MonitorPart
+
+
+class Monitor:
+    """Counts while `recorder` is told; answers between `start` and `close`."""
+
+    def __init__(self, settings: Settings, counters: Counters, part: MonitorPart) -> None:
+        memory = Memory(part.blocks, part.index, part.memory)
+        about = About(
+            settings.model, settings.version, settings.artifact_digest, round(part.started, 3)
+        )
+        self.recorder = Recorder(memory, warm_up=settings.monitor_warm_up)
+        self._snapshots = Snapshots(about, memory, counters)
+        # Counters of its own: who looks at the server is none of its load.
+        self._http = HttpServer(MonitorRouter(self._snapshots).handle, Counters(), LIMITS)
+        self._listener = part.listener
+
+    def install(
+        self, signature: Signature, baseline: NumericBaseline | CategoryBaseline | None
+    ) -> None:
+        """There is a model from now on."""
+        scores = Scores(signature, baseline)
+        self.recorder.install(scores)
+        self._snapshots.install(scores)
+
+    async def start(self) -> None:
+        """Answers from now on. Whichever process is free takes a connection."""
+        self.recorder.start()
+        await self._http.start(self._listener)
+
+    async def close(self) -> None:
+        """What was recorded is whole; asking ends."""
+        self.recorder.stop()
+        await self._http.close(0)
