@@ -1,4 +1,4 @@
-"""Trying again with back-off when a store does not answer."""
+"""Trying again with back-off when a store does not answer, but not for ever."""
 
 from __future__ import annotations
 
@@ -17,22 +17,35 @@ T = TypeVar("T")
 _FINAL = (FileNotFoundError, FileExistsError, PawlError)
 
 
+#: After so many seconds one request over the network is given up: without a connection, and
+#: without a byte of an answer.
+CONNECT_SECONDS, READ_SECONDS = 3.0, 7.0
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """`attempts` tries; the pause before try i is `first_delay`·2^(i-1), ±20 %, `max_delay` at
-    most."""
+    most. No try is begun later than `patience` seconds after the first.
+
+    A try that lasted longer than a request may be silent has had answers in between, as while a
+    large file was copied: the clock starts again at its end.
+    """
 
     attempts: int = 5
     first_delay: float = 0.4
     max_delay: float = 10.0
+    patience: float = 15.0 - READ_SECONDS
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def call(self, what: str, action: Callable[[], T]) -> T:
         """The result of `action`; StoreError(`what`, the last error) when every try fails.
 
         FileNotFoundError, FileExistsError and Pawl's own errors are passed on at once.
         """
-        for attempt in range(1, self.attempts + 1):
+        attempt, silent_since = 0, self.clock()
+        while True:
+            attempt, begun = attempt + 1, self.clock()
             try:
                 return action()
             except _FINAL:
@@ -40,13 +53,21 @@ class Retry:
             except PermissionError as error:
                 raise StoreError(f"{what}: access denied ({describe(error)})") from error
             except Exception as error:
-                if attempt == self.attempts:
+                now = self.clock()
+                if now - begun > CONNECT_SECONDS + READ_SECONDS:
+                    silent_since = now
+                pause = min(self.max_delay, self.first_delay * 2 ** (attempt - 1))
+                pause *= random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
+                if attempt >= self.attempts or now + pause - silent_since > self.patience:
+                    tries = "1 try" if attempt == 1 else f"{attempt} tries"
                     raise StoreError(
-                        f"{what}: no answer after {self.attempts} tries ({describe(error)})"
+                        f"{what}: no answer after {tries} ({describe(error)})"
                     ) from error
-            pause = min(self.max_delay, self.first_delay * 2 ** (attempt - 1))
-            self.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
-        raise StoreError(f"{what}: not tried")
+            self.sleep(pause)
+
+
+#: Of a training pod that has hours of work in hand when it publishes.
+PATIENT = Retry(attempts=40, patience=120.0)
 
 
 def describe(error: BaseException, limit: int = 300) -> str:

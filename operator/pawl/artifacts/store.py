@@ -1,8 +1,8 @@
 """The artifact store: blobs under one URI, written once.
 
 `file://` is served by the file system itself (put-if-absent by hard link, so a reader never sees
-half a file), `s3://` by s3fs (`If-None-Match: *`), `http(s)://` is read-only. Every call is retried
-and ends in StoreError when the store does not answer; error texts carry no credentials.
+half a file), other stores by `remote`. Every call is retried and ends in StoreError when the store
+does not answer; error texts carry no credentials.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.canonical import file_digest
 from pawl.artifacts.redact import redact
+from pawl.artifacts.remote import RemoteBackend
 from pawl.artifacts.retry import Retry
-from pawl.errors import ConflictError, IntegrityError, NotAllowedError, UserError
+from pawl.errors import ConflictError, IntegrityError, UserError
 
 SCHEMES = ("file", "s3", "http", "https")
 _CHUNK = 1 << 20
@@ -141,7 +142,7 @@ def open_store(uri: str, *, retry: Retry | None = None) -> Store:
     if parts.scheme == "file":
         backend = LocalBackend(local_path(uri))
     elif parts.scheme in SCHEMES:
-        backend = FsspecBackend(uri)
+        backend = RemoteBackend(uri)
     else:
         raise UserError(
             f"{redact(uri)}: a store's URI begins with " + ", ".join(f"{s}://" for s in SCHEMES)
@@ -212,60 +213,3 @@ def _scratch_file(folder: Path) -> Iterator[tuple[int, Path]]:
         yield descriptor, Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
-
-
-class FsspecBackend:
-    """Any other store, through fsspec. Credentials come from the environment (Secret
-    `pawl-store`: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …)."""
-
-    def __init__(self, uri: str) -> None:
-        parts = urlsplit(uri)
-        if "@" in parts.netloc:
-            raise UserError(
-                f"{redact(uri)}: credentials belong in the Secret pawl-store, not in the URI"
-            )
-        self._scheme = parts.scheme
-        self._root = uri.rstrip("/")
-        self._opened: Any = None
-
-    @property
-    def _fs(self) -> Any:
-        if self._opened is None:
-            import fsspec  # noqa: PLC0415 - 0.2 s that a file:// store does not pay
-
-            options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
-            self._opened = fsspec.filesystem(self._scheme, **options)
-        return self._opened
-
-    def _full(self, path: str) -> str:
-        full = self._root if path in ("", ".") else f"{self._root}/{path}"
-        return str(self._fs._strip_protocol(full))
-
-    def put_file(self, path: str, source: Path) -> None:
-        if self._scheme != "s3":
-            raise NotAllowedError(f"a store at {self._scheme}:// can only be read")
-        try:
-            self._fs.put_file(str(source), self._full(path), mode="create")
-        except OSError as error:
-            if _s3_code(error) == "PreconditionFailed":
-                raise FileExistsError(path) from error
-            raise
-
-    def open(self, path: str) -> Any:
-        return self._fs.open(self._full(path), "rb", cache_type="readahead")
-
-    def size(self, path: str) -> int:
-        info = self._fs.info(self._full(path))
-        if info.get("type") == "directory":
-            raise FileNotFoundError(path)
-        return int(info.get("size") or 0)
-
-    def list(self, prefix: str) -> list[str]:
-        root = self._full("") + "/"
-        return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]
-
-
-def _s3_code(error: OSError) -> str:
-    """The code of the S3 error that s3fs turned into an OSError."""
-    response = getattr(error.__cause__, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))

@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pawl.artifacts import bundle
-from pawl.artifacts.records import Lineage, RunConfig, Signature, StoreRef
+from pawl.artifacts.records import Lineage, Manifest, RunConfig, Signature, StoreRef
+from pawl.artifacts.retry import PATIENT
 from pawl.errors import DataError, PawlError, UserError
 from pawl.stats.metrics import Answers
 from pawl.training.engines import Engine, OnnxEngine, SklearnEngine, answers
@@ -34,11 +35,16 @@ def load(reference: StoreRef, config: RunConfig, into: Path) -> Champion:
     """Fetches the bundle. UserError when it is no bundle that can be scored here."""
     if reference.uri.endswith(".onnx"):
         raise UserError(f"{reference.name} was imported as a bare model without a signature")
-    needed = [bundle.SIGNATURE, bundle.LINEAGE, bundle.ROW_DIGESTS]
-    manifest = bundle.fetch_bundle(reference.uri, reference.digest, into, names=needed)
+
+    def fetch(wanted: list[str]) -> Manifest:
+        return bundle.fetch_bundle(
+            reference.uri, reference.digest, into, names=wanted, retry=PATIENT
+        )
+
+    manifest = fetch([bundle.SIGNATURE, bundle.LINEAGE, bundle.ROW_DIGESTS])
     names = {file.name for file in manifest.files}
     model = bundle.MODEL_ONNX if bundle.MODEL_ONNX in names else bundle.MODEL_SKOPS
-    bundle.fetch_bundle(reference.uri, reference.digest, into, names=[model])
+    fetch([model])
     signature = Signature.model_validate_json((into / bundle.SIGNATURE).read_bytes())
     lineage = Lineage.model_validate_json((into / bundle.LINEAGE).read_bytes())
     if signature.task is None or signature.layout != "tabular":

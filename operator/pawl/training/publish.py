@@ -14,6 +14,7 @@ from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts import bundle
 from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.records import Lineage, RunConfig, RunResult, StoreRef
+from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError
 from pawl.training import artifact, baseline, card, log, recorded
@@ -33,7 +34,7 @@ def result_path(uid: str, run: int) -> str:
 
 def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     """Leaves the bundle and the result in the store."""
-    store = open_store(config.store)
+    store = open_store(config.store, retry=PATIENT)
     path = result_path(config.uid, config.run)
     if store.exists(path):
         log.info("an earlier try of this run has published already", result=path)

@@ -19,6 +19,7 @@ from pawl.artifacts.records import (
     RunResult,
     Signature,
 )
+from pawl.artifacts.retry import PATIENT
 from pawl.training.workspace import Workspace, read_record
 
 
@@ -39,7 +40,9 @@ def result(config: RunConfig, known: KnownVersion) -> RunResult:
     version = known.version
     with tempfile.TemporaryDirectory(prefix="pawl-recorded-") as scratch:
         folder = Path(scratch)
-        manifest = bundle.fetch_bundle(version.uri, version.digest, folder, names=names)
+        manifest = bundle.fetch_bundle(
+            version.uri, version.digest, folder, names=names, retry=PATIENT
+        )
         signature, metrics, lineage = ((folder / name).read_bytes() for name in names)
     files = {file.name: file.size_bytes for file in manifest.files}
     return RunResult(

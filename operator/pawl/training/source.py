@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.redact import redact
+from pawl.artifacts.remote import filesystem
 from pawl.artifacts.retry import Retry, describe
 from pawl.artifacts.store import local_path
 from pawl.errors import DataError
@@ -148,9 +149,7 @@ def _local(uri: str, path: Path) -> list[Path]:
 
 
 def _remote(uri: str, scheme: str, into: Path, retry: Retry) -> tuple[list[str], list[Path]]:
-    import fsspec  # noqa: PLC0415 - not needed for file://
-
-    fs = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
+    fs = filesystem(scheme)
     names = retry.call(f"listing {redact(uri)}", lambda: _remote_names(fs, uri, scheme))
     into.mkdir(parents=True, exist_ok=True)
     paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from pawl.artifacts import bundle
-from pawl.artifacts.retry import Retry
+from pawl.artifacts.retry import CONNECT_SECONDS, READ_SECONDS, Retry
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError, NotAllowedError, StoreError
 from pawl.training.source import collect
@@ -80,11 +84,40 @@ def test_denied_access_is_told_without_the_key(store: Store, s3: Any) -> None:
     assert "hunter2" not in str(told.value)
 
 
-def test_nobody_there_is_a_store_error(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+@pytest.fixture(params=["refused", "no connection", "no answer"])
+def dead(
+    request: pytest.FixtureRequest, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[float]:
+    """An endpoint that is of no use; gives the seconds after which one try must have ended."""
+    with ExitStack() as open_:
+        server = open_.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        if request.param != "refused":
+            server.listen(0)
+        if request.param == "no connection":  # the queue is full: the kernel answers no more
+            for _ in range(3):
+                client = open_.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(server.getsockname())
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        limits = {"refused": 0, "no connection": CONNECT_SECONDS, "no answer": READ_SECONDS}
+        yield limits[request.param]
+
+
+@pytest.mark.parametrize(
+    ("verb", "call"),
+    [
+        pytest.param("reading", lambda store: store.get("a", max_bytes=9), id="read"),
+        pytest.param("writing", lambda store: store.put("a", b"x"), id="write"),
+    ],
+)
+def test_one_layer_tries_again_and_a_try_is_bounded(dead: float, verb: str, call: Any) -> None:
+    """botocore and s3fs left to themselves take half a minute, and for ever when they write."""
     store = open_store("s3://bucket/pawl", retry=Retry(attempts=1))
-    with pytest.raises(StoreError, match="s3://bucket/pawl/a: no answer"):
-        store.get("a", max_bytes=9)
+    start = monotonic()
+    with pytest.raises(StoreError, match=f"{verb} s3://bucket/pawl/a: no answer after 1 try"):
+        call(store)
+    assert monotonic() - start < dead + 5
 
 
 def test_http_can_be_read_but_not_written(s3: Any) -> None:

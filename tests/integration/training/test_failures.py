@@ -14,6 +14,7 @@ import pytest
 
 from pawl import constants
 from pawl.artifacts.records import Termination
+from pawl.artifacts.retry import Retry
 
 USER, STORE = constants.EXIT_USER_ERROR, constants.EXIT_STORE_UNREACHABLE
 
@@ -144,9 +145,10 @@ def test_a_failed_gate_is_a_verdict_and_no_failure(recipe: dict[str, Any], pod: 
 
 
 def test_an_unreachable_store_is_tried_again_by_the_job(
-    recipe: dict[str, Any], pod: Any, tmp_path: Path
+    recipe: dict[str, Any], pod: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store's folder is a file: nothing can be written until that is put right."""
+    monkeypatch.setattr("pawl.training.publish.PATIENT", Retry(attempts=2))
     mine = pod(recipe)
     mine.stage("prepare")
     mine.stage("train")
@@ -154,7 +156,7 @@ def test_an_unreachable_store_is_tried_again_by_the_job(
     blocked.write_text("in the way")
     mine.stage("publish", expect=STORE)
     assert mine.termination.reason == "StoreUnreachable"
-    assert "no answer after 5 tries" in mine.termination.message
+    assert "no answer after 2 tries" in mine.termination.message
     blocked.unlink()
     mine.stage("publish")
     assert mine.result().metrics["roc_auc"] > 0.9

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pawl.artifacts.bundle import fetch_bundle, verify_bundle
 from pawl.artifacts.records import KnownVersion, Metrics, StoreRef
+from pawl.artifacts.retry import Retry
 from pawl.constants import EXIT_STORE_UNREACHABLE
 
 
@@ -76,9 +79,10 @@ def test_two_that_publish_the_same_run_report_one_result(recipe: dict[str, Any],
 
 
 def test_a_publish_that_dies_before_its_result_is_repeated_whole(
-    recipe: dict[str, Any], pod: Any, tmp_path: Path
+    recipe: dict[str, Any], pod: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bundle is there already, the result is not."""
+    monkeypatch.setattr("pawl.training.publish.PATIENT", Retry(attempts=2))
     mine = pod(recipe)
     mine.stage("prepare")
     mine.stage("train")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from pawl.artifacts.retry import Retry
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawl.artifacts.retry import CONNECT_SECONDS, PATIENT, READ_SECONDS, Retry
 from pawl.errors import ConflictError, StoreError
 
 
@@ -62,3 +66,55 @@ def test_denied_access_is_not_tried_again() -> None:
     with pytest.raises(StoreError, match="access denied"):
         Retry(sleep=lambda _: None).call("x", flaky)
     assert flaky.calls == 1
+
+
+class Clock:
+    """Time passes in pauses and in tries that fail after so many seconds."""
+
+    def __init__(self, *durations: float) -> None:
+        self.now, self.durations, self.tries = 0.0, list(durations), 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def attempt(self) -> None:
+        self.now += self.durations[min(self.tries, len(self.durations) - 1)]
+        self.tries += 1
+        raise TimeoutError
+
+    def give_up(self, retry: Retry) -> float:
+        """The seconds until `retry` has had enough."""
+        with pytest.raises(StoreError):
+            replace(retry, sleep=self.sleep, clock=lambda: self.now).call("x", self.attempt)
+        return self.now
+
+
+@given(st.lists(st.floats(0, READ_SECONDS), min_size=1, max_size=5))
+def test_a_store_that_does_not_answer_is_given_up_in_15_seconds(durations: list[float]) -> None:
+    assert Clock(*durations).give_up(Retry()) <= 15
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tries"),
+    [
+        pytest.param(0.01, 5, id="refused"),
+        pytest.param(CONNECT_SECONDS, 3, id="no connection"),
+        pytest.param(READ_SECONDS, 2, id="no answer"),
+    ],
+)
+def test_how_often_a_store_is_tried(seconds: float, tries: int) -> None:
+    clock = Clock(seconds)
+    clock.give_up(Retry())
+    assert clock.tries == tries
+
+
+def test_a_long_copy_that_breaks_off_is_tried_again() -> None:
+    """It lasted longer than a request may: the store was there until then."""
+    clock = Clock(300.0, 200.0, 0.1)
+    clock.give_up(Retry())
+    assert clock.tries == 5
+
+
+def test_a_publishing_pod_waits_two_minutes() -> None:
+    for seconds in (0.01, CONNECT_SECONDS, READ_SECONDS):
+        assert 105 <= Clock(seconds).give_up(PATIENT) <= 120 + READ_SECONDS

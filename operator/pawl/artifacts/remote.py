@@ -1,0 +1,106 @@
+"""File systems that are reached over the network: s3 and http(s), through fsspec.
+
+`s3://` writes put-if-absent (`If-None-Match: *`), `http(s)://` is read-only.
+
+One layer tries again, and it is `Retry`: botocore and s3fs, which both would, are told not to. A
+request is given up when the other end takes no connection within 3 s or is silent for 7 s (a web
+server, which may have to make up its answer first: 60 s). With the patience of `Retry`, a call to
+an S3 that cannot be reached or does not answer ends within 15 s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pawl.artifacts.redact import redact
+from pawl.artifacts.retry import CONNECT_SECONDS, READ_SECONDS
+from pawl.errors import NotAllowedError, UserError
+
+_WEB_READ_SECONDS = 60.0
+
+
+def filesystem(scheme: str) -> Any:
+    """The fsspec file system for `scheme`: s3, http or https."""
+    import fsspec  # noqa: PLC0415 - 0.2 s that a file:// store does not pay
+
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if scheme != "s3":
+        import aiohttp  # noqa: PLC0415
+
+        # No limit on the whole: a large file takes its time.
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=_WEB_READ_SECONDS)
+        return fsspec.filesystem(scheme, client_kwargs={"timeout": timeout}, **options)
+    config = {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+    }
+    s3 = fsspec.filesystem("s3", session=_session(), config_kwargs=config, **options)
+    s3.retries = 1
+    return s3
+
+
+def _session() -> Any:
+    """Without `Expect: 100-continue`: the wait for that answer has no limit in aiohttp."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415
+    from botocore.handlers import add_expect_header  # noqa: PLC0415
+
+    session = AioSession()
+    session.unregister("before-call.s3", add_expect_header)
+    return session
+
+
+class RemoteBackend:
+    """A store at s3:// or http(s)://. Credentials come from the environment (Secret
+    `pawl-store`: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …)."""
+
+    def __init__(self, uri: str) -> None:
+        parts = urlsplit(uri)
+        if "@" in parts.netloc:
+            raise UserError(
+                f"{redact(uri)}: credentials belong in the Secret pawl-store, not in the URI"
+            )
+        self._scheme = parts.scheme
+        self._root = uri.rstrip("/")
+        self._opened: Any = None
+
+    @property
+    def _fs(self) -> Any:
+        if self._opened is None:
+            self._opened = filesystem(self._scheme)
+        return self._opened
+
+    def _full(self, path: str) -> str:
+        full = self._root if path in ("", ".") else f"{self._root}/{path}"
+        return str(self._fs._strip_protocol(full))
+
+    def put_file(self, path: str, source: Path) -> None:
+        if self._scheme != "s3":
+            raise NotAllowedError(f"a store at {self._scheme}:// can only be read")
+        try:
+            self._fs.put_file(str(source), self._full(path), mode="create")
+        except OSError as error:
+            if _s3_code(error) == "PreconditionFailed":
+                raise FileExistsError(path) from error
+            raise
+
+    def open(self, path: str) -> Any:
+        return self._fs.open(self._full(path), "rb", cache_type="readahead")
+
+    def size(self, path: str) -> int:
+        info = self._fs.info(self._full(path))
+        if info.get("type") == "directory":
+            raise FileNotFoundError(path)
+        return int(info.get("size") or 0)
+
+    def list(self, prefix: str) -> list[str]:
+        root = self._full("") + "/"
+        return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]
+
+
+def _s3_code(error: OSError) -> str:
+    """The code of the S3 error that s3fs turned into an OSError."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
