@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 
-from pawl.local.api.kinds.quantity import parse
+from pawl.api.quantity import parse
 from pawl.local.controllers.objects import Obj, spec, uid
 from pawl.local.controllers.pods import is_finished
 

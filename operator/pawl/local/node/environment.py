@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from pawl.api.quantity import parse
 from pawl.errors import PawlError
-from pawl.local.api.kinds.quantity import parse
 
 Obj = dict[str, Any]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pawl.local.api.kinds.quantity import parse
+from pawl.api.quantity import parse
 from pawl.local.node.checks import Outcome, Target, check
 from pawl.local.node.host import Host
 from pawl.local.node.launch import Launch, execute, problem

@@ -10,10 +10,10 @@ import re
 from datetime import datetime
 from typing import Any
 
+from pawl.api import quantity
 from pawl.local.schema import golang
 
 Schema = dict[str, Any]
-_QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)((?:[KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -104,11 +104,10 @@ def _fail(value: Any, path: list[str], struct: str, wanted: str, found: str = ""
 
 def _quantity(value: Any, _path: list[str], _struct: str) -> None:
     text = golang.to_json(value) if not isinstance(value, str) else value
-    if isinstance(value, bool | list | dict) or not _QUANTITY.fullmatch(text):
-        raise _MismatchError(
-            "quantities must match the regular expression "
-            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        )
+    try:
+        quantity.parse(text)
+    except ValueError as error:
+        raise _MismatchError(str(error)) from None
 
 
 def _int_or_string(value: Any, path: list[str], struct: str) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pawl.api import quantity
 from pawl.local.api import names
 from pawl.local.api.http import tls
-from pawl.local.api.kinds import canonical, quantity
+from pawl.local.api.kinds import canonical
 from pawl.local.api.tables import durations, jsonpath
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
+from pawl.api.quantity import parse
 from pawl.local.api import metadata
-from pawl.local.api.kinds.quantity import parse
 
 Obj = dict[str, Any]
 Schema = dict[str, Any]

@@ -6,12 +6,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from pawl.api.quantity import parse
 from pawl.local.api import errors, names
 from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds import podchecks, podspec
 from pawl.local.api.kinds.base import Context, Obj
 from pawl.local.api.kinds.builtin import BuiltinKind
-from pawl.local.api.kinds.quantity import parse
 from pawl.local.schema import causes
 from pawl.local.schema.causes import Cause
 

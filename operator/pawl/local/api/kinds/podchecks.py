@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pawl.api import quantity
 from pawl.local.api import names
-from pawl.local.api.kinds import quantity
 from pawl.local.schema import causes
 from pawl.local.schema.causes import Cause, child, index, key
 

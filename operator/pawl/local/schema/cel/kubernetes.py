@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
@@ -38,8 +37,7 @@ declare("isQuantity(string) -> bool", _is(parse_quantity))
 
 
 def _is_integer(value: Quantity) -> bool:
-    whole = value.amount == value.amount.to_integral_value()
-    return bool(whole and -(2**63) <= value.amount < 2**63)
+    return value.amount.denominator == 1 and -(2**63) <= value.amount < 2**63
 
 
 @overload("quantity.asInteger() -> int")
@@ -49,17 +47,24 @@ def _as_integer(value: Quantity) -> int:
     return int(value.amount)
 
 
+def _as_float(value: Quantity) -> float:
+    try:
+        return float(value.amount)
+    except OverflowError:
+        return math.copysign(math.inf, value.amount)
+
+
 declare("quantity.isInteger() -> bool", _is_integer)
-declare("quantity.asApproximateFloat() -> double", lambda value: float(value.amount))
+declare("quantity.asApproximateFloat() -> double", _as_float)
 declare("quantity.sign() -> int", lambda value: (value.amount > 0) - (value.amount < 0))
 declare("quantity.isGreaterThan(quantity) -> bool", lambda a, b: a.amount > b.amount)
 declare("quantity.isLessThan(quantity) -> bool", lambda a, b: a.amount < b.amount)
 declare("quantity.compareTo(quantity) -> int",
         lambda a, b: (a.amount > b.amount) - (a.amount < b.amount))  # fmt: skip
 declare("quantity.add(quantity) -> quantity", lambda a, b: Quantity(a.amount + b.amount))
-declare("quantity.add(int) -> quantity", lambda a, b: Quantity(a.amount + Decimal(int(b))))
+declare("quantity.add(int) -> quantity", lambda a, b: Quantity(a.amount + int(b)))
 declare("quantity.sub(quantity) -> quantity", lambda a, b: Quantity(a.amount - b.amount))
-declare("quantity.sub(int) -> quantity", lambda a, b: Quantity(a.amount - Decimal(int(b))))
+declare("quantity.sub(int) -> quantity", lambda a, b: Quantity(a.amount - int(b)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from pawl.api import quantity
 from pawl.local.schema.cel.problems import EvaluationError
 
 
@@ -69,27 +71,16 @@ def parse_duration(text: str) -> Duration:
     return Duration(sign * total)
 
 
-_SUFFIXES = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
-             "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
-             "P": Decimal(10**15), "E": Decimal(10**18), "Ki": Decimal(2**10),
-             "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40),
-             "Pi": Decimal(2**50), "Ei": Decimal(2**60)}  # fmt: skip
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])?|[eE]([+-]?\d+))")
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Quantity:
     """A Kubernetes quantity, exactly."""
 
-    amount: Decimal
+    amount: Fraction
 
 
 def parse_quantity(text: str) -> Quantity:
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        raise EvaluationError(
-            "quantities must match the regular expression "
-            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        )
-    factor = Decimal(10) ** int(match[3]) if match[3] else _SUFFIXES[match[2] or ""]
-    return Quantity(Decimal(match[1]) * factor)
+    """EvaluationError when it is none."""
+    try:
+        return Quantity(quantity.parse(text))
+    except ValueError as error:
+        raise EvaluationError(str(error)) from None
