@@ -1,0 +1,185 @@
+"""The router: what it adds to a request, what it carries, and what a shadow costs it.
+
+    python -m benchmarks.router [--seconds 3] [--rounds 5]
+
+One Envoy as Pawl configures it (one worker thread), in front of Envoys that answer at once by
+themselves and cost little. Load, router and pods share this machine, so what the router carries
+is counted in requests per second of *its own* CPU time. Variants are measured in turn, because a
+machine's speed drifts; the median of the rounds counts.
+
+Prints a line per measurement and per target: `RATIO <name> <measured> <target> ok|SHORT`, or
+`INFO <name> <measured>` where there is none. Exit code 1 when one is SHORT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.envoys import PATH, Bare, Router, bare_envoy, cpu, pod, running_router
+from benchmarks.serving_peers import load
+from benchmarks.serving_peers.running import free_port
+from pawl.core.routing.route import Backend, Route, Shadow, Sticky
+
+MAX_ADDED_MILLISECONDS, MIN_PER_CORE, MAX_MIRRORING = 0.15, 12_000.0, 2.2
+MAX_SHADOW_MEGABYTES = 20.0
+BODY = json.dumps(
+    {"inputs": [{"name": "x", "shape": [1, 30], "datatype": "FP64", "data": [1.2345] * 30}]}
+).encode()
+
+
+@dataclass
+class Report:
+    """What was measured, and whether it is enough."""
+
+    lines: list[str] = field(default_factory=list)
+    short: bool = False
+
+    def target(self, name: str, measured: float, target: float, *, at_most: bool) -> None:
+        ok = measured <= target if at_most else measured >= target
+        self.lines.append(f"RATIO {name} {measured:.3f} {target:g} {'ok' if ok else 'SHORT'}")
+        self.short = self.short or not ok
+
+    def info(self, name: str, measured: float) -> None:
+        self.lines.append(f"INFO {name} {measured:.3f}")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The settings of one run. `pods` are the ports of version 7, 8, and of one that hangs (9)."""
+
+    router: Router
+    bare: Bare
+    pods: dict[int, int]
+    seconds: int
+    rounds: int
+    report: Report
+
+    def route(self, weights: dict[int, int | None], **more: Any) -> Route:
+        backends = tuple(
+            Backend(version, "127.0.0.1", self.pods[version], weight)
+            for version, weight in weights.items()
+        )
+        return Route("churn", backends, 600, **more)
+
+    def through(self, name: str, route: Route, connections: int) -> tuple[load.Result, float]:
+        """The load's own result, and microseconds of the router's CPU per request."""
+        self.router.publish(route)
+        before = cpu(self.router.process)
+        result = load.measure(self.router.url, BODY, connections, self.seconds)
+        spent = (
+            (cpu(self.router.process) - before) / max(1.0, result.per_second * self.seconds) * 1e6
+        )
+        show(name, connections, result, f"{spent:6.1f} µs of CPU each")
+        return result, spent
+
+    def direct(self, connections: int) -> load.Result:
+        url = f"http://127.0.0.1:{self.pods[7]}{PATH}"
+        result = load.measure(url, BODY, connections, self.seconds)
+        show("direct", connections, result, "")
+        return result
+
+
+def show(name: str, connections: int, result: load.Result, more: str) -> None:
+    print(
+        f"{name:22} {connections:3} conn {result.per_second:8.0f} req/s  p50 {result.p50:7.3f} ms "
+        f" p99 {result.p99:7.3f} ms  {result.failures} failures  {more}",
+        flush=True,
+    )
+
+
+def added_latency(bench: Bench) -> None:
+    """The median with the router less the median without, one request at a time."""
+    found = []
+    for _ in range(bench.rounds):
+        through, _ = bench.through("router", bench.route({7: 100}), 1)
+        found.append(through.p50 - bench.direct(1).p50)
+    added = statistics.median(found)
+    bench.report.target("added-milliseconds", added, MAX_ADDED_MILLISECONDS, at_most=True)
+
+
+def per_core(bench: Bench) -> None:
+    """Requests per second of CPU: one version, a canary with sticky users, and mirroring."""
+    variants = {
+        "one version": bench.route({7: 100}),
+        "sticky canary": bench.route({7: 50, 8: 50}, sticky=Sticky("user-agent", "churn-v8.1")),
+        "shadow of all": bench.route({7: 100, 8: None}, shadow=Shadow(8, 100)),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(bench.rounds):
+        for name, route in variants.items():
+            spent[name].append(bench.through(name, route, 32)[1])
+    plain = statistics.median(spent["one version"])
+    bench.report.target("requests-per-core", 1e6 / plain, MIN_PER_CORE, at_most=False)
+    sticky = statistics.median(spent["sticky canary"])
+    bench.report.target("requests-per-core-sticky", 1e6 / sticky, MIN_PER_CORE, at_most=False)
+    pairs = zip(spent["shadow of all"], spent["one version"], strict=True)
+    ratio = statistics.median(mirrored / alone for mirrored, alone in pairs)
+    bench.report.target("mirroring-cpu", ratio, MAX_MIRRORING, at_most=True)
+
+
+def over_bare(bench: Bench) -> None:
+    """CPU against an Envoy with nothing but one route to one cluster: what this machine costs."""
+    ratios = []
+    for _ in range(bench.rounds):
+        _, ours = bench.through("router", bench.route({7: 100}), 32)
+        before = cpu(bench.bare.process)
+        result = load.measure(bench.bare.url, BODY, 32, bench.seconds)
+        spent = (cpu(bench.bare.process) - before) / (result.per_second * bench.seconds) * 1e6
+        show("bare Envoy", 32, result, f"{spent:6.1f} µs of CPU each")
+        ratios.append(ours / spent)
+    bench.report.info("cpu-over-bare-envoy", statistics.median(ratios))
+
+
+def hanging_shadow(bench: Bench) -> None:
+    """A shadow that takes requests and never answers: failures, memory, and the users' wait."""
+    plain = bench.route({7: 100, 9: None})
+    alone, _ = bench.through("before", plain, 32)
+    megabytes = bench.router.megabytes
+    with_shadow = bench.route({7: 100, 9: None}, shadow=Shadow(9, 100))
+    ratios, failures = [], 0
+    for _ in range(bench.rounds):
+        hanging, _ = bench.through("hanging shadow", with_shadow, 32)
+        grown = bench.router.megabytes - megabytes
+        failures += hanging.failures
+        alone, _ = bench.through("without", plain, 32)
+        ratios.append(hanging.p50 / alone.p50)
+    bench.report.target("hanging-shadow-failed", failures, 0, at_most=True)
+    bench.report.target("hanging-shadow-mb", grown, MAX_SHADOW_MEGABYTES, at_most=True)
+    bench.report.info("hanging-shadow-p50-ratio", statistics.median(ratios))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args(arguments)
+    pods = {7: free_port(), 8: free_port(), 9: free_port()}
+    report = Report()
+    print(f"load by {load.generator()}", flush=True)
+    with ExitStack() as stack:
+        for version, port in pods.items():
+            stack.enter_context(pod(port, hangs=version == 9))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        first = Route("churn", (Backend(7, "127.0.0.1", pods[7], 100),))
+        router = stack.enter_context(running_router(folder, first))
+        bare = stack.enter_context(bare_envoy(free_port(), pods[7]))
+        bench = Bench(router, bare, pods, options.seconds, options.rounds, report)
+        bench.through("warm-up", first, 8)
+        added_latency(bench)
+        over_bare(bench)
+        per_core(bench)
+        hanging_shadow(bench)
+    print("\n".join(report.lines))
+    return 1 if report.short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
