@@ -1,9 +1,9 @@
 """Bins for answers whose values nobody knows beforehand: learnt from the first answers, then fixed.
 
-Keys that are numbers are ordered bins of a histogram (`stats.valuehist`): neighbours are joined
-into at most TEN groups of about equal share. Keys that are names (classes) are kept if they are
-among the largest FIFTEEN. One more group takes what comes later and was not there before. A state
-holds names by their CRC, so its size does not depend on them.
+Keys that are numbers are ordered bins of a histogram (`stats.valuehist`): when there are more than
+FIFTEEN, neighbours are joined into at most TEN groups of about equal share. Keys that are names
+(classes) are kept if they are among the largest FIFTEEN. One more group takes what comes later and
+was not there before. A state holds names by their CRC, so its size does not depend on them.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def learn(groups: Groups, answers: Mapping[str, int], enough: int) -> Groups:
             known[key] = known.get(key, 0) + n
     if sum(known.values()) < enough:
         return _made(False, ordered, _fewer(known, _ROOM, ordered))
-    if not ordered:
-        return _made(True, False, _fewer(known, FIFTEEN, ordered))
-    return _made(True, True, _quantiles(known))
+    if ordered and len(known) > FIFTEEN:
+        return _made(True, True, _quantiles(known))
+    return _made(True, ordered, _fewer(known, FIFTEEN, ordered))
 
 
 def _made(fixed: bool, ordered: bool, known: Mapping[int, int]) -> Groups:

@@ -1,0 +1,115 @@
+"""What the simulation of rollouts runs is what the operator runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pawl.stats.sequential import proportions, psi
+from pawl.stats.sequential.latency import FASTER, SLOWER
+from pawl.stats.sequential.odds import Interval, bets, log_odds
+
+ROOT = Path(__file__).parents[3]
+ROLLOUTS = 5
+
+
+@pytest.fixture(scope="module")
+def twin() -> Any:
+    sys.path.append(str(ROOT))
+    try:
+        return importlib.import_module("benchmarks.rollouts.twin")
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+@pytest.mark.parametrize("base", [0.0, 0.01, 0.3, 0.98])
+def test_proportions(twin: Any, base: float) -> None:
+    generator = np.random.default_rng(1)
+    ours = [proportions.start()] * ROLLOUTS
+    theirs = twin.Proportions(ROLLOUTS, 0.02)
+    for step in range(30):
+        weight = [0.05, 0.25, 0.5][step // 10]
+        nc = generator.binomial(60, weight, ROLLOUTS)
+        ns = 60 - nc
+        counts = twin.Counts(
+            ns, generator.binomial(ns, base), nc, generator.binomial(nc, min(base + 0.1, 1))
+        )
+        effect = generator.uniform(1, 3, ROLLOUTS)
+        theirs.update(counts, effect)
+        ours = [
+            proportions.update(
+                state,
+                Interval(*(int(part[i]) for part in counts)),
+                margin=0.02,
+                design_effect=effect[i],
+            )
+            for i, state in enumerate(ours)
+        ]
+    assert theirs.most_fail == pytest.approx([state.most_fail for state in ours], abs=1e-7)
+    assert theirs.most_pass == pytest.approx([state.most_pass for state in ours], abs=1e-7)
+
+
+def test_latency(twin: Any) -> None:
+    generator = np.random.default_rng(2)
+    gate = twin.Latency(ROLLOUTS, 0.95)
+    sums = np.zeros((ROLLOUTS, len(SLOWER))), np.zeros((ROLLOUTS, len(FASTER)))
+    shifts = [
+        [log_odds(min(m * 0.05, 1 - 0.05 * 0.95)) - log_odds(0.05) for m in multiples]
+        for multiples in (SLOWER, FASTER)
+    ]
+    for _ in range(10):
+        nc = generator.binomial(80, 0.3, ROLLOUTS)
+        above, below = (
+            twin.Counts(
+                80 - nc, generator.binomial(80 - nc, 0.05), nc, generator.binomial(nc, slow)
+            )
+            for slow in (0.1, 0.02)
+        )
+        gate.update(above, below)
+        for counts, total, log_ratios in zip((above, below), sums, shifts, strict=True):
+            for i in range(ROLLOUTS):
+                total[i] += bets(Interval(*(int(part[i]) for part in counts)), log_ratios)
+    assert gate.fail == pytest.approx(sums[0], abs=1e-7)
+    assert gate.passing == pytest.approx(sums[1], abs=1e-7)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.1, 0.4])
+def test_psi(twin: Any, tilt: float) -> None:
+    generator = np.random.default_rng(3)
+    f = np.array([0.1, 0.2, 0.3, 0.3, 0.1])
+    g = f * np.exp(tilt * np.arange(5))
+    g /= g.sum()
+    names = [str(i) for i in range(5)]
+    learnt = generator.multinomial(300, f, ROLLOUTS)
+    learnt = np.concatenate([learnt, np.zeros((ROLLOUTS, 1), dtype=int)], axis=1)
+    theirs = twin.Psi(0.15, learnt)
+    ours = [psi.update(psi.start(), _named(names, counts), {}, maximum=0.15) for counts in learnt]
+    effect = np.array([1.0, 1.0, 1.5, 2.0, 3.0])
+    for step in range(14):
+        size = 100 if step < 7 else 700
+        stable, candidate = (
+            np.concatenate([generator.multinomial(size, p, ROLLOUTS), [[0]] * ROLLOUTS], axis=1)
+            for p in (f, g)
+        )
+        theirs.update(stable, candidate, effect)
+        ours = [
+            psi.update(
+                state,
+                _named(names, stable[i]),
+                _named(names, candidate[i]),
+                maximum=0.15,
+                design_effect=effect[i],
+            )
+            for i, state in enumerate(ours)
+        ]
+    assert theirs.most_fail == pytest.approx([state.most_fail for state in ours], abs=1e-6)
+    assert theirs.most_pass == pytest.approx([state.most_pass for state in ours], abs=1e-6)
+
+
+def _named(names: list[str], counts: Any) -> dict[str, int]:
+    return {name: int(n) for name, n in zip(names, counts, strict=False)}
