@@ -51,6 +51,10 @@ def to_onnx(pipeline: Any, numeric: int, categorical: int, task: Task) -> bytes:
     except Exception as error:
         raise ConversionError(f"no ONNX form: {describe(error, 200)}") from error
     _finish_outputs(model, task)
+    # skl2onnx takes them from a set, whose order changes from process to process.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     model.graph.name = "pawl"
     model.doc_string = ""
     return bytes(model.SerializeToString(deterministic=True))

@@ -101,6 +101,17 @@ def test_the_graph_answers_like_the_pipeline(
     assert found.holds, found.sentence(task)
 
 
+@pytest.mark.parametrize("name", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
+def test_the_operator_sets_are_in_one_order(name: str) -> None:
+    """The bytes of the graph, and with them the bundle's digest, do not change between processes."""
+    import onnx
+
+    schema, _, pipeline = _fitted("binary", f"ensemble.{name}", {}, False)
+    made = to_onnx(pipeline, len(schema.numeric), len(schema.categorical), "binary")
+    domains = [opset.domain for opset in onnx.load_model_from_string(made).opset_import]
+    assert domains == ["", "ai.onnx.ml"]
+
+
 def test_the_graph_has_the_inputs_and_outputs_of_the_signature() -> None:
     import onnx
 
