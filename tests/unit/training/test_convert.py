@@ -103,7 +103,7 @@ def test_the_graph_answers_like_the_pipeline(
 
 @pytest.mark.parametrize("name", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
 def test_the_operator_sets_are_in_one_order(name: str) -> None:
-    """The bytes of the graph, and with them the bundle's digest, do not change between processes."""
+    """So the bytes of the graph, and the digest, do not change between processes."""
     import onnx
 
     schema, _, pipeline = _fitted("binary", f"ensemble.{name}", {}, False)
