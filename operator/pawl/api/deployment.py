@@ -18,6 +18,8 @@ from pawl.api.base import (
     Uri,
     cel,
 )
+from pawl.api.rollout import RolloutSpec
+from pawl.api.rollout_status import RolledBack, RolloutStatus
 
 
 class Autoscaling(ApiModel):
@@ -49,12 +51,22 @@ class Server(Placement):
     )
 
 
+class Tls(ApiModel):
+    """How the router proves who it is."""
+
+    secret_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+
 class Routing(ApiModel):
     """The router in front of the pods (Envoy)."""
 
     replicas: Annotated[int, Field(ge=1, le=100)] = 2
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
         30, description="A request that is not answered by then gets 504."
+    )
+    tls: Tls | None = Field(
+        None,
+        description="Answer by TLS, with the certificate of a Secret of type kubernetes.io/tls.",
     )
     resources: Resources | None = None
 
@@ -98,6 +110,12 @@ class DeploymentSpec(ApiModel):
     autoscaling: Autoscaling | None = None
     server: Server = Server()
     routing: Routing = Routing()
+    rollout: RolloutSpec | None = Field(
+        None,
+        description="How a new version is tried before it is promoted. Without it a version "
+        "replaces the one before directly, as soon as its pods are ready; so do the first version "
+        "and a pin of an older one.",
+    )
 
 
 class ServedVersion(StatusModel):
@@ -116,7 +134,7 @@ class Traffic(StatusModel):
     """The share of the requests that a version gets, as the routers have confirmed it."""
 
     version: Annotated[str, Field(max_length=63)]
-    role: Literal["stable", "candidate"]
+    role: Literal["stable", "candidate", "holdback", "shadow"]
     weight: Annotated[int, Field(ge=0, le=100)]
 
 
@@ -142,6 +160,10 @@ class DeploymentStatus(ObjectStatus):
     traffic: Annotated[tuple[Traffic, ...], Field(max_length=4)] = ()
     replicas: int | None = Field(None, description="Server pods of the stable version.")
     ready_replicas: int | None = None
+    rollout: RolloutStatus | None = Field(None, description="The rollout under way.")
+    rolled_back: Annotated[tuple[RolledBack, ...], Field(max_length=10)] = Field(
+        (), description="Candidates that are not tried again; newest first."
+    )
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
         (), description="Newest first."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import local
+from pawl.cli import local, rollout
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 
 
 app.add_typer(local.app, name="local")
+rollout.register(app)
 
 
 @app.command()

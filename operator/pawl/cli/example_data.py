@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
 
-def write_breast_cancer(path: Path) -> list[dict[str, Any]]:
-    """Writes 569 rows (Wolberg et al. 1995, UCI) and gives them back, one dict a row."""
+def write_breast_cancer(path: Path, *, shuffled: bool = False) -> list[dict[str, Any]]:
+    """Writes 569 rows (Wolberg et al. 1995, UCI) and gives them back, one dict a row; `shuffled`
+    gives each row the diagnosis of another one, as a join by the wrong key would."""
     import pyarrow as pa  # noqa: PLC0415 - only the demo needs them
     import pyarrow.parquet as pq  # noqa: PLC0415
     from sklearn.datasets import load_breast_cancer  # noqa: PLC0415
@@ -16,6 +18,8 @@ def write_breast_cancer(path: Path) -> list[dict[str, Any]]:
     columns: dict[str, Any] = {"patient_id": [f"p{i:04d}" for i in range(len(bunch.target))]}
     columns |= {name: bunch.data[:, i] for i, name in enumerate(map(str, bunch.feature_names))}
     columns["diagnosis"] = [str(bunch.target_names[label]) for label in bunch.target]
+    if shuffled:
+        random.Random(7).shuffle(columns["diagnosis"])  # noqa: S311
     table = pa.table(columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)

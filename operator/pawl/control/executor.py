@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import logging
+import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,15 +15,17 @@ from typing import Any
 from pawl.artifacts.redact import redact
 from pawl.constants import COMPONENT
 from pawl.control.cache import Cache
-from pawl.control.kinds import EVENTS, Resource, named, resource_of
+from pawl.control.kinds import EVENTS, SECRETS, Resource, named, resource_of
 from pawl.control.kube import Kube, KubeError
 from pawl.control.records import Records
+from pawl.core.manifests.common import metadata
 from pawl.core.plan import (
     Action,
     Apply,
     ClaimNumber,
     Create,
     Delete,
+    EnsureSecret,
     Event,
     MergePatch,
     Plan,
@@ -42,6 +46,7 @@ class Executor:
         self._records = records
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
+        self._secrets: set[tuple[str, str, str]] = set()
 
     async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
         """Raises KubeError (409: look again), StoreError or ConflictError; what was not done will
@@ -67,6 +72,8 @@ class Executor:
                 await self._kube.delete(named(api_version, kind), namespace, name, uid)
             case ClaimNumber(namespace, model, number, key):
                 await self._records.claim(namespace, model, number, key)
+            case EnsureSecret(namespace, name, owner):
+                await self._ensure_secret(namespace, name, owner)
             case RecordDecision(namespace, model, name, content):
                 await self._records.decide(namespace, model, name, content)
 
@@ -94,6 +101,26 @@ class Executor:
                 text = f"{item['kind']} {meta['name']} exists already and is not of this object"
                 raise ConflictError(text) from error
             self._cache.learn(resource, there)
+
+    async def _ensure_secret(self, namespace: str, name: str, owner: Object) -> None:
+        """Creates without looking: reading Secrets is a right that the operator does not have."""
+        known = (namespace, name, owner["metadata"]["uid"])
+        if known in self._secrets:
+            return
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        item = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata(name, namespace, dict(owner), {}),
+            "type": "Opaque",
+            "stringData": {"key": key},
+        }
+        try:
+            await self._kube.create(SECRETS, item)
+        except KubeError as error:
+            if error.code != 409:
+                raise
+        self._secrets.add(known)
 
     async def _write_status(self, resource: Resource, item: Object, status: Object) -> None:
         """Replaces the status, if the object is still the one that was looked at."""

@@ -43,6 +43,7 @@ CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 CHILDREN = (JOBS, PODS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS)
 EVENTS = Resource("v1", "Event", "events")
+SECRETS = Resource("v1", "Secret", "secrets")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN)}
 

@@ -33,13 +33,16 @@ class KubeError(PawlError):
 class Kube:
     """One connection to one API server; close it with `close`."""
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: client.ApiClient, namespace: str = "default") -> None:
         self._api = api
+        #: Of the kubeconfig's context.
+        self.namespace = namespace
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Kube:
         """By `kubeconfig`, else in a pod by its service account, else by KUBECONFIG."""
         configuration = client.Configuration()
+        namespace = "default"
         kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
         if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
             config.load_incluster_config(  # type: ignore[no-untyped-call]
@@ -49,7 +52,9 @@ class Kube:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=kubeconfig, client_configuration=configuration
             )
-        return cls(client.ApiClient(configuration))
+            _, active = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+            namespace = active["context"].get("namespace") or namespace
+        return cls(client.ApiClient(configuration), namespace)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -121,11 +126,18 @@ class Kube:
         return await self._call("PATCH", path, query, item, "application/apply-patch+yaml")
 
     async def merge(
-        self, resource: Resource, namespace: str, name: str, patch: Object, *, status: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        *,
+        status: bool = False,
+        manager: str = FIELD_MANAGER,
     ) -> dict[str, Any]:
         """A merge patch of an object or of its status."""
         path = resource.path(namespace, name) + ("/status" if status else "")
-        query = {"fieldManager": FIELD_MANAGER}
+        query = {"fieldManager": manager}
         return await self._call("PATCH", path, query, patch, "application/merge-patch+json")
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:

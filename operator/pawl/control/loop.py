@@ -99,5 +99,6 @@ class Loop:
         return plan_model_version(await observer.model_version(item), datetime.now(UTC))
 
     async def _deployment(self, observer: Observer, item: Object) -> Plan:
-        observed = await observer.deployment(item)
-        return plan_deployment(observed, self._installation, datetime.now(UTC))
+        now = datetime.now(UTC)
+        observed = await observer.deployment(item, now)
+        return plan_deployment(observed, self._installation, now)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pawl import constants as c
@@ -21,6 +23,7 @@ from pawl.control.kinds import (
     WORKLOADS,
 )
 from pawl.control.kube import Kube
+from pawl.control.measure import Measure
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.core.deployment import DeploymentObserved
@@ -36,7 +39,10 @@ Object = Mapping[str, Any]
 class Observer:
     """Observes one object at a time; nothing is written."""
 
-    def __init__(self, cache: Cache, kube: Kube, records: Records, routers: Routers) -> None:
+    def __init__(
+        self, cache: Cache, kube: Kube, records: Records, routers: Routers, measure: Measure
+    ) -> None:
+        self._measure = measure
         self._cache = cache
         self._kube = kube
         self._records = records
@@ -84,12 +90,15 @@ class Observer:
             verification=verification,
         )
 
-    async def deployment(self, item: Object) -> DeploymentObserved:
+    async def deployment(self, item: Object, now: datetime) -> DeploymentObserved:
         """For `plan_deployment`."""
         meta = item["metadata"]
         namespace, name = meta["namespace"], meta["name"]
         pods = self._cache.labelled(PODS, namespace, deployment=name)
         routers = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_ROLE) == c.ROLE_ROUTER]
+        states, measured = await asyncio.gather(
+            self._routers.states(routers), self._measure.rollout(item, pods, now)
+        )
         service = self._cache.get(SERVICES, namespace, name)
         if service is None:  # perhaps one that is not labelled as ours
             service = await self._kube.get(SERVICES, namespace, name)
@@ -102,7 +111,8 @@ class Observer:
             pods=pods,
             config_map=self._cache.get(CONFIG_MAPS, namespace, router_name(name)),
             service=service,
-            routers=await self._routers.states(routers),
+            routers=states,
+            measured=measured,
         )
 
 

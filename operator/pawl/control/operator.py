@@ -15,7 +15,10 @@ from pawl.control.executor import Executor
 from pawl.control.kinds import OURS
 from pawl.control.kube import Kube
 from pawl.control.loop import Loop
+from pawl.control.measure import Measure
+from pawl.control.monitors import Monitors
 from pawl.control.observe import Observer
+from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Key, Queue
 from pawl.control.records import Records
 from pawl.control.routers import Routers
@@ -30,11 +33,13 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    kube, routers = await Kube.connect(), Routers()
+    kube, routers, monitors = await Kube.connect(), Routers(), Monitors()
+    address = settings.installation.prometheus
+    prometheus = Prometheus(address) if address else None
     records = Records(settings.installation)
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
-    observer = Observer(cache, kube, records, routers)
+    observer = Observer(cache, kube, records, routers, Measure(monitors, prometheus))
     work = Loop(queue, cache, observer, Executor(kube, cache, records), settings.installation)
     try:
         async with asyncio.TaskGroup() as group:
@@ -49,8 +54,9 @@ async def run(settings: Settings) -> None:
                 task.cancel()
     finally:
         records.close()
-        await routers.close()
-        await kube.close()
+        for connection in (routers, monitors, prometheus, kube):
+            if connection is not None:
+                await connection.close()
 
 
 async def _host(settings: Settings, queue: Queue, stop: asyncio.Event) -> None:

@@ -37,6 +37,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         allowed_estimators=_list(env.get("PAWL_ALLOWED_ESTIMATORS", "")),
         server_drain_seconds=_number(env, "PAWL_SERVER_DRAIN_SECONDS", 45),
         image_pull_policy=env.get("PAWL_IMAGE_PULL_POLICY", "IfNotPresent"),
+        prometheus=env.get("PAWL_PROMETHEUS") or None,
     )
     return Settings(
         installation,

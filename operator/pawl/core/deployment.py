@@ -1,48 +1,48 @@
-"""Plans a Deployment: which version is wanted, its children, and one step of the rollout.
+"""Plans a Deployment: which version is wanted, one step of its rollout, and the children for it.
 
 Children: per version an apps/v1 Deployment and a headless Service (and an autoscaler), and one
-router (apps/v1 Deployment, ConfigMap, Service). The published route is an annotation of the
-router's ConfigMap, so the rollout goes on from what is, also after `.status` was lost.
+router (apps/v1 Deployment, ConfigMap, Service). The published route, and what must outlive
+`.status`, are annotations of the router's ConfigMap, so the rollout goes on from what is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from pawl import constants as c
-from pawl.api.deployment import (
-    Deployment,
-    DeploymentStatus,
-    HistoryEntry,
-    ServedVersion,
-    Traffic,
-)
-from pawl.api.names import version_name
-from pawl.core import rollout, run_status
-from pawl.core.conditions import Conditions, invalid_status, timestamp
+from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
+from pawl.api.rollout_status import RolledBack, RolloutStatus
+from pawl.core import gates, rollout, shift
+from pawl.core.capacity import Capacity
+from pawl.core.commands import Commands
+from pawl.core.conditions import Conditions, invalid_status
+from pawl.core.deployment_status import Outcome, Report
 from pawl.core.installation import Installation
-from pawl.core.plan import Draft, Event, MergePatch, Plan, RecordDecision
+from pawl.core.measurement import Measurement
+from pawl.core.plan import Action, Draft, MergePatch, Plan
 from pawl.core.routing.route import Route
 from pawl.core.routing.state import RouterState
-from pawl.core.serving_children import Children
+from pawl.core.serving_children import Children, Memory
 from pawl.core.target import Target, resolve
-from pawl.core.versions import read_versions
+from pawl.core.versions import Version, read_versions
 
 Object = Mapping[str, Any]
-_POLL = 1.0  # while a rollout is under way: router states are not watched but asked for
+_MOVING = 1.0  # while traffic moves: router states are not watched but asked for
 _WATCH = 60.0
 _TOUCH = 5.0
+_REMEMBERED = 10
 
 
 @dataclass(frozen=True)
 class DeploymentObserved:
     """All that is looked at. `routers` are the states of the ready router pods; `service` is the
-    Service that has our name, whoever made it."""
+    Service that has our name, whoever made it; `measured` is what the versions under comparison
+    did since `status.rollout.measuredTo`."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -53,6 +53,7 @@ class DeploymentObserved:
     config_map: Object | None = None
     service: Object | None = None
     routers: tuple[RouterState, ...] = ()
+    measured: Measurement | None = None
 
 
 @dataclass
@@ -62,18 +63,34 @@ class _Work:
     observed: DeploymentObserved
     deployment: Deployment
     children: Children
-    conditions: Conditions
+    memory: Memory
+    versions: tuple[Version, ...]
     now: datetime
     draft: Draft = field(default_factory=Draft)
-    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def meta(self) -> Object:
+        """Metadata of the Deployment."""
+        return self.observed.object["metadata"]  # type: ignore[no-any-return]
+
+    @property
+    def commands(self) -> Commands:
+        """What was asked for by annotation."""
+        return Commands.of(self.meta.get("annotations") or {})
 
     @property
     def stable(self) -> ServedVersion | None:
-        """What must go on being served: by status, else by the published route."""
-        if self.deployment.status.stable is not None:
-            return self.deployment.status.stable
-        current = next((b.version for b in self.children.route.backends if b.weight), None)
+        """What must go on being served: by status, else as remembered, else by the route."""
+        known = self.deployment.status.stable or self.memory.stable
+        if known is not None:
+            return known
+        weights = {b.version: b.weight for b in self.children.route.backends if b.weight}
+        current = max(weights, key=lambda version: weights[version] or 0, default=None)
         return self.children.served(current) if current is not None else None
+
+    def failures(self, name: str) -> list[RolledBack]:
+        """The rollouts of a version that were rolled back."""
+        return [entry for entry in self.memory.rolled_back if entry.version == name]
 
 
 def plan_deployment(
@@ -96,163 +113,182 @@ def plan_deployment(
         observed.config_map,
         installation,
     )
-    conditions = Conditions(deployment.status.conditions, generation=generation, now=now)
-    work = _Work(observed, deployment, children, conditions, now)
-    work.values = dict(deployment.status) | {
-        "observed_generation": generation,
-        "url": _url(item, deployment, installation),
-    }
+    status = deployment.status
+    memory = Memory(status.stable, status.rolled_back)
+    if status.stable is None:
+        memory = children.memory
+    versions = read_versions(observed.versions, deployment.spec.model)
+    work = _Work(observed, deployment, children, memory, versions, now)
+    conditions = Conditions(status.conditions, generation=generation, now=now)
+    report = Report(item, deployment, conditions, observed.pods, now, work.draft)
     target = _target(work)
     if target.version is not None:
-        step = _roll(work, target.version)
-        _tell(work, target, target.version, step)
+        _serve(work, report, target, target.version)
     else:
-        _tell_waiting(work, target)
-    status = DeploymentStatus(**work.values | {"conditions": conditions.all()})
-    return work.draft.finish(status.render())
+        report.waiting(target)
+        work.draft.requeue(_WATCH)
+    return work.draft.finish(report.status(installation).render())
 
 
 def _target(work: _Work) -> Target:
-    service, meta = work.observed.service, work.observed.object["metadata"]
+    service = work.observed.service
     owners = service["metadata"].get("ownerReferences", []) if service is not None else []
-    if service is not None and all(owner["uid"] != meta["uid"] for owner in owners):
-        message = f"a Service {meta['name']} of somebody else is in the way; rename one of the two"
-        return Target(None, "NameTaken", message, True)
-    spec = work.deployment.spec
-    return resolve(spec, work.stable, read_versions(work.observed.versions, spec.model))
+    if service is not None and all(owner["uid"] != work.meta["uid"] for owner in owners):
+        text = f"a Service {work.meta['name']} of somebody else is in the way; rename one of the "
+        return Target(None, "NameTaken", text + "two", True)
+    rollout_spec = work.deployment.spec.rollout
+    if (
+        rollout_spec is not None
+        and any(d.query is not None for d in gates.definitions(rollout_spec))
+        and not work.children.installation.prometheus
+    ):
+        text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
+        return Target(work.stable, "NoPrometheus", text, True)
+    return resolve(work.deployment.spec, work.stable, work.versions, _withdrawn(work))
 
 
-def _roll(work: _Work, target: ServedVersion) -> rollout.Step:
-    """Plans the children for one step of the rollout."""
-    route = work.children.route
-    step = rollout.step(
-        rollout.Rollout(
-            target=target.version,
-            weights=route.weights,
-            clusters_revision=route.clusters_revision,
-            routes_revision=route.routes_revision,
-            pods=work.children.pods(target.version),
-            routers=work.observed.routers,
-        )
+def _withdrawn(work: _Work) -> dict[str, str]:
+    """Candidates that are not tried again for now: name -> why."""
+    generation, approvals = work.meta.get("generation", 0), _approvals(work)
+    return {
+        last.version: last.message
+        for last in work.memory.rolled_back
+        if last.generation == generation
+        and last.approval == approvals.get(last.version, "")
+        and last.attempt == max(e.attempt for e in work.failures(last.version))
+        and not work.commands.retries(last.version, last.attempt)
+    }
+
+
+def _approvals(work: _Work) -> dict[str, str]:
+    return {version.name: version.spec.approval for version in work.versions}
+
+
+def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) -> None:
+    """One step: what is wanted of the traffic, the children for it, and what is said of it."""
+    turn, situation = _turn(work, version)
+    step = shift.step(situation)
+    stable = turn.promoted or work.stable
+    if turn.returned_to is not None:
+        stable = work.children.served(turn.returned_to)
+    memory, capacity = _remember(work, turn), _capacity(work, turn.wanted)
+    told = work.deployment.status.stable
+    outcome = Outcome(
+        target=target,
+        wanted=version,
+        stable=stable if step.confirmed or turn.promoted or told is not None else None,
+        turn=turn,
+        step=step,
+        route=work.children.route,
+        pods=capacity.pods(),
+        routers=len(work.observed.routers),
+        memory=memory,
     )
-    work.draft.actions += work.children.actions(target, step)
-    work.draft.actions += _refresh(work, route)
-    work.draft.requeue(_WATCH if step.phase == "Serving" else _POLL)
-    return step
+    report.serving(outcome)
+    salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
+    route = work.children.following(step.weights, step.shadow, salt)
+    kept = _kept(work, turn.wanted, version, step.removable)
+    # What is decided is recorded before it is acted on (see docs/concepts.md).
+    work.draft.actions += work.children.actions(kept, capacity, route, memory, step.removable)
+    work.draft.actions += _refresh(work)
+    watching = step.phase == "Serving" and turn.state is None
+    work.draft.requeue(_WATCH if watching else _MOVING)
 
 
-def _refresh(work: _Work, route: Route) -> list[MergePatch]:
+def _turn(work: _Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situation]:
+    """What the rollout wants, knowing whether every router does already what it wanted last."""
+    status, generation = work.deployment.status, work.meta.get("generation", 0)
+    state = status.rollout
+    broken = ""
+    if state is not None:
+        state, broken = _measured(work, state)
+    failures = work.failures(target.name)
+    seen = rollout.Observation(
+        spec=work.deployment.spec.rollout,
+        stable=work.stable,
+        target=target,
+        state=state,
+        confirmed=False,
+        now=work.now,
+        uid=work.meta["uid"],
+        generation=generation,
+        approval=_approvals(work).get(state.candidate if state else target.name, ""),
+        attempt=max((entry.attempt for entry in failures), default=0) + 1,
+        broken=broken,
+        commands=work.commands,
+    )
+    turn = rollout.advance(seen)
+    situation = _situation(work, turn.wanted)
+    if shift.step(situation).confirmed:
+        turn = rollout.advance(replace(seen, confirmed=True))
+        situation = _situation(work, turn.wanted)
+    return turn, situation
+
+
+def _measured(work: _Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
+    """The state with what was measured since, and why the candidate is beyond statistics."""
+    spec = work.deployment.spec.rollout
+    if spec is None or state.phase == "RollingBack":
+        return state, ""
+    state = gates.fold(state, spec, work.observed.measured, work.observed.routers)
+    pods = gates.of_version(work.observed.pods, gates.number(state.candidate))
+    return state, gates.broken(state, pods)
+
+
+def _situation(work: _Work, wanted: shift.Wanted) -> shift.Situation:
+    route = work.children.route
+    return shift.Situation(
+        wanted=wanted,
+        weights=route.weights,
+        shadow=route.shadow,
+        clusters_revision=route.clusters_revision,
+        routes_revision=route.routes_revision,
+        pods=_capacity(work, wanted).pods(),
+        routers=work.observed.routers,
+    )
+
+
+def _capacity(work: _Work, wanted: shift.Wanted) -> Capacity:
+    stable = work.stable
+    return Capacity(
+        work.deployment.spec,
+        work.children.by_version,
+        stable.version if stable else None,
+        wanted,
+        work.children.route.weights,
+    )
+
+
+def _kept(
+    work: _Work, wanted: shift.Wanted, target: ServedVersion, removable: frozenset[int]
+) -> dict[int, ServedVersion]:
+    """The versions that must have pods."""
+    kept = {target.version: target} if target.version in wanted.versions else {}
+    known = [work.stable, *(work.children.served(number) for number in work.children.by_version)]
+    for served in known:
+        if served is not None and served.version not in removable:
+            kept.setdefault(served.version, served)
+    return kept
+
+
+def _remember(work: _Work, turn: rollout.Turn) -> Memory:
+    """What outlives the status: failures, newest first."""
+    entries = work.memory.rolled_back
+    if turn.rolled_back is not None:
+        entries = (turn.rolled_back, *entries)[:_REMEMBERED]
+    return Memory(work.memory.stable, entries)
+
+
+def _refresh(work: _Work) -> list[Action]:
     """A kubelet refreshes ConfigMap volumes within a minute or more, but at once when the pod
     changes: routers that lag behind the published route are touched, every few seconds anew."""
+    route: Route = work.children.route
     wanted = f"{route.clusters_revision}-{route.routes_revision}"
     touch = f"{wanted}-{int(work.now.timestamp() / _TOUCH)}"
-    namespace = work.observed.object["metadata"]["namespace"]
     patch = {"metadata": {"annotations": {c.ANNOTATION_REFRESH: touch}}}
     return [
-        MergePatch("v1", "Pod", namespace, router.pod, patch)
+        MergePatch("v1", "Pod", work.meta["namespace"], router.pod, patch)
         for router in work.observed.routers
         if f"{router.clusters_revision}-{router.routes_revision}" != wanted
         and router.touched != touch
     ]
-
-
-def _tell(work: _Work, target: Target, wanted: ServedVersion, step: rollout.Step) -> None:
-    """Status and events of a pass that has a version to serve."""
-    told = stable = work.deployment.status.stable
-    if told is None and step.serving is not None:  # the status was lost in mid-rollout
-        stable = work.children.served(step.serving)
-    if step.serving == wanted.version and (told is None or told.digest != wanted.digest):
-        stable = wanted.model_copy(update={"since": timestamp(work.now)})
-        _record(work, told, stable)
-    shown = stable or wanted
-    pods = work.children.pods(wanted.version).get(shown.version, rollout.Pods(0, 0))
-    work.values |= {
-        "stable": stable,
-        "candidate": wanted if stable is None or stable.name != wanted.name else None,
-        "phase": "Stalled" if target.stalled else step.phase,
-        "replicas": pods.wanted,
-        "ready_replicas": pods.ready,
-    }
-    if step.serving is not None:
-        work.values["traffic"] = _traffic(work, stable)
-    available = stable is not None and pods.ready > 0 and bool(work.observed.routers)
-    message = step.message + _trouble(work, wanted, step.phase)
-    work.conditions.set("Available", available, "Serving" if available else step.phase, message)
-    _judge(work, target, ready=available, reason=step.phase, message=message)
-
-
-def _tell_waiting(work: _Work, target: Target) -> None:
-    """Status and events of a pass that has nothing to serve."""
-    work.values["phase"] = "Stalled" if target.stalled else "Waiting"
-    work.conditions.set("Available", False, target.reason, target.message)
-    work.draft.requeue(_WATCH)
-    _judge(work, target, ready=False, reason=target.reason, message=target.message)
-
-
-def _judge(work: _Work, target: Target, *, ready: bool, reason: str, message: str) -> None:
-    """Ready, Reconciling, Stalled; an event when it stalls for a new reason."""
-    if not target.stalled:
-        work.conditions.accept(ready=ready, reason=reason, message=message)
-        return
-    before = next((x for x in work.deployment.status.conditions if x.type == "Stalled"), None)
-    if before is None or before.reason != target.reason:
-        work.draft.events.append(Event(target.reason, target.message, "Warning"))
-    work.conditions.stall(target.reason, target.message)
-
-
-def _record(work: _Work, before: ServedVersion | None, stable: ServedVersion) -> None:
-    """A version became the served one: history, event, decision record."""
-    spec, meta = work.deployment.spec, work.observed.object["metadata"]
-    back = before is not None and stable.version < before.version
-    reason = "RolledBack" if back else ("Promoted" if spec.version == "latest" else "Pinned")
-    at = timestamp(work.now)
-    entry = HistoryEntry(version=stable.name, at=at, reason=reason)
-    work.values["history"] = (entry, *work.deployment.status.history)[:10]
-    message = f"{stable.name} gets all requests" + (f" instead of {before.name}" if before else "")
-    work.draft.events.append(Event(reason, message))
-    content = {
-        "deployment": meta["name"],
-        "version": stable.name,
-        "digest": stable.digest,
-        "replaced": before.name if before else None,
-        "reason": reason,
-        "at": at,
-    }
-    name = f"{at}-{meta['name']}-{stable.name}"
-    work.draft.actions.append(RecordDecision(meta["namespace"], spec.model, name, content))
-
-
-def _traffic(work: _Work, stable: ServedVersion | None) -> tuple[Traffic, ...]:
-    return tuple(
-        Traffic(
-            version=version_name(work.deployment.spec.model, version),
-            role="stable" if stable is not None and version == stable.version else "candidate",
-            weight=weight,
-        )
-        for version, weight in sorted(work.children.route.weights.items())
-        if weight
-    )
-
-
-def _trouble(work: _Work, wanted: ServedVersion, phase: rollout.Phase) -> str:
-    """Why pods that the phase waits for do not get ready, in their own words."""
-    if phase == "Starting":
-        pods = _labelled(work, c.LABEL_VERSION, str(wanted.version))
-    elif not work.observed.routers:
-        pods = _labelled(work, c.LABEL_ROLE, c.ROLE_ROUTER)
-    else:
-        return ""
-    blocked = run_status.blocked(run_status.newest(pods))
-    words = blocked.message if blocked is not None else run_status.last_words(pods)
-    return f": {words}" if words else ""
-
-
-def _labelled(work: _Work, label: str, value: str) -> list[Object]:
-    pods = work.observed.pods
-    return [pod for pod in pods if pod["metadata"]["labels"].get(label) == value]
-
-
-def _url(item: Object, deployment: Deployment, installation: Installation) -> str:
-    meta = item["metadata"]
-    host = f"{meta['name']}.{meta['namespace']}.svc.{installation.cluster_domain}"
-    return f"http://{host}:{c.ROUTER_PORT}/v2/models/{deployment.spec.model}"

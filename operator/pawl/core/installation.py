@@ -21,7 +21,8 @@ class Installation:
 
     `id` names this installation in the decision record; the record of another id is refused.
     `store_claim` is the PersistentVolumeClaim (in each namespace) that a `file://` store lies on;
-    without it the path is taken to be there already, as on the embedded cluster.
+    without it the path is taken to be there already, as on the embedded cluster. `prometheus` is
+    the URL of the server that gates may query, if there is one.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Installation:
     allowed_estimators: tuple[str, ...] = ()
     server_drain_seconds: int = 45
     image_pull_policy: str = "IfNotPresent"
+    prometheus: str | None = None
 
     @property
     def store_path(self) -> str | None:

@@ -70,7 +70,16 @@ class RecordDecision:
     content: Object
 
 
-Action = Apply | Create | MergePatch | Delete | ClaimNumber | RecordDecision
+@dataclass(frozen=True)
+class EnsureSecret:
+    """Create a Secret with a random `key` (32 bytes, base64) of `owner`, unless it exists."""
+
+    namespace: str
+    name: str
+    owner: Object
+
+
+Action = EnsureSecret | Apply | Create | MergePatch | Delete | ClaimNumber | RecordDecision
 
 
 @dataclass(frozen=True)

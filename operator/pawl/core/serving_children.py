@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,40 @@ from pydantic import ValidationError
 
 from pawl import constants as c
 from pawl.api.deployment import DeploymentSpec, ServedVersion
-from pawl.core import rollout
+from pawl.api.rollout_status import RolledBack
+from pawl.core import shift
+from pawl.core.capacity import Capacity
 from pawl.core.installation import Installation
 from pawl.core.manifests import router, serving
-from pawl.core.plan import Action, Apply, Delete
-from pawl.core.routing.route import Backend, Route
+from pawl.core.plan import Action, Apply, Delete, EnsureSecret
+from pawl.core.routing.route import Backend, Route, Shadow, Sticky
 
 Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What must outlive `.status`, kept on the router's ConfigMap: which version is the stable one
+    and which candidates failed."""
+
+    stable: ServedVersion | None = None
+    rolled_back: tuple[RolledBack, ...] = ()
+
+    def to_json(self) -> str:
+        """As the value of the annotation."""
+        stable = self.stable.model_dump(by_alias=True, mode="json") if self.stable else None
+        failed = [entry.model_dump(by_alias=True, mode="json") for entry in self.rolled_back]
+        return json.dumps({"stable": stable, "rolledBack": failed}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Memory:
+        """Inverse of `to_json`; nothing is remembered of what cannot be read."""
+        try:
+            raw = json.loads(text)
+            stable = ServedVersion.model_validate(raw["stable"]) if raw["stable"] else None
+            return cls(stable, tuple(RolledBack.model_validate(e) for e in raw["rolledBack"]))
+        except (ValueError, KeyError, TypeError):
+            return cls()
 
 
 @dataclass(frozen=True)
@@ -39,14 +67,21 @@ class Children:
     @property
     def route(self) -> Route:
         """The route that is published."""
-        empty = Route(self.spec.model, (), self.spec.routing.timeout_seconds)
-        if self.config_map is None:
-            return empty
-        text = self.config_map["metadata"].get("annotations", {}).get(c.ANNOTATION_ROUTE)
+        text = self._annotation(c.ANNOTATION_ROUTE)
         try:
-            return Route.from_json(text) if text else empty
+            return Route.from_json(text)
         except ValueError:
-            return empty
+            return Route(self.spec.model, (), self.spec.routing.timeout_seconds)
+
+    @property
+    def memory(self) -> Memory:
+        """What was remembered with it."""
+        return Memory.from_json(self._annotation(c.ANNOTATION_MEMORY))
+
+    def _annotation(self, name: str) -> str:
+        if self.config_map is None:
+            return ""
+        return str(self.config_map["metadata"].get("annotations", {}).get(name, ""))
 
     def served(self, version: int) -> ServedVersion | None:
         """What a version's server says that it serves."""
@@ -59,73 +94,64 @@ class Children:
         except ValidationError:
             return None
 
-    def pods(self, target: int) -> dict[int, rollout.Pods]:
-        """How many server pods each version wants and has ready."""
-        found = {target: rollout.Pods(self.replicas(target) or 1, 0)}
-        for number, server in self.by_version.items():
-            status, wanted = server.get("status", {}), server["spec"].get("replicas", 1)
-            fresh = status.get("observedGeneration", 0) >= server["metadata"].get("generation", 0)
-            ready = min(status.get("readyReplicas", 0), status.get("updatedReplicas", 0))
-            found[number] = rollout.Pods(wanted, ready if fresh else 0)
-        return found
-
-    def replicas(self, version: int) -> int | None:
-        """How many pods are asked for; None when an autoscaler owns the count.
-
-        A new version starts with as many as the busiest one has, so that no capacity is lost.
-        """
-        scaling = self.spec.autoscaling
-        if scaling is None:
-            return self.spec.replicas or 1
-        server = self.by_version.get(version)
-        if server is not None:
-            return None if _scaled(server) else server["spec"].get("replicas", scaling.min)
-        counts = [item["spec"].get("replicas", 1) for item in self.servers]
-        return max(scaling.min, min(scaling.max, max(counts, default=scaling.min)))
-
-    def following(self, weights: rollout.Weights) -> Route:
-        """The route with these weights."""
+    def following(
+        self, weights: shift.Weights, shadow: Shadow | None = None, salt: str = ""
+    ) -> Route:
+        """The route with these weights; users stick to their version while a rollout (that `salt`
+        names) is under way."""
         backends = tuple(
             Backend(version, self._host(version), c.SERVER_PORT, weight)
             for version, weight in sorted(weights.items())
         )
-        return Route(self.spec.model, backends, self.spec.routing.timeout_seconds)
+        rollout = self.spec.rollout
+        sticky = rollout.canary.sticky if rollout is not None and rollout.canary else None
+        routing = self.spec.routing
+        return Route(
+            self.spec.model,
+            backends,
+            routing.timeout_seconds,
+            shadow=shadow,
+            sticky=Sticky(sticky.header.lower(), salt) if sticky and salt else None,
+            tls=routing.tls is not None,
+        )
 
     def _host(self, version: int) -> str:
         meta = self.owner["metadata"]
         service = serving.server_name(meta["name"], version)
         return f"{service}.{meta['namespace']}.svc.{self.installation.cluster_domain}."
 
-    def actions(self, target: ServedVersion, step: rollout.Step) -> list[Action]:
-        """All that must be applied for `step`, and what must be deleted."""
-        owner, spec = dict(self.owner), self.spec
-        kept = {target.version: target}
-        for number in self.by_version:
-            served = self.served(number)
-            if number not in kept and number not in step.removable and served is not None:
-                kept[number] = served
+    def actions(
+        self,
+        kept: Mapping[int, ServedVersion],
+        capacity: Capacity,
+        route: Route,
+        memory: Memory,
+        removable: frozenset[int],
+    ) -> list[Action]:
+        """All that must be applied for the versions in `kept` and a route, and what must go."""
+        owner, spec, meta = dict(self.owner), self.spec, self.owner["metadata"]
         applied: list[Object] = []
         for number, served in sorted(kept.items()):
-            replicas = self.replicas(number)
+            replicas = capacity.replicas(number)
             applied.append(serving.build_server_service(owner, spec, served))
             applied.append(serving.build_server(owner, spec, served, replicas, self.installation))
-            if spec.autoscaling is not None:
+            if capacity.scaled(number):
                 applied.append(serving.build_autoscaler(owner, spec, served))
-        applied.append(router.build_router_config(owner, spec, self.following(step.weights)))
+        config = router.build_router_config(owner, spec, route)
+        config["metadata"]["annotations"][c.ANNOTATION_MEMORY] = memory.to_json()
+        applied.append(config)
         applied.append(router.build_router(owner, spec, self.installation))
         applied.append(router.build_router_service(owner, spec))
-        return [*(Apply(item) for item in applied), *self._unwanted(kept, step.removable)]
+        key = EnsureSecret(meta["namespace"], serving.feedback_secret(meta["name"]), owner)
+        unwanted = self._unwanted({n for n in kept if capacity.scaled(n)}, set(kept), removable)
+        return [key, *(Apply(item) for item in applied), *unwanted]
 
     def _unwanted(
-        self, kept: Mapping[int, ServedVersion], removable: frozenset[int]
+        self, scaled: set[int], kept: set[int], removable: frozenset[int]
     ) -> list[Action]:
         going = [item for number, item in self.by_version.items() if number in removable]
         going += [i for number, i in by_version(self.services).items() if number not in kept]
-        going += [
-            item
-            for number, item in by_version(self.autoscalers).items()
-            if number not in kept or self.spec.autoscaling is None
-        ]
+        going += [i for number, i in by_version(self.autoscalers).items() if number not in scaled]
         return [
             Delete(
                 item["apiVersion"],
@@ -145,12 +171,3 @@ def by_version(items: tuple[Object, ...]) -> dict[int, Object]:
         for item in items
         if (label := item["metadata"].get("labels", {}).get(c.LABEL_VERSION, "")).isdigit()
     }
-
-
-def _scaled(server: Object) -> bool:
-    """Somebody else (the autoscaler, `kubectl scale`) owns the replica count."""
-    return any(
-        entry["manager"] != c.FIELD_MANAGER
-        and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-        for entry in server["metadata"].get("managedFields", [])
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawl.api.deployment import DeploymentSpec, ServedVersion
@@ -20,11 +21,18 @@ class Target:
 
 
 def resolve(
-    spec: DeploymentSpec, stable: ServedVersion | None, versions: tuple[Version, ...]
+    spec: DeploymentSpec,
+    stable: ServedVersion | None,
+    versions: tuple[Version, ...],
+    withdrawn: Mapping[str, str],
 ) -> Target:
-    """A pin is followed wherever it points; `latest` only ever goes forward."""
+    """A pin is followed wherever it points; `latest` only ever goes forward. Neither goes to a
+    version in `withdrawn`, whose rollout failed (name -> why)."""
     if spec.version == "latest":
-        return _latest(spec, stable, versions)
+        return _latest(spec, stable, versions, withdrawn)
+    if spec.version in withdrawn and stable is not None:
+        message = f"{spec.version} was rolled back: {withdrawn[spec.version]}; change the spec or "
+        return Target(stable, "RolledBack", message + f"run `pawl retry` ({spec.version})", True)
     pinned = next((version for version in versions if version.name == spec.version), None)
     if pinned is None:
         lost = stable is not None and stable.name == spec.version
@@ -39,9 +47,12 @@ def resolve(
 
 
 def _latest(
-    spec: DeploymentSpec, stable: ServedVersion | None, versions: tuple[Version, ...]
+    spec: DeploymentSpec,
+    stable: ServedVersion | None,
+    versions: tuple[Version, ...],
+    withdrawn: Mapping[str, str],
 ) -> Target:
-    best = newest_servable(versions)
+    best = newest_servable(version for version in versions if version.name not in withdrawn)
     if best is not None and (stable is None or best.number >= stable.version):
         return Target(served(best))
     if stable is None:

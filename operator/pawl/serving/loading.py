@@ -79,7 +79,7 @@ def load_once(settings: Settings) -> Served:
         baseline = _baseline(folder / BASELINE)
     codec = codec_for(signature, settings.max_rows)
     if isinstance(engine, OnnxEngine):
-        engine.fit(codec.example(1), codec.wanted)
+        engine.fit(codec.example(1), codec.wanted, tabular=signature.layout == "tabular")
     seconds_per_row = _warm_up(engine, codec)
     batchable = codec.batchable and (
         signature.layout == "tabular" or rows_are_independent(engine.run, codec)

@@ -100,6 +100,33 @@ def test_train_has_neither_the_store_nor_its_credentials():
         assert "PAWL_STORE" not in {variable["name"] for variable in train["env"]}
 
 
+@pytest.mark.parametrize(
+    ("resources", "threads"),
+    [
+        pytest.param(None, "1", id="nothing asked"),
+        pytest.param({"limits": {"cpu": "4"}, "requests": {"cpu": "2"}}, "4", id="the limit"),
+        pytest.param({"limits": {"memory": "1Gi"}, "requests": {"cpu": 3}}, "3", id="the request"),
+        pytest.param({"limits": {"cpu": "2500m"}}, "2", id="whole CPUs"),
+        pytest.param({"limits": {"cpu": "200m"}}, "1", id="less than one"),
+        pytest.param({"limits": {"cpu": "1.2.3"}}, "1", id="no quantity"),
+    ],
+)
+def test_train_computes_with_as_many_threads_as_it_has_cpus(resources: Any, threads: str):
+    template = {"resources": resources} if resources else {}
+    pod = job(template=template)["spec"]["template"]["spec"]
+    told = {c["name"]: variables(c) for c in (*pod["initContainers"], *pod["containers"])}
+    assert told["train"]["OMP_NUM_THREADS"] == threads
+    assert told["prepare"]["OMP_NUM_THREADS"] == told["publish"]["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_container_trainer_may_set_its_threads_itself():
+    env = [{"name": "OMP_NUM_THREADS", "value": "6"}]
+    trainer = {"container": {"image": "me/train:1", "env": env}}
+    template = {"resources": {"limits": {"cpu": 2}}}
+    made = job(trainer=trainer, template=template)["spec"]["template"]["spec"]["initContainers"][1]
+    assert variables(made)["OMP_NUM_THREADS"] == "6"
+
+
 def test_a_container_trainer_does_not_see_the_test_rows():
     train = container_job()["spec"]["template"]["spec"]["initContainers"][1]
     work = [m for m in train["volumeMounts"] if m["name"] == "work"]
@@ -112,10 +139,14 @@ def test_only_pods_that_load_skops_files_are_told_what_types_are_allowed():
     for format_ in ("onnx", "skops"):
         version = VERSION.model_copy(update={"format": format_})
         server = serving.build_server(DEPLOYMENT, SPEC, version, 1, installation)
-        container = server["spec"]["template"]["spec"]["containers"][0]
-        told[format_] = {var["name"]: var["value"] for var in container["env"]}
+        told[format_] = variables(server["spec"]["template"]["spec"]["containers"][0])
     assert told["skops"]["PAWL_ALLOWED_ESTIMATORS"] == "acme.Model,acme.steps."
     assert "PAWL_ALLOWED_ESTIMATORS" not in told["onnx"]
+
+
+def variables(container: dict[str, Any]) -> dict[str, str | None]:
+    """Environment variables (None: not a literal); the last of a name counts."""
+    return {variable["name"]: variable.get("value") for variable in container["env"]}
 
 
 def readable(item: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pawl.artifacts.records import Signature
 from pawl.errors import IntegrityError, SignatureError, StoreError
 from pawl.serving import loading
 from pawl.serving.engine.onnx import OnnxEngine
+from pawl.serving.errors import EngineError
 from pawl.serving.loading import load, load_once
 
 Graphs = dict[str, Callable[..., onnx.ModelProto]]
@@ -149,10 +150,16 @@ def test_outputs_that_are_no_tensors_are_refused(bundles: Any) -> None:
         load_once(single(bundles, model))
 
 
-def test_an_input_that_the_graph_refuses_is_the_clients_error(bundles: Any) -> None:
-    settings = bundles.classifier()
-    served = load_once(settings)
+def test_a_tensor_that_the_graph_refuses_is_the_clients_error(bundles: Any, graphs: Graphs) -> None:
+    served = load_once(single(bundles, graphs["tensor"]("Relu", batch=1)))
+    name = served.signature.inputs[0].name
     with pytest.raises(SignatureError, match="refused the input"):
+        served.engine.run({name: np.zeros((1, 1, 1), dtype=np.float32)})
+
+
+def test_checked_rows_that_the_graph_refuses_are_the_models_error(bundles: Any) -> None:
+    served = load_once(bundles.classifier())
+    with pytest.raises(EngineError, match="the model failed"):
         served.engine.run({"numeric": np.zeros((1, 3))})
 
 

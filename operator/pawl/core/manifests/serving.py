@@ -18,6 +18,11 @@ def server_name(deployment: str, version: int) -> str:
     return child_name(deployment, f"v{version}", limit=52)
 
 
+def feedback_secret(deployment: str) -> str:
+    """Name of the Secret whose `key` seals the feedback tokens of a Deployment's servers."""
+    return child_name(deployment, "feedback", limit=52)
+
+
 def server_labels(deployment: str, model: str, version: int) -> dict[str, str]:
     """Labels that select the pods of one version."""
     return {
@@ -54,7 +59,7 @@ def build_server(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, version, installation),
+            "spec": _pod(meta["name"], spec, version, installation),
         },
     }
     if replicas is not None:
@@ -124,9 +129,10 @@ def build_autoscaler(
 
 
 def _pod(
-    spec: DeploymentSpec, version: ServedVersion, installation: Installation
+    deployment: str, spec: DeploymentSpec, version: ServedVersion, installation: Installation
 ) -> dict[str, Any]:
     server = spec.server
+    key = {"name": feedback_secret(deployment), "key": "key", "optional": True}
     access = common.store_access(installation)
     return {
         "automountServiceAccountToken": False,
@@ -140,27 +146,34 @@ def _pod(
                 "imagePullPolicy": installation.image_pull_policy,
                 "terminationMessagePath": common.TERMINATION_LOG,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "env": common.env(
-                    **{
-                        c.ENV_MODEL: spec.model,
-                        c.ENV_MODEL_VERSION: str(version.version),
-                        c.ENV_ARTIFACT_URI: version.uri,
-                        c.ENV_ARTIFACT_DIGEST: version.digest,
-                        c.ENV_WORK_DIR: WORK,
-                        c.ENV_BIND_ADDRESS: "0.0.0.0",  # noqa: S104 - port-forward needs it
-                        c.ENV_PORT: str(c.SERVER_PORT),
-                        c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
-                        "PAWL_PROCESSES": str(server.processes),
-                        "PAWL_MAX_BATCH_SIZE": str(server.max_batch_size),
-                        "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
-                        "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
-                        "OMP_NUM_THREADS": "1",
-                        **_allowed(version, installation),
-                        **common.TMP_ENV,
-                    }
-                ),
+                "env": [
+                    {"name": c.ENV_FEEDBACK_KEY, "valueFrom": {"secretKeyRef": key}},
+                    *common.env(
+                        **{
+                            c.ENV_MODEL: spec.model,
+                            c.ENV_MODEL_VERSION: str(version.version),
+                            c.ENV_ARTIFACT_URI: version.uri,
+                            c.ENV_ARTIFACT_DIGEST: version.digest,
+                            c.ENV_WORK_DIR: WORK,
+                            c.ENV_BIND_ADDRESS: "0.0.0.0",  # noqa: S104 - port-forward needs it
+                            c.ENV_PORT: str(c.SERVER_PORT),
+                            c.ENV_MONITOR_PORT: str(c.MONITOR_PORT),
+                            c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
+                            "PAWL_PROCESSES": str(server.processes),
+                            "PAWL_MAX_BATCH_SIZE": str(server.max_batch_size),
+                            "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
+                            "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
+                            "OMP_NUM_THREADS": "1",
+                            **_allowed(version, installation),
+                            **common.TMP_ENV,
+                        }
+                    ),
+                ],
                 "envFrom": access["envFrom"],
-                "ports": [{"name": "http", "containerPort": c.SERVER_PORT}],
+                "ports": [
+                    {"name": "http", "containerPort": c.SERVER_PORT},
+                    {"name": "monitor", "containerPort": c.MONITOR_PORT},
+                ],
                 "resources": common.resources(server.resources, cpu="100m", memory="192Mi"),
                 "securityContext": common.container_security(),
                 "startupProbe": _probe("/v2/health/live", period=1, failures=120),

@@ -56,10 +56,14 @@ class OnnxEngine:
             ) from error
         self._run = self._session.run
         self._wanted: list[str] = [output.name for output in self._session.get_outputs()]
+        self._blames_input = True
 
-    def fit(self, inputs: Iterable[str], names: Sequence[str]) -> None:
+    def fit(self, inputs: Iterable[str], names: Sequence[str], *, tabular: bool) -> None:
         """Computes these outputs only. IntegrityError when the graph does not take these inputs or
-        has not these outputs."""
+        has not these outputs. Rows of a table are checked column by column before they come here:
+        a graph that refuses them is at fault itself; tensors may have a shape that it cannot use.
+        """
+        self._blames_input = not tabular
         takes = sorted(node.name for node in self._session.get_inputs())
         if takes != sorted(inputs):
             raise IntegrityError(
@@ -78,7 +82,14 @@ class OnnxEngine:
         try:
             return dict(zip(self._wanted, self._run(self._wanted, feed), strict=True))
         except Exception as error:
-            raise _explained(error) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> Exception:
+        kind = type(error).__name__
+        if kind == "InvalidArgument" and self._blames_input:
+            return SignatureError(f"the model refused the input: {_line(error)}")
+        LOGGER.error("the model failed", extra={"fields": {"error": _line(error), "kind": kind}})
+        return EngineError("the model failed on these rows; the server's log says more")
 
     def signature(self) -> Signature:
         """What the graph says of itself; unnamed dimensions are -1."""
@@ -99,14 +110,6 @@ def _tensor(node: Any) -> Tensor:
         )
     shape = tuple(size if isinstance(size, int) else -1 for size in node.shape or ())
     return Tensor(name=node.name, datatype=datatype, shape=shape)
-
-
-def _explained(error: Exception) -> Exception:
-    kind = type(error).__name__
-    if kind == "InvalidArgument":
-        return SignatureError(f"the model refused the input: {_line(error)}")
-    LOGGER.error("the model failed", extra={"fields": {"error": _line(error), "kind": kind}})
-    return EngineError("the model failed on these rows; the server's log says more")
 
 
 def _line(error: BaseException) -> str:

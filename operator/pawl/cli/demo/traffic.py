@@ -1,21 +1,21 @@
-"""The requests of the demo, and what it tells at the end."""
+"""The requests of the demo."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from rich.console import Console
-from rich.table import Table
 
-from pawl.control.kinds import MODEL_VERSIONS
-from pawl.control.kube import Kube
 from pawl.errors import PawlError
 
-NAMESPACE = "default"
+#: Senders that keep the load up.
+_SENDERS = 6
 
 
 class DemoError(PawlError):
@@ -64,7 +64,22 @@ async def send(
             }
             await _one(session, url, body, row["diagnosis"], traffic)
             if stop is not None:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def load(
+    url: Awaitable[str], rows: list[dict[str, Any]], traffic: Traffic
+) -> AsyncIterator[Traffic]:
+    """Requests without a break, each sender through the rows in another order."""
+    stop, where = asyncio.Event(), await url
+    orders = [random.Random(number).sample(rows, len(rows)) for number in range(_SENDERS)]  # noqa: S311
+    senders = [asyncio.create_task(send(where, order, traffic, stop=stop)) for order in orders]
+    try:
+        yield traffic
+    finally:
+        stop.set()
+        await asyncio.gather(*senders)
 
 
 async def _one(
@@ -93,49 +108,3 @@ def expect_all_answered(traffic: Traffic) -> None:
         raise DemoError(f"{len(traffic.failed)} requests failed, the first: {traffic.failed[0]}")
     if not traffic.ok:
         raise DemoError("no request was sent")
-
-
-async def report(kube: Kube, console: Console, before: Traffic, after: Traffic) -> None:
-    versions, _ = await kube.list(MODEL_VERSIONS, NAMESPACE)
-    console.print()
-    table = Table(title="versions", title_justify="left")
-    for column in ("version", "stage", "trained by", "roc_auc", "log_loss", "accuracy", "gates"):
-        table.add_column(column)
-    for version in sorted(versions, key=lambda item: item["spec"]["version"]):
-        spec, metrics = version["spec"], version["spec"]["metrics"]
-        table.add_row(
-            version["metadata"]["name"],
-            version["status"]["stage"],
-            spec["lineage"]["trainingJob"]["name"],
-            *(f"{metrics[name]:.4f}" for name in ("roc_auc", "log_loss", "accuracy")),
-            ", ".join(f"{gate['kind']} {gate['verdict']}" for gate in spec.get("gates", [])),
-        )
-    console.print(table)
-    table = Table(title="requests", title_justify="left")
-    for column in ("while", "sent", "failed", "answered by", "right", "p50", "p99"):
-        table.add_column(column)
-    for name, traffic in (("v1 served", before), ("v2 replaced v1", after)):
-        by = ", ".join(f"v{v}: {n}" for v, n in sorted(traffic.by_version.items()))
-        table.add_row(
-            name,
-            str(traffic.ok + len(traffic.failed)),
-            str(len(traffic.failed)),
-            by,
-            f"{traffic.right / traffic.ok:.1%}",
-            f"{traffic.quantile(0.5):.1f} ms",
-            f"{traffic.quantile(0.99):.1f} ms",
-        )
-    console.print(table)
-
-
-def next_steps(console: Console) -> None:
-    console.print("\n[bold]Next[/]")
-    for line in (
-        ".venv/bin/pawl demo --keep           # the same, and the cluster stays",
-        "kubectl describe tj breast-cancer-2  # what a run tells",
-        "kubectl get mv breast-cancer-v2 -o yaml",
-        "kubectl explain mdep.spec",
-        "kubectl patch mdep breast-cancer --type merge -p "
-        '\'{"spec":{"version":"breast-cancer-v1"}}\'   # roll back by a pin',
-    ):
-        console.print(f"  {line}", highlight=False, markup=False)
