@@ -57,8 +57,48 @@ class Tls(ApiModel):
     secret_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
+class ParentRef(ApiModel):
+    """A Gateway, or one of its listeners."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    namespace: Annotated[str, Field(max_length=63)] | None = Field(
+        None, description="Default: the Deployment's own."
+    )
+    section_name: Annotated[str, Field(max_length=253)] | None = Field(
+        None, description="A listener of the Gateway; default: all that accept the route."
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
+class Gateway(ApiModel):
+    """Gateways (gateway.networking.k8s.io) that an HTTPRoute is attached to."""
+
+    parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1, max_length=8)]
+    hostnames: Annotated[
+        tuple[
+            Annotated[
+                str, Field(max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+            ],
+            ...,
+        ],
+        Field(max_length=16),
+    ] = Field((), description="Default: all host names of the listeners.")
+
+
 class Routing(ApiModel):
-    """The router in front of the pods (Envoy)."""
+    """What stands in front of the pods: Pawl's own router (Envoy), or a Gateway."""
+
+    model_config = cel(
+        (
+            "!(has(self.tls) && has(self.gateway))",
+            "a Gateway's listener has its own tls; remove routing.tls",
+        ),
+    )
+    gateway: Gateway | None = Field(
+        None,
+        description="Write an HTTPRoute for Gateways that are there already; then there are no "
+        "router pods, and replicas and resources mean nothing.",
+    )
 
     replicas: Annotated[int, Field(ge=1, le=100)] = 2
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
@@ -87,6 +127,12 @@ class DeploymentSpec(ApiModel):
         (
             "self.version == 'latest' || self.version.startsWith(self.model + '-v')",
             "version must be latest or a version of this model, like <model>-v7",
+        ),
+        (
+            "!has(self.routing) || !has(self.routing.gateway) || !has(self.rollout) || "
+            "!has(self.rollout.canary) || !has(self.rollout.canary.sticky)",
+            "an HTTPRoute cannot keep a user at a version; remove rollout.canary.sticky or "
+            "routing.gateway",
         ),
     )
     model: Name = Field(
@@ -155,6 +201,7 @@ class DeploymentStatus(ObjectStatus):
     url: Annotated[str, Field(max_length=512)] | None = Field(
         None, description="Where the model answers inside the cluster (Open Inference Protocol v2)."
     )
+    routing: Literal["Envoy", "Gateway"] | None = Field(None, description="What stands in front.")
     stable: ServedVersion | None = None
     candidate: ServedVersion | None = None
     traffic: Annotated[tuple[Traffic, ...], Field(max_length=4)] = ()

@@ -8,6 +8,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.control.kinds import (
     AUTOSCALERS,
+    BUDGETS,
     CHILDREN,
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -70,16 +71,16 @@ class Cache:
         ]
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
-        """One object, if it is known."""
-        for reflector in self._reflectors[resource]:
+        """One object, if it is known; none of a kind that is not watched."""
+        for reflector in self._reflectors.get(resource, ()):
             item = reflector.get(namespace, name)
             if item is not None:
                 return item
         return None
 
     def learn(self, resource: Resource, item: Object) -> None:
-        """Take over the API server's answer to a write of our own."""
-        reflectors = self._reflectors[resource]
+        """Take over the API server's answer to a write of our own, if the kind is watched."""
+        reflectors = self._reflectors.get(resource, [])
         namespace = item["metadata"]["namespace"]
         for reflector in reflectors:
             if reflector.covers(namespace):
@@ -115,7 +116,7 @@ class Cache:
     def _changed(self, resource: Resource, item: Object) -> None:
         """Wakes everything whose plan may look different now."""
         namespace = item["metadata"].get("namespace", "")
-        if resource in (JOBS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS):
+        if resource in (JOBS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS, BUDGETS):
             for reference in item["metadata"].get("ownerReferences", []):
                 if reference["apiVersion"] == c.API_VERSION:
                     self._wake(Key(reference["kind"], namespace, reference["name"]))

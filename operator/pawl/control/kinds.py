@@ -41,11 +41,18 @@ WORKLOADS = Resource("apps/v1", "Deployment", "deployments")
 SERVICES = Resource("v1", "Service", "services")
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
-CHILDREN = (JOBS, PODS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS)
+BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+CHILDREN = (JOBS, PODS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS, BUDGETS)
+
+# Not watched, since a cluster may not have them; asked for by the Deployments that use them.
+_GATEWAY_API = "gateway.networking.k8s.io/v1"
+HTTP_ROUTES = Resource(_GATEWAY_API, "HTTPRoute", "httproutes")
+GATEWAYS = Resource(_GATEWAY_API, "Gateway", "gateways")
+GATEWAY_CLASSES = Resource(_GATEWAY_API, "GatewayClass", "gatewayclasses")
 EVENTS = Resource("v1", "Event", "events")
 SECRETS = Resource("v1", "Secret", "secrets")
 
-_BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN)}
+_BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 
 
 def resource_of(item: Mapping[str, Any]) -> Resource:

@@ -60,8 +60,10 @@ class Kube:
         """Close all connections."""
         await self._api.close()  # type: ignore[no-untyped-call]
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None."""
+    async def get(
+        self, resource: Resource, namespace: str | None, name: str
+    ) -> dict[str, Any] | None:
+        """The object, or None; also when the cluster does not know the kind."""
         try:
             return await self._call("GET", resource.path(namespace, name))
         except KubeError as error:

@@ -14,8 +14,12 @@ from pawl.artifacts.records import RunResult
 from pawl.control.cache import Cache
 from pawl.control.kinds import (
     AUTOSCALERS,
+    BUDGETS,
     CONFIG_MAPS,
     DEPLOYMENTS,
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    HTTP_ROUTES,
     JOBS,
     MODEL_VERSIONS,
     PODS,
@@ -27,6 +31,7 @@ from pawl.control.measure import Measure
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.core.deployment import DeploymentObserved
+from pawl.core.front import FrontObserved
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, Verification
 from pawl.core.run_status import job_condition
@@ -95,13 +100,9 @@ class Observer:
         meta = item["metadata"]
         namespace, name = meta["namespace"], meta["name"]
         pods = self._cache.labelled(PODS, namespace, deployment=name)
-        routers = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_ROLE) == c.ROLE_ROUTER]
-        states, measured = await asyncio.gather(
-            self._routers.states(routers), self._measure.rollout(item, pods, now)
+        entrance, measured = await asyncio.gather(
+            self._front(item, pods), self._measure.rollout(item, pods, now)
         )
-        service = self._cache.get(SERVICES, namespace, name)
-        if service is None:  # perhaps one that is not labelled as ours
-            service = await self._kube.get(SERVICES, namespace, name)
         return DeploymentObserved(
             object=item,
             versions=self._cache.of_model(MODEL_VERSIONS, namespace, item["spec"].get("model", "")),
@@ -109,11 +110,58 @@ class Observer:
             services=_of_role(self._cache.owned(SERVICES, item), c.ROLE_SERVER),
             autoscalers=self._cache.owned(AUTOSCALERS, item),
             pods=pods,
-            config_map=self._cache.get(CONFIG_MAPS, namespace, router_name(name)),
-            service=service,
-            routers=states,
+            front=entrance,
             measured=measured,
         )
+
+    async def _front(self, item: Object, pods: tuple[Object, ...]) -> FrontObserved:
+        meta = item["metadata"]
+        namespace, name = meta["namespace"], meta["name"]
+        gateway = item["spec"].get("routing", {}).get("gateway")
+        ours = [
+            child
+            for kind in (CONFIG_MAPS, WORKLOADS, SERVICES, BUDGETS)
+            for child in _of_role(self._cache.owned(kind, item), c.ROLE_ROUTER)
+        ]
+        if gateway is not None:
+            route = await self._kube.get(HTTP_ROUTES, namespace, name)
+            gateways, classes = await self._gateways(gateway, namespace)
+            return FrontObserved(
+                http_route=route,
+                gateways=gateways,
+                gateway_classes=classes,
+                leftovers=tuple(ours),
+            )
+        service = self._cache.get(SERVICES, namespace, name)
+        if service is None:  # perhaps one that is not labelled as ours
+            service = await self._kube.get(SERVICES, namespace, name)
+        left: tuple[Object, ...] = ()
+        if item.get("status", {}).get("routing") == "Gateway":
+            route = await self._kube.get(HTTP_ROUTES, namespace, name)
+            left = (route,) if route is not None else ()
+        routers = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_ROLE) == c.ROLE_ROUTER]
+        return FrontObserved(
+            routers=await self._routers.states(routers),
+            config_map=self._cache.get(CONFIG_MAPS, namespace, router_name(name)),
+            service=service,
+            leftovers=left,
+        )
+
+    async def _gateways(
+        self, gateway: Object, namespace: str
+    ) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+        """The Gateways of a spec, and their classes."""
+        parents = gateway.get("parentRefs", [])
+        asked = (
+            self._kube.get(GATEWAYS, parent.get("namespace") or namespace, parent["name"])
+            for parent in parents
+        )
+        gateways = [found for found in await asyncio.gather(*asked) if found is not None]
+        names = {str(found["spec"]["gatewayClassName"]) for found in gateways}
+        classes = await asyncio.gather(
+            *(self._kube.get(GATEWAY_CLASSES, None, name) for name in sorted(names))
+        )
+        return tuple(gateways), tuple(found for found in classes if found is not None)
 
 
 def _of_role(items: tuple[Object, ...], role: str) -> tuple[Object, ...]:

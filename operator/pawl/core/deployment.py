@@ -22,12 +22,13 @@ from pawl.core.capacity import Capacity
 from pawl.core.commands import Commands
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.deployment_status import Outcome, Report
+from pawl.core.front import Front, FrontObserved, front
 from pawl.core.installation import Installation
 from pawl.core.measurement import Measurement
 from pawl.core.plan import Action, Draft, MergePatch, Plan
 from pawl.core.routing.route import Route
 from pawl.core.routing.state import RouterState
-from pawl.core.serving_children import Children, Memory
+from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
 from pawl.core.versions import Version, read_versions
 
@@ -40,9 +41,8 @@ _REMEMBERED = 10
 
 @dataclass(frozen=True)
 class DeploymentObserved:
-    """All that is looked at. `routers` are the states of the ready router pods; `service` is the
-    Service that has our name, whoever made it; `measured` is what the versions under comparison
-    did since `status.rollout.measuredTo`."""
+    """All that is looked at; `measured` is what the versions under comparison did since
+    `status.rollout.measuredTo`."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -50,9 +50,7 @@ class DeploymentObserved:
     services: tuple[Object, ...] = ()
     autoscalers: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
-    config_map: Object | None = None
-    service: Object | None = None
-    routers: tuple[RouterState, ...] = ()
+    front: FrontObserved = field(default_factory=FrontObserved)
     measured: Measurement | None = None
 
 
@@ -63,10 +61,21 @@ class _Work:
     observed: DeploymentObserved
     deployment: Deployment
     children: Children
+    front: Front
     memory: Memory
     versions: tuple[Version, ...]
     now: datetime
     draft: Draft = field(default_factory=Draft)
+
+    @property
+    def routers(self) -> tuple[RouterState, ...]:
+        """Who follows which revision of the route."""
+        ready = {v: self._ready(item) for v, item in self.children.by_version.items()}
+        return self.front.routers(self.children.route, ready)
+
+    @staticmethod
+    def _ready(server: Object) -> int:
+        return int(server.get("status", {}).get("readyReplicas", 0))
 
     @property
     def meta(self) -> Object:
@@ -104,13 +113,14 @@ def plan_deployment(
         old = DeploymentStatus.model_validate(item.get("status") or {})
         return Plan(invalid_status(old, item, error, now))
     generation = item["metadata"].get("generation", 0)
+    entrance = front(item, deployment.spec, observed.front, installation)
     children = Children(
         item,
         deployment.spec,
         observed.servers,
         observed.services,
         observed.autoscalers,
-        observed.config_map,
+        entrance,
         installation,
     )
     status = deployment.status
@@ -118,7 +128,7 @@ def plan_deployment(
     if status.stable is None:
         memory = children.memory
     versions = read_versions(observed.versions, deployment.spec.model)
-    work = _Work(observed, deployment, children, memory, versions, now)
+    work = _Work(observed, deployment, children, entrance, memory, versions, now)
     conditions = Conditions(status.conditions, generation=generation, now=now)
     report = Report(item, deployment, conditions, observed.pods, now, work.draft)
     target = _target(work)
@@ -127,15 +137,14 @@ def plan_deployment(
     else:
         report.waiting(target)
         work.draft.requeue(_WATCH)
-    return work.draft.finish(report.status(installation).render())
+    return work.draft.finish(report.status(entrance.url()).render())
 
 
 def _target(work: _Work) -> Target:
-    service = work.observed.service
-    owners = service["metadata"].get("ownerReferences", []) if service is not None else []
-    if service is not None and all(owner["uid"] != work.meta["uid"] for owner in owners):
-        text = f"a Service {work.meta['name']} of somebody else is in the way; rename one of the "
-        return Target(None, "NameTaken", text + "two", True)
+    problem = work.front.problem()
+    if problem is not None:
+        stable = work.stable if problem.serves else None
+        return Target(stable, problem.reason, problem.message, True)
     rollout_spec = work.deployment.spec.rollout
     if (
         rollout_spec is not None
@@ -181,7 +190,7 @@ def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) 
         step=step,
         route=work.children.route,
         pods=capacity.pods(),
-        routers=len(work.observed.routers),
+        routers=len(work.routers),
         memory=memory,
     )
     report.serving(outcome)
@@ -191,6 +200,8 @@ def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) 
     # What is decided is recorded before it is acted on (see docs/concepts.md).
     work.draft.actions += work.children.actions(kept, capacity, route, memory, step.removable)
     work.draft.actions += _refresh(work)
+    if step.confirmed:  # the front that was there before the spec asked for another one
+        work.draft.actions += [deletion(item) for item in work.observed.front.leftovers]
     watching = step.phase == "Serving" and turn.state is None
     work.draft.requeue(_WATCH if watching else _MOVING)
 
@@ -230,7 +241,7 @@ def _measured(work: _Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
     spec = work.deployment.spec.rollout
     if spec is None or state.phase == "RollingBack":
         return state, ""
-    state = gates.fold(state, spec, work.observed.measured, work.observed.routers)
+    state = gates.fold(state, spec, work.observed.measured, work.routers)
     pods = gates.of_version(work.observed.pods, gates.number(state.candidate))
     return state, gates.broken(state, pods)
 
@@ -244,7 +255,7 @@ def _situation(work: _Work, wanted: shift.Wanted) -> shift.Situation:
         clusters_revision=route.clusters_revision,
         routes_revision=route.routes_revision,
         pods=_capacity(work, wanted).pods(),
-        routers=work.observed.routers,
+        routers=work.routers,
     )
 
 
@@ -288,7 +299,7 @@ def _refresh(work: _Work) -> list[Action]:
     patch = {"metadata": {"annotations": {c.ANNOTATION_REFRESH: touch}}}
     return [
         MergePatch("v1", "Pod", work.meta["namespace"], router.pod, patch)
-        for router in work.observed.routers
+        for router in work.observed.front.routers
         if f"{router.clusters_revision}-{router.routes_revision}" != wanted
         and router.touched != touch
     ]

@@ -19,7 +19,6 @@ from pawl.api.names import version_name
 from pawl.api.rollout_status import RolledBack
 from pawl.core import rollout, run_status, shift
 from pawl.core.conditions import Conditions, timestamp
-from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, RecordDecision
 from pawl.core.routing.route import Route
 from pawl.core.serving_children import Memory
@@ -57,15 +56,12 @@ class Report:
     draft: Draft
     values: dict[str, Any] = field(default_factory=dict)
 
-    def status(self, installation: Installation) -> DeploymentStatus:
+    def status(self, url: str | None) -> DeploymentStatus:
         """All of it."""
-        meta = self.item["metadata"]
-        host = f"{meta['name']}.{meta['namespace']}.svc.{installation.cluster_domain}"
-        scheme = "https" if self.deployment.spec.routing.tls else "http"
-        model = self.deployment.spec.model
         values = dict(self.deployment.status) | {
-            "observed_generation": meta.get("generation", 0),
-            "url": f"{scheme}://{host}:{c.ROUTER_PORT}/v2/models/{model}",
+            "observed_generation": self.item["metadata"].get("generation", 0),
+            "url": url,
+            "routing": "Gateway" if self.deployment.spec.routing.gateway else "Envoy",
         }
         return DeploymentStatus(**values | self.values | {"conditions": self.conditions.all()})
 

@@ -14,8 +14,9 @@ from pawl.api.deployment import DeploymentSpec, ServedVersion
 from pawl.api.rollout_status import RolledBack
 from pawl.core import shift
 from pawl.core.capacity import Capacity
+from pawl.core.front import Front
 from pawl.core.installation import Installation
-from pawl.core.manifests import router, serving
+from pawl.core.manifests import serving
 from pawl.core.plan import Action, Apply, Delete, EnsureSecret
 from pawl.core.routing.route import Backend, Route, Shadow, Sticky
 
@@ -56,7 +57,7 @@ class Children:
     servers: tuple[Object, ...]
     services: tuple[Object, ...]
     autoscalers: tuple[Object, ...]
-    config_map: Object | None
+    front: Front
     installation: Installation
 
     @property
@@ -79,9 +80,10 @@ class Children:
         return Memory.from_json(self._annotation(c.ANNOTATION_MEMORY))
 
     def _annotation(self, name: str) -> str:
-        if self.config_map is None:
+        published = self.front.published
+        if published is None:
             return ""
-        return str(self.config_map["metadata"].get("annotations", {}).get(name, ""))
+        return str(published["metadata"].get("annotations", {}).get(name, ""))
 
     def served(self, version: int) -> ServedVersion | None:
         """What a version's server says that it serves."""
@@ -137,11 +139,12 @@ class Children:
             applied.append(serving.build_server(owner, spec, served, replicas, self.installation))
             if capacity.scaled(number):
                 applied.append(serving.build_autoscaler(owner, spec, served))
-        config = router.build_router_config(owner, spec, route)
-        config["metadata"]["annotations"][c.ANNOTATION_MEMORY] = memory.to_json()
-        applied.append(config)
-        applied.append(router.build_router(owner, spec, self.installation))
-        applied.append(router.build_router_service(owner, spec))
+        carrier, *others = self.front.children(route)
+        carrier["metadata"]["annotations"][c.ANNOTATION_MEMORY] = memory.to_json()
+        published = self.front.published
+        if published is not None:  # a plan that was made for an older route must not be written
+            carrier["metadata"]["resourceVersion"] = published["metadata"]["resourceVersion"]
+        applied += [carrier, *others]
         key = EnsureSecret(meta["namespace"], serving.feedback_secret(meta["name"]), owner)
         unwanted = self._unwanted({n for n in kept if capacity.scaled(n)}, set(kept), removable)
         return [key, *(Apply(item) for item in applied), *unwanted]
@@ -152,16 +155,13 @@ class Children:
         going = [item for number, item in self.by_version.items() if number in removable]
         going += [i for number, i in by_version(self.services).items() if number not in kept]
         going += [i for number, i in by_version(self.autoscalers).items() if number not in scaled]
-        return [
-            Delete(
-                item["apiVersion"],
-                item["kind"],
-                item["metadata"]["namespace"],
-                item["metadata"]["name"],
-                item["metadata"]["uid"],
-            )
-            for item in going
-        ]
+        return [deletion(item) for item in going]
+
+
+def deletion(item: Object) -> Delete:
+    """Of exactly this object."""
+    meta = item["metadata"]
+    return Delete(item["apiVersion"], item["kind"], meta["namespace"], meta["name"], meta["uid"])
 
 
 def by_version(items: tuple[Object, ...]) -> dict[int, Object]:

@@ -9,6 +9,7 @@ import pytest
 from world import INSTALLATION, NOW, World
 
 from pawl.core.deployment import DeploymentObserved, plan_deployment
+from pawl.core.front import FrontObserved
 from pawl.core.routing.route import Route
 from pawl.core.routing.state import RouterState
 
@@ -65,10 +66,12 @@ class Serving(World):
             services=tuple(
                 s for s in self.of("Service") if s["metadata"]["labels"].get("pawl.dev/version")
             ),
-            config_map=config,
-            service=self.objects.get(("Service", "churn")),
+            front=FrontObserved(
+                routers=self.states(),
+                config_map=config,
+                service=self.objects.get(("Service", "churn")),
+            ),
             autoscalers=self.of("HorizontalPodAutoscaler"),
-            routers=self.states(),
         )
         self.carry_out(item, plan_deployment(observed, INSTALLATION, NOW))
         for server in self.workloads("server"):
