@@ -82,6 +82,13 @@ class Counters:
         mine[histogram.at + bisect_left(histogram.bounds, value)] += 1.0
         mine[histogram.sum_at] += value
 
+    def add(self, histogram: Histogram, counts: Sequence[int], sum_: float) -> None:
+        """Adds many values at once, counted by the histogram's buckets."""
+        mine = self.mine
+        for place, count in enumerate(counts, histogram.at):
+            mine[place] += count
+        mine[histogram.sum_at] += sum_
+
     def total(self, slot: int) -> float:
         """The sum of a slot over all processes."""
         return sum(self._memory[block * BLOCK + slot] for block in range(self._blocks))

@@ -16,12 +16,12 @@ import pawl
 from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
-from pawl.serving.codec import Codec, Outputs, Prediction, Rows, answer
+from pawl.serving.codec import Codec, Outputs, Rows, answer
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
 from pawl.serving.metrics import exposition
-from pawl.serving.monitor.recorder import Recorder
+from pawl.serving.monitor.recorder import Asked, Recorder
 from pawl.serving.protocol import InferRequest, infer_response, parse_infer
 from pawl.serving.settings import Settings
 
@@ -32,11 +32,15 @@ class Reply(Protocol):
     """Where the answer to one infer request goes; one of `send` and `fail` is called, once."""
 
     @property
+    def request(self) -> Asked:
+        """What the recorder wants to know of the request."""
+
+    @property
     def abandoned(self) -> bool:
         """Whether the client is gone."""
 
-    def send(self, body: bytes, said: Prediction) -> None:
-        """The answer, and what it says of the first row."""
+    def send(self, body: bytes) -> None:
+        """The answer."""
 
     def fail(self, error: Exception) -> None:
         """There is none, because of a PawlError."""
@@ -157,6 +161,8 @@ class Dataplane:
 
     def metrics(self) -> bytes:
         """GET /metrics"""
+        if self._recorder is not None:
+            self._recorder.flush()
         info = {
             "model": self.model,
             "version": self.version,
@@ -196,13 +202,13 @@ class Dataplane:
         if non_finite:
             mine[c.NON_FINITE] += non_finite
         if self._recorder is not None:
-            self._recorder.scored(said, count)
+            self._recorder.answered(jobs, said, count)
         start = 0
         for job in jobs:
             stop = start + job.rows.size
             outputs_of_job = answer(columns, start, stop, job.request.outputs)
             body = infer_response(self.model, self.version, job.request.id, outputs_of_job)
-            job.reply.send(body, Prediction(said, start))
+            job.reply.send(body)
             start = stop
 
     def _loaded(self) -> Served:

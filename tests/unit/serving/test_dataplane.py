@@ -12,7 +12,6 @@ import pytest
 
 from pawl.errors import SignatureError
 from pawl.serving import counters as c
-from pawl.serving.codec import Prediction
 from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError, OverloadedError
@@ -27,8 +26,7 @@ class FakeReply:
     errors: list[Exception] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def send(self, body: bytes, said: Prediction) -> None:
-        self.said = said
+    def send(self, body: bytes) -> None:
         self.bodies.append(body)
         self.done.set()
 

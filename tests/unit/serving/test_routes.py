@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from pawl.errors import IntegrityError, SignatureError
-from pawl.serving.codec.base import Prediction, Predictions
 from pawl.serving.errors import (
     EngineError,
     NotReadyError,
@@ -18,8 +17,6 @@ from pawl.serving.errors import (
 )
 from pawl.serving.http.exchange import Exchange
 from pawl.serving.http.routes import Router, fail
-
-SAID = Prediction(Predictions(), 0)
 
 
 class FakeConnection:
@@ -54,7 +51,7 @@ class FakeDataplane:
     def infer(self, body: bytes, reply: Any) -> None:
         if self._error is not None:
             raise self._error
-        reply.send(body, SAID)
+        reply.send(body)
 
 
 def ask(

@@ -114,8 +114,7 @@ def test_the_first_output_is_the_prediction_if_it_can_be(
     outputs = (Tensor(name="y", datatype=datatype, shape=shape),)
     codec = codec_for(BATCHED.model_copy(update={"outputs": outputs}), 10)
     said = codec.render({"y": np.array(given)}, 2).said
-    assert (said.values if said.values is None else said.values.tolist()) == values
-    assert said.labels == labels
+    assert (said.values, said.labels) == (values, labels)
 
 
 def test_values_that_are_not_finite_are_counted() -> None:

@@ -37,19 +37,13 @@ class Column(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What a batch says, an entry a row. `values`: numbers [n] (regression), scores of the second
-    class [n] (binary), or of all classes [n, classes]. `labels`: classes, None where the scores are
-    not finite. Neither, when the signature does not tell what the outputs are."""
+    """What a batch says, row by row. `values`: `width` a row; numbers (regression), scores of the
+    second class (binary), or of all classes. `labels`: classes, None where the scores are not
+    finite. Neither, when the signature does not tell what the outputs are."""
 
-    values: NDArray[Any] | None = None
+    values: list[float] | None = None
     labels: list[Any] | None = None
-
-
-class Prediction(NamedTuple):
-    """One row of a batch."""
-
-    batch: Predictions
-    row: int
+    width: int = 1
 
 
 class Rendered(NamedTuple):

@@ -184,7 +184,7 @@ class TabularCodec:
             raise ValueError(f"{count} rows gave {len(values)} predictions")
         data = values.tolist()
         bad = count - int(np.isfinite(values).sum()) if values.dtype.kind == "f" else 0
-        said = Predictions(None, data) if self._classes else Predictions(values)
+        said = Predictions(None, data) if self._classes else Predictions(data)
         return Rendered([_column(tensor, data, 1) for tensor in self._outputs], bad, said)
 
     def _classification(self, probabilities: NDArray[Any], count: int) -> Rendered:
@@ -201,6 +201,9 @@ class TabularCodec:
             rows = np.isfinite(probabilities).all(axis=1).tolist()
             bad = rows.count(False)
             labels = [label if ok else None for label, ok in zip(labels, rows, strict=True)]
+        said = Predictions(data, labels, width)
+        if self._threshold is not None:
+            said = Predictions(data[1::2], labels)
         columns = []
         for tensor in self._outputs:
             if tensor.name in _LABEL:
@@ -209,8 +212,7 @@ class TabularCodec:
                 columns.append(_column(tensor, data[1::2], 1))
             else:
                 columns.append(_column(tensor, data, width))
-        values = probabilities if self._threshold is None else probabilities[:, 1]
-        return Rendered(columns, bad, Predictions(values, labels))
+        return Rendered(columns, bad, said)
 
     def _labels(self, probabilities: NDArray[Any], data: list[float]) -> list[Any]:
         classes = self._classes

@@ -107,15 +107,15 @@ class TensorCodec:
             columns.append(
                 Column(tensor.name, tensor.datatype, shape, prod(shape), data, self.batchable)
             )
-        return Rendered(columns, bad, self._said(outputs, columns))
+        return Rendered(columns, bad, self._said(columns))
 
-    def _said(self, outputs: Outputs, columns: list[Column]) -> Predictions:
+    def _said(self, columns: list[Column]) -> Predictions:
         """The first output is taken for the prediction when it has one number a row."""
         if not self.batchable or not columns or columns[0].width != 1:
             return Predictions()
         first = columns[0]
         if first.datatype in FLOATS:
-            return Predictions(outputs[first.name].reshape(-1))
+            return Predictions(first.data)
         return Predictions(None, first.data) if first.datatype != "BYTES" else Predictions()
 
     def example(self, count: int) -> Feed:

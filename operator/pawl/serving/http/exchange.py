@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pawl.serving.protocol import error_response
 
 if TYPE_CHECKING:
-    from pawl.serving.codec.base import Prediction
     from pawl.serving.http.connection import Connection
 
 JSON = b"application/json"
@@ -30,7 +29,6 @@ class Exchange:
         "operation",
         "path",
         "request_id",
-        "said",
         "started",
         "status",
     )
@@ -47,7 +45,6 @@ class Exchange:
         self.operation = "other"
         self.status = 0
         self.answer: bytes | None = None
-        self.said: Prediction | None = None
 
     @property
     def abandoned(self) -> bool:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from pawl.errors import PawlError, SignatureError
-from pawl.serving.codec.base import Prediction
 from pawl.serving.dataplane import Dataplane
 from pawl.serving.errors import NotReadyError, NotServedError, OverloadedError, TooLargeError
 from pawl.serving.http.exchange import Exchange
@@ -140,21 +139,20 @@ class Router:
 class _Reply:
     """An exchange as the dataplane sees it."""
 
-    __slots__ = ("_exchange",)
+    __slots__ = ("request",)
 
     def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+        self.request = exchange
 
     @property
     def abandoned(self) -> bool:
-        return self._exchange.abandoned
+        return self.request.abandoned
 
-    def send(self, body: bytes, said: Prediction) -> None:
-        self._exchange.said = said
-        self._exchange.respond(200, body)
+    def send(self, body: bytes) -> None:
+        self.request.respond(200, body)
 
     def fail(self, error: Exception) -> None:
-        fail(self._exchange, error)
+        fail(self.request, error)
 
 
 def fail(exchange: Exchange, error: Exception) -> None:

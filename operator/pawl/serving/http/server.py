@@ -47,7 +47,7 @@ class HttpServer:
         limits: HttpLimits,
         recorder: Recorder | None = None,
     ) -> None:
-        """The recorder is told of every answer to an infer request."""
+        """The recorder is told of infer requests that failed; of answers it knows already."""
         self.limits = limits
         self.date = b""
         self._route = route
@@ -127,12 +127,10 @@ class HttpServer:
         mine[c.IN_FLIGHT] -= 1.0
         mine[request_slot(exchange.operation, exchange.status)] += 1.0
         if exchange.operation == "infer":
-            started, now = exchange.started, perf_counter()
-            self._counters.observe(LATENCY, now - started)
-            if self._recorder is not None:
-                self._recorder.answered(
-                    started, now, exchange.status, exchange.headers, exchange.said
-                )
+            if self._recorder is None:
+                self._counters.observe(LATENCY, perf_counter() - exchange.started)
+            elif exchange.status != 200:
+                self._recorder.failed(exchange, exchange.status)
 
     def abandoned(self, exchange: Exchange) -> None:
         """The client of a request is gone."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pawl.artifacts.records import NumericBaseline, Signature, Tensor
-from pawl.serving.codec.base import Prediction, Predictions
+from pawl.serving.codec.base import Predictions, Rows
 from pawl.serving.counters import Counters, shared_memory
 from pawl.serving.monitor.memory import Memory
 from pawl.serving.monitor.predictions import Scores
@@ -35,6 +35,23 @@ class Clock:
         return EPOCH + self.now + self.set
 
 
+@dataclass
+class Request:
+    started: float
+    request_id: bytes | None
+    headers: dict[bytes, bytes]
+
+
+class Job:
+    """A job, and its reply too."""
+
+    rows = Rows({}, 1)
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.reply = self
+
+
 class Pod:
     """The recorders of some processes, and what the pod tells. Time goes on by `wait` alone."""
 
@@ -55,7 +72,11 @@ class Pod:
     def recorder(self, index: int) -> Recorder:
         """A new one, as of a process that begins."""
         recorder = Recorder(
-            self.memories[index], warm_up=self._warm_up, wall=self.clock.wall, clock=self.clock
+            self.memories[index],
+            self.counters[index],
+            warm_up=self._warm_up,
+            wall=self.clock.wall,
+            clock=self.clock,
         )
         recorder.install(self._scores)
         return recorder
@@ -63,22 +84,20 @@ class Pod:
     def answer(
         self,
         status: int = 200,
-        score: float | None = 0.5,
+        score: float = 0.5,
         *,
         process: int = 0,
         took: float = 0.003,
         **headers: str,
     ) -> None:
         """One request of one row; headers as `x_request_id="a"`."""
-        recorder = self.recorders[process]
-        said = None
-        if status == 200 and score is not None:
-            label = "yes" if score >= 0.5 else "no"
-            batch = Predictions(np.array([score]), [label])
-            recorder.scored(batch, 1)
-            said = Prediction(batch, 0)
-        found = {name.replace("_", "-").encode(): v.encode() for name, v in headers.items()}
-        recorder.answered(self.clock.now - took, self.clock.now, status, found, said)
+        named = {name.replace("_", "-").encode(): v.encode() for name, v in headers.items()}
+        asked = Request(self.clock.now - took, named.get(b"x-request-id"), named)
+        if status != 200:
+            self.recorders[process].failed(asked, status)
+            return
+        said = Predictions([score], ["yes" if score >= 0.5 else "no"])
+        self.recorders[process].answered([Job(asked)], said, 1)
 
     def wait(self, seconds: float, *processes: int) -> None:
         """Time goes on; the timers of all processes (or of those named) have run."""

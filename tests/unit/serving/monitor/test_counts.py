@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from pawl.artifacts.records import CategoryBaseline
-from pawl.serving.codec.base import Predictions
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Memory
 from pawl.serving.monitor.predictions import Scores
-from pawl.serving.monitor.recorder import MAX_REQUESTS
+from pawl.serving.monitor.recorder import MAX_REMEMBERED
 from pawl.stats import loghist, valuehist
 
 Made = Callable[..., Any]
@@ -72,7 +71,7 @@ def test_scores_fall_into_the_bins_of_the_baseline(pod: Any) -> None:
 
 
 def test_many_answers_are_counted_as_one_by_one(pod: Any) -> None:
-    scores = np.random.default_rng(1).uniform(size=5 * MAX_REQUESTS + 7)
+    scores = np.random.default_rng(1).uniform(size=5 * MAX_REMEMBERED + 7)
     for score in scores:
         pod.answer(score=float(score))
     pod.wait(1)
@@ -81,9 +80,9 @@ def test_many_answers_are_counted_as_one_by_one(pod: Any) -> None:
     assert pod.monitor()["requests"] == len(scores)
 
 
-def count(scores: Scores, *batches: Predictions) -> Any:
+def count(scores: Scores, said: list[Any]) -> Any:
     cells = Memory().cells(60)
-    scores.count(batches, cells)
+    scores.count(said, cells)
     return cells[0]
 
 
@@ -92,7 +91,7 @@ def test_classes_are_counted_by_name(signature_of: Made) -> None:
         name="prediction", categories=("true", "false"), counts=(1, 1), other=0, missing=0
     )
     scores = Scores(signature_of("false", "true"), table)
-    cells = count(scores, Predictions(None, [True, False, True, None]), Predictions(None, [7]))
+    cells = count(scores, [True, False, True, None, 7])
     assert scores.score_kind == "category"
     assert cells.scores[: scores.width].tolist() == [2, 1, 1, 1]
 
@@ -103,14 +102,14 @@ def test_with_very_many_classes_the_rest_is_other(signature_of: Made) -> None:
         name="prediction", categories=names, counts=(1,) * 1000, other=0, missing=0
     )
     scores = Scores(signature_of(*names), table)
-    cells = count(scores, Predictions(None, list(names)))
+    cells = count(scores, list(names))
     assert scores.width == m.SCORES
     assert cells.scores.tolist() == [1] * 254 + [746, 0]
 
 
 def test_numbers_are_counted_without_a_baseline_too(signature_of: Made) -> None:
     scores = Scores(signature_of(), None)
-    cells = count(scores, Predictions(np.array([-2.0, 0.0, 3.0, np.inf])))
+    cells = count(scores, [-2.0, 0.0, 3.0, np.inf])
     assert (scores.score_kind, scores.width, scores.value_kind) == (None, 0, "log")
     assert cells.values.sum() == 3
     assert cells.scores.sum() == 0
@@ -161,7 +160,7 @@ def test_a_row_that_is_used_again_is_empty(pod: Any) -> None:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_nothing_is_counted_twice_when_the_buffer_is_full(status: int, pod: Any) -> None:
-    for _ in range(20 * MAX_REQUESTS):
+    for _ in range(20 * MAX_REMEMBERED):
         pod.answer(status)
     pod.wait(1)
-    assert pod.monitor()["requests"] == 20 * MAX_REQUESTS
+    assert pod.monitor()["requests"] == 20 * MAX_REMEMBERED

@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from pawl.serving.codec.base import Prediction, Predictions
+from pawl.serving.codec.base import Predictions
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.sample import hash_of
@@ -99,17 +99,17 @@ def test_pairs_are_kept_for_two_minutes(pod: Any, epoch: int) -> None:
 @pytest.mark.parametrize(
     ("classes", "said", "kind", "expected"),
     [
-        pytest.param((), Predictions(np.array([1.5])), "value", [None, 1.5], id="regression"),
+        pytest.param((), Predictions([1.5]), "value", [None, 1.5], id="regression"),
         pytest.param(
             ("a", "b", "c"),
-            Predictions(np.array([[0.2, 0.7, 0.1]]), ["b"]),
+            Predictions([0.2, 0.7, 0.1], ["b"], 3),
             "class",
             [1, 0.7],
             id="several classes",
         ),
         pytest.param(
             (False, True),
-            Predictions(np.array([0.2]), [False]),
+            Predictions([0.2], [False]),
             "score",
             [0, 0.2],
             id="two classes",
@@ -121,5 +121,5 @@ def test_kinds_of_predictions(
 ) -> None:
     scores = Scores(signature_of(*classes), None)
     assert scores.kind == kind
-    label, value = scores.pair(Prediction(said, 0))
+    label, value = scores.pair(said, 0)
     assert [None if label == m.NO_LABEL else label, value] == expected
