@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import recipes
-from harness import Load, Space, columns_body, condition, infer
+from harness import Space, columns_body, condition, infer
+from load import Load
 
 
 def test_train_version_serve_replace_and_roll_back(space: Space):
@@ -37,9 +38,13 @@ def test_train_version_serve_replace_and_roll_back(space: Space):
             recipes.sklearn_job(
                 uri, "sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 60},
                 evaluation=champion,
+                template={"resources": {"limits": {"cpu": "2"}, "requests": {"cpu": "100m"}}},
             ),
         )  # fmt: skip
         second = space.trained("second")
+        made = space.get("ModelVersion", second)
+        assert made is not None
+        assert made["spec"]["lineage"]["threads"] == 2
         space.serving("cancer", second)
         assert space.status("ModelVersion", first)["stage"] == "Archived"
         space.patch("Deployment", "cancer", {"version": first})

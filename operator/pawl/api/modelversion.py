@@ -93,6 +93,9 @@ class LineageSpec(ApiModel):
         },
     )
     seed: int | None = None
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="With how many threads it was trained; more give other last digits."
+    )
     environment_digest: Annotated[str, Field(max_length=80)] | None = None
 
 

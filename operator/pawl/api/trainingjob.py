@@ -247,7 +247,9 @@ class Evaluation(ApiModel):
 class PodTemplate(Placement):
     """What the training pods ask of the cluster."""
 
-    resources: Resources | None = Field(None, description="Of the train container.")
+    resources: Resources | None = Field(
+        None, description="Of the train container; its whole CPUs are its threads."
+    )
     service_account_name: Annotated[str, Field(max_length=253)] | None = Field(
         None, description="Default: default. Its token is never mounted."
     )

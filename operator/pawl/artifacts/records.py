@@ -166,6 +166,7 @@ class Lineage(Record):
     parameters: dict[str, Any]
     seed: int
     image: str
+    threads: int = 1  # that the trainer computed with: more give other last digits
     environment: dict[str, str]  # distribution -> version, of what decides the result
     environment_digest: str
     # Name of the bundle's file with the sorted 64-bit hashes (.npy, uint64) of the rows that the
@@ -201,6 +202,7 @@ class RunConfig(Record):
     recipe_digest: str
     store: str
     image: str
+    threads: int = 1  # OMP_NUM_THREADS of `train`
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
     allowed_estimators: tuple[str, ...] = ()

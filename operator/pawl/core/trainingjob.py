@@ -21,7 +21,7 @@ from pawl.artifacts.records import KnownVersion, RunConfig, RunResult
 from pawl.core import run_status
 from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.installation import Installation
-from pawl.core.manifests.training import build_job, build_run_config
+from pawl.core.manifests.training import build_job, build_run_config, train_threads
 from pawl.core.plan import Create, Delete, Draft, Event, MergePatch, Plan
 from pawl.core.publication import publish
 from pawl.core.recipe import recipe_digest
@@ -221,6 +221,7 @@ def _create(work: Work) -> None:
         champion=best.reference() if best else None,
         known=_known(work),
         allowed_estimators=work.installation.allowed_estimators,
+        threads=train_threads(spec),
     )
     owner = dict(work.observed.object)
     job = build_job(owner, spec, run.number, labels, work.installation)

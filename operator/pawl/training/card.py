@@ -17,7 +17,8 @@ def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
         f"Task **{signature.task}**, {len(signature.inputs)} features"
         + (f", classes {', '.join(map(str, signature.classes))}" if signature.classes else "")
         + (f", threshold {signature.threshold:.6g}" if signature.threshold is not None else "")
-        + f". Trained by `{trainer}` with seed {lineage.seed}.",
+        + f". Trained by `{trainer}` with seed {lineage.seed}"
+        + (f" on {lineage.threads} threads." if lineage.threads > 1 else "."),
         "",
         f"## Scores on {metrics.rows:,} held-out rows",
         "",

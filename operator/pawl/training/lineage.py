@@ -39,8 +39,11 @@ def build_lineage(
         parameters=trained.parameters if trained else _given(spec),
         seed=spec.seed,
         image=config.image,
+        threads=config.threads,
         environment=environment,
-        environment_digest=digest(canonical_json({"image": config.image, **environment})),
+        environment_digest=digest(
+            canonical_json({"image": config.image, "threads": config.threads, **environment})
+        ),
         training_row_digests=ROW_DIGESTS,
         training_row_columns=prepared.row_columns,
     )

@@ -37,6 +37,7 @@ class Pod:
     run: int = 1
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
+    threads: int = 1
     env: dict[str, str] = field(default_factory=dict)
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
@@ -62,6 +63,7 @@ class Pod:
             image="pawl/trainer:test",
             champion=self.champion,
             known=self.known,
+            threads=self.threads,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))
@@ -89,7 +91,8 @@ class Pod:
     def _in_a_process(self, name: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "pawl.training", name],
-            env=self.environment(),
+            env=self.environment()
+            | ({"OMP_NUM_THREADS": str(self.threads)} if name == "train" else {}),
             capture_output=True,
             text=True,
             timeout=120,

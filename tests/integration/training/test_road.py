@@ -44,6 +44,22 @@ def test_the_same_recipe_gives_the_same_digest_in_fresh_processes(
     assert first.artifact.digest == second.artifact.digest
 
 
+def test_the_thread_count_is_recorded_and_the_same_one_gives_the_same_digest(
+    recipe: dict[str, Any], pod: Any
+) -> None:
+    recipe["trainer"]["sklearn"] = {
+        "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+        "parameters": {"max_iter": 20},
+    }
+    one, two, again = (
+        pod(recipe, uid=uid, threads=threads, processes=True).all()
+        for uid, threads in (("one", 1), ("two", 2), ("again", 2))
+    )
+    assert [made.lineage.threads for made in (one, two, again)] == [1, 2, 2]
+    assert two.artifact.digest == again.artifact.digest
+    assert one.lineage.environment_digest != two.lineage.environment_digest
+
+
 def test_another_seed_gives_another_digest(recipe: dict[str, Any], pod: Any) -> None:
     recipe["trainer"]["sklearn"] = {"estimator": "sklearn.ensemble.ExtraTreesClassifier"}
     first = pod(recipe).all()

@@ -58,6 +58,7 @@ def build_model_version(
                 "image": lineage.image,
                 "parameters": lineage.parameters,
                 "seed": lineage.seed,
+                "threads": lineage.threads,
                 "environmentDigest": lineage.environment_digest,
             },
             "approval": spec.approval,

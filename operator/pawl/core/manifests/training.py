@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pawl import constants as c
 from pawl.api.names import child_name
+from pawl.api.quantity import parse
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.records import RunConfig
 from pawl.core.installation import Installation
@@ -15,6 +17,9 @@ from pawl.core.manifests import common
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
 CLAIM = "/pawl/claim"
+#: OpenMP's, and also read by OpenBLAS, MKL and PyTorch.
+_THREADS = "OMP_NUM_THREADS"
+_MOST_THREADS = 1024
 #: Volumes and variables that a container trainer does not get.
 _INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 
@@ -22,6 +27,24 @@ _INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 def run_name(job_name: str, run: int) -> str:
     """Name of a run's Job and ConfigMap."""
     return child_name(job_name, f"r{run}", limit=52)  # pods add "-" and five characters
+
+
+def train_threads(spec: TrainingJobSpec) -> int:
+    """How many threads `train` computes with: the whole CPUs of its limit, else of its request, at
+    least 1; what a container trainer sets itself comes first. Never what a node happens to have:
+    sums in another order give other last digits."""
+    container = spec.trainer.container
+    for variable in container.env if container else ():
+        if variable.name == _THREADS and re.fullmatch("[0-9]{1,4}", variable.value):
+            return max(1, int(variable.value))
+    resources = spec.template.resources
+    for amounts in (resources.limits, resources.requests) if resources else ():
+        if amounts and "cpu" in amounts:
+            try:
+                return max(1, min(int(parse(amounts["cpu"])), _MOST_THREADS))
+            except ValueError:  # the API server will say so when it sees the Job
+                return 1
+    return 1
 
 
 def build_run_config(
@@ -116,7 +139,7 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
 
 
 def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
-    train = _stage("train", installation, store=False)
+    train = _stage("train", installation, store=False, threads=train_threads(spec))
     train["env"] += common.env(PAWL_SEED=str(spec.seed))
     trainer = spec.trainer.container
     if trainer is not None:
@@ -154,14 +177,16 @@ def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
     return train
 
 
-def _stage(stage: str, installation: Installation, *, store: bool) -> dict[str, Any]:
+def _stage(
+    stage: str, installation: Installation, *, store: bool, threads: int = 1
+) -> dict[str, Any]:
     access = common.store_access(installation) if store else {}
     variables = {
         c.ENV_RUN_CONFIG: f"{CONFIG}/run.json",
         c.ENV_WORK_DIR: WORK,
         c.ENV_TERMINATION_LOG: common.TERMINATION_LOG,
         **common.TMP_ENV,
-        "OMP_NUM_THREADS": "1",
+        _THREADS: str(threads),
     }
     if store:
         variables[c.ENV_STORE] = installation.store
