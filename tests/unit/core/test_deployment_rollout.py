@@ -50,7 +50,7 @@ class Trial(Serving):
 
     def _measure(self) -> None:
         state = self.status("Deployment", "churn").get("rollout")
-        if not state or not state.get("stepStartedAt") and "measuredTo" not in state:
+        if not state or (not state.get("stepStartedAt") and "measuredTo" not in state):
             return
         end = int(self.clock.timestamp())
         begin = state.get("measuredTo") or end - 1
@@ -104,7 +104,7 @@ def test_the_candidate_has_the_pods_that_its_share_needs():
         world.second()
         for server in world.workloads("server"):
             if server["metadata"]["name"] == "churn-v2":
-                counts[world.weights().get(2, 0)] = server["spec"]["replicas"]
+                counts.setdefault(world.weights().get(2, 0), server["spec"]["replicas"])
             else:
                 assert server["spec"]["replicas"] == 4
     assert counts[50] == 2
@@ -195,7 +195,7 @@ def test_a_wiped_status_comes_to_the_same_end(phase: str):
     assert world.weights() == {int(expected[-1]): 100}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 14), max_size=40), st.booleans())
 def test_an_operator_that_dies_after_any_write_changes_nothing(deaths: list[int], good: bool):
     world = trial()
