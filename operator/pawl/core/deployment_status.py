@@ -77,7 +77,7 @@ class Report:
         wanted, step, state = outcome.wanted, outcome.step, outcome.turn.state
         self.draft.events += turn.events
         remembered = outcome.memory.stable
-        if stable is not None and remembered is not None and remembered.digest == stable.digest:
+        if stable is not None and remembered is not None and _same(remembered, stable):
             stable = remembered
         elif stable is not None:
             stable = stable.model_copy(update={"since": timestamp(self.now)})
@@ -203,3 +203,8 @@ class Report:
 
     def _labelled(self, label: str, value: str) -> list[Object]:
         return [pod for pod in self.pods if pod["metadata"]["labels"].get(label) == value]
+
+
+def _same(one: ServedVersion, other: ServedVersion) -> bool:
+    """Two versions may have the same bytes."""
+    return (one.name, one.digest) == (other.name, other.digest)

@@ -100,6 +100,19 @@ def test_latest_never_goes_back():
     assert w.status("Deployment", "churn")["stable"]["name"] == "churn-v2"
 
 
+def test_a_version_with_the_bytes_of_the_one_before_is_served_as_itself():
+    w = serving(version(1))
+    w.settle()
+    again = version(2)
+    for place, key in ((again["spec"]["artifact"], "digest"), (again["status"], "verifiedDigest")):
+        place[key] = "sha256:" + f"{1:064x}"
+    w.add(again)
+    w.settle()
+    status = w.status("Deployment", "churn")
+    assert status["stable"]["name"] == "churn-v2"
+    assert [h["version"] for h in status["history"]] == ["churn-v2", "churn-v1"]
+
+
 def test_a_service_of_somebody_else_is_not_taken_over():
     w = serving(version(1))
     w.add({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "churn", "labels": {}}})
