@@ -142,6 +142,10 @@ def test_the_wrong_is_refused_at_apply(space: Space):
     spec = recipes.sklearn_job("pvc://data/x.parquet", evaluation={"metrics": ["rmse"]})
     with pytest.raises(Exception, match="task binary is judged by"):
         space.create("TrainingJob", "refused", spec)
+    threshold = {"threshold": {"maximize": "recall"}}
+    spec = recipes.sklearn_job("pvc://data/x.parquet", evaluation=threshold)
+    with pytest.raises(Exception, match="recall and precision can be gates"):
+        space.create("TrainingJob", "refused", spec)
     with pytest.raises(Exception, match="not both"):
         space.create(
             "Deployment", "refused", {"model": "m", "replicas": 1, "autoscaling": {"max": 2}}

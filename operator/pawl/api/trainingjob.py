@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from pawl.api.base import (
     ApiModel,
@@ -195,15 +195,35 @@ class Trainer(ApiModel):
     container: ContainerTrainer | None = None
 
 
+#: Recall alone is best where every row is positive, precision where next to none is.
+_MAXIMIZED = ("accuracy", "balanced_accuracy", "f1", "matthews_corrcoef")
+_MAXIMIZE_RULE = (
+    "threshold.maximize takes accuracy, balanced_accuracy, f1 or matthews_corrcoef; another metric "
+    "may be best where everything or nothing is positive: recall and precision can be gates"
+)
+
+
+def _weighs_both_errors(metric: str) -> str:
+    if metric not in _MAXIMIZED:
+        raise ValueError(_MAXIMIZE_RULE)
+    return metric
+
+
 class Threshold(ApiModel):
     """Where a probability becomes the positive label: exactly one of the two."""
 
     model_config = cel(
-        ("has(self.value) != has(self.maximize)", "exactly one of value and maximize")
+        ("has(self.value) != has(self.maximize)", "exactly one of value and maximize"),
+        (f"!has(self.maximize) || self.maximize in {list(_MAXIMIZED)}", _MAXIMIZE_RULE),
     )
     value: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="This value.")
-    maximize: Literal["accuracy", "balanced_accuracy", "f1", "precision", "recall"] | None = Field(
-        None, description="The value that maximises this metric on the validation rows."
+    # No enum: the API server would refuse other words without a reason.
+    maximize: Annotated[str, Field(max_length=64), AfterValidator(_weighs_both_errors)] | None = (
+        Field(
+            None,
+            description="The value that maximises this metric on the validation rows: accuracy, "
+            "balanced_accuracy (as Youden's J), f1 or matthews_corrcoef.",
+        )
     )
 
 

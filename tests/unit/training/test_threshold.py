@@ -41,7 +41,7 @@ def test_of_equals_the_nearest_to_a_half_is_taken() -> None:
     st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=4, max_size=60).filter(
         lambda rows: len({label for label, _ in rows}) == 2
     ),
-    st.sampled_from(["f1", "accuracy", "balanced_accuracy", "recall"]),
+    st.sampled_from(["f1", "accuracy", "balanced_accuracy", "matthews_corrcoef"]),
 )
 def test_no_other_threshold_is_better(rows: list[tuple[bool, int]], metric: str) -> None:
     truth = np.array([int(label) for label, _ in rows])
@@ -60,3 +60,9 @@ def test_many_scores_are_tried_at_their_quantiles() -> None:
     p = 1 / (1 + np.exp(-(truth * 2 - 2 + generator.normal(0, 1, 20_000))))
     chosen = choose(Threshold.model_validate({"maximize": "accuracy"}), truth, _scores(p))
     assert chosen == pytest.approx(1 / (1 + np.exp(1)), abs=0.05)
+
+
+@pytest.mark.parametrize("metric", ["recall", "precision", "roc_auc"])
+def test_a_metric_that_is_best_at_an_end_cannot_be_maximized(metric: str) -> None:
+    with pytest.raises(ValueError, match="recall and precision can be gates"):
+        Threshold.model_validate({"maximize": metric})
