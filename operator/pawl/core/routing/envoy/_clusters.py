@@ -1,6 +1,6 @@
 """cds.yaml: where the pods of each version are.
 
-A version has two clusters, for requests by weight and for others, and a third as a shadow. All of
+A version has two clusters, for requests by weight and for others, and two more as a shadow. All of
 them are there before a route names the version, to warm them.
 """
 
@@ -17,15 +17,22 @@ _LIMITS = {
     "max_requests": 4096,
     "max_retries": 64,
 }
-#: A shadow that hangs holds that many copies until they time out: about 4 MB. One that waits for a
-#: connection holds its whole body, so these are few. What is more is not sent.
+#: A shadow that hangs holds that many copies until they time out, and with them, if it does not
+#: even read, their bodies (SMALL and LARGE bytes at most): 20 MB in all. What is more is not sent.
 _SHADOW_LIMITS = {
     "max_connections": 128,
     "max_pending_requests": 8,
     "max_requests": 136,
     "max_retries": 0,
 }
-_SHADOW_BUFFER = 64 * 1024
+_LARGE_SHADOW_LIMITS = {
+    "max_connections": 6,
+    "max_pending_requests": 3,
+    "max_requests": 9,
+    "max_retries": 0,
+}
+#: Twice the largest copy: a buffer that is full would make the users wait for the shadow.
+_SHADOW_BUFFER = 2 * n.LARGE
 
 
 def clusters(route: Route) -> dict[str, Any]:
@@ -34,7 +41,9 @@ def clusters(route: Route) -> dict[str, Any]:
     for backend in route.backends:
         resources += [_by_weight(route.model, backend), _direct(route.model, backend)]
         if route.shadow is not None and route.shadow.version == backend.version:
-            resources.append(_shadow(route.model, backend))
+            small, large = n.shadow(backend.version), n.large_shadow(backend.version)
+            resources.append(_shadow(small, route.model, backend, _SHADOW_LIMITS))
+            resources.append(_shadow(large, route.model, backend, _LARGE_SHADOW_LIMITS))
     return {"version_info": route.clusters_revision, "resources": resources}
 
 
@@ -57,13 +66,13 @@ def _direct(model: str, backend: Backend) -> dict[str, Any]:
     }
 
 
-def _shadow(model: str, backend: Backend) -> dict[str, Any]:
+def _shadow(name: str, model: str, backend: Backend, limits: dict[str, int]) -> dict[str, Any]:
     return {
-        **_cluster(n.shadow(backend.version), model, backend),
+        **_cluster(name, model, backend),
         "lb_policy": "LEAST_REQUEST",
         # None is tried that is known to be dead.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {"thresholds": [_SHADOW_LIMITS]},
+        "circuit_breakers": {"thresholds": [limits]},
         "per_connection_buffer_limit_bytes": _SHADOW_BUFFER,
     }
 

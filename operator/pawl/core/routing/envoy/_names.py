@@ -8,6 +8,9 @@ TYPE = "type.googleapis.com/envoy"
 ROUTES = "models"
 #: Replaced by what the router itself says; whatever a client sends is removed.
 OWN_HEADERS = "x-pawl-"
+#: Bytes of a body. A larger one than LARGE streams through the router: it is neither retried nor
+#: copied, because a stream goes as slowly as the slowest who reads it, be it a shadow.
+SMALL, LARGE = 64 * 1024, 1024 * 1024
 
 
 def by_weight(version: int) -> str:
@@ -25,6 +28,11 @@ def direct(version: int) -> str:
 def shadow(version: int) -> str:
     """The cluster for copies: it may use little, and what becomes of them is nobody's trouble."""
     return f"v{version}-shadow"
+
+
+def large_shadow(version: int) -> str:
+    """The cluster for copies with a large body: few at a time."""
+    return f"v{version}-shadow-large"
 
 
 def assignment(name: str, address: dict[str, Any]) -> dict[str, Any]:

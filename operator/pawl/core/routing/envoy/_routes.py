@@ -28,7 +28,7 @@ def routes(route: Route) -> dict[str, Any]:
         table.append({"match": match, "route": _to(route, backend)})
     if route.main is not None:
         table.append(_feedback(route, route.main, f"{model}/feedback"))
-        table.append(_infer(route, f"{model}/infer"))
+        table += _inferences(route, f"{model}/infer")
         table.append({"match": {"prefix": "/v2"}, "route": _to(route, route.main)})
     configuration = {
         "@type": f"{n.TYPE}.config.route.v3.RouteConfiguration",
@@ -56,7 +56,19 @@ def _feedback(route: Route, backend: Backend, path: str) -> dict[str, Any]:
     return {"match": {"path": path, "headers": _POST}, "route": action}
 
 
-def _infer(route: Route, path: str) -> dict[str, Any]:
+def _inferences(route: Route, path: str) -> list[dict[str, Any]]:
+    """Three routes with a shadow, by the size of the body; the last is not copied."""
+    if route.shadow is None:
+        return [_infer(route, path)]
+    small, large = n.shadow(route.shadow.version), n.large_shadow(route.shadow.version)
+    return [
+        _infer(route, path, mirror=small, up_to=n.SMALL),
+        _infer(route, path, mirror=large, up_to=n.LARGE),
+        _infer(route, path),
+    ]
+
+
+def _infer(route: Route, path: str, mirror: str = "", up_to: int = 0) -> dict[str, Any]:
     """The order of the clusters is fixed and their sum is 100: so a hash that met the version with
     the growing share meets it also after it has grown."""
     split: dict[str, Any] = {"clusters": [_share(backend) for backend in route.routed]}
@@ -75,13 +87,12 @@ def _infer(route: Route, path: str) -> dict[str, Any]:
             _header(HEADER_USER, f"%REQ({route.sticky.header})%"),
             _header(HEADER_SALT, route.sticky.salt),
         ]
-    if route.shadow is not None:
+    if route.shadow is not None and mirror:
+        size = {"name": "content-length", "range_match": {"start": 0, "end": up_to + 1}}
+        found["match"]["headers"] = [*_POST, size]
         percent = {"numerator": route.shadow.percent, "denominator": "HUNDRED"}
-        mirror = {
-            "cluster": n.shadow(route.shadow.version),
-            "runtime_fraction": {"default_value": percent},
-        }
-        action["request_mirror_policies"] = [mirror]
+        copied = {"cluster": mirror, "runtime_fraction": {"default_value": percent}}
+        action["request_mirror_policies"] = [copied]
     return found
 
 
