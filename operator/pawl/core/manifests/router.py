@@ -63,7 +63,25 @@ def build_router_service(owner: dict[str, Any], spec: DeploymentSpec) -> dict[st
         "metadata": common.metadata(meta["name"], meta["namespace"], owner, labels),
         "spec": {
             "selector": labels,
-            "ports": [{"name": "http", "port": c.ROUTER_PORT, "targetPort": "http"}],
+            "ports": [{"name": _scheme(spec), "port": c.ROUTER_PORT, "targetPort": _scheme(spec)}],
+        },
+    }
+
+
+def build_router_budget(owner: dict[str, Any], spec: DeploymentSpec) -> dict[str, Any]:
+    """The PodDisruptionBudget: a drained node takes one router at a time. (A router that is alone
+    may go.)"""
+    meta = owner["metadata"]
+    labels = router_labels(meta["name"], spec.model)
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": common.metadata(router_name(meta["name"]), meta["namespace"], owner, labels),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": labels},
+            # A router that is not ready serves nobody, and must not keep a node from its drain.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
 
@@ -76,68 +94,77 @@ def build_router_config(
     labels = router_labels(meta["name"], spec.model)
     metadata = common.metadata(router_name(meta["name"]), meta["namespace"], owner, labels)
     metadata["annotations"] = {c.ANNOTATION_ROUTE: route.to_json()}
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata,
-        "data": {
-            "cds.yaml": json.dumps(envoy.clusters(route), indent=1),
-            "rds.yaml": json.dumps(envoy.routes(route), indent=1),
-        },
-    }
+    files = {"cds.yaml": envoy.clusters(route), "rds.yaml": envoy.routes(route)}
+    if route.tls:
+        files["sds.yaml"] = envoy.secrets()
+    data = {name: json.dumps(content, indent=1) for name, content in files.items()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def _scheme(spec: DeploymentSpec) -> str:
+    """Also the port's name: a Service whose routers are being replaced by ones with TLS meets only
+    those that speak what it says."""
+    return "http" if spec.routing.tls is None else "https"
 
 
 def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> dict[str, Any]:
+    volumes: list[dict[str, Any]] = [
+        {"name": "config", "configMap": {"name": config_map}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    if spec.routing.tls is not None:
+        secret = {"secretName": spec.routing.tls.secret_name, "defaultMode": 0o440}
+        volumes.append({"name": "tls", "secret": secret})
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": common.pod_security(),
         "terminationGracePeriodSeconds": installation.server_drain_seconds + 15,
-        "containers": [
-            {
-                "name": "envoy",
-                "image": installation.images.router,
-                "imagePullPolicy": installation.image_pull_policy,
-                "args": [
-                    "--config-yaml",
-                    json.dumps(envoy.bootstrap(), separators=(",", ":")),
-                    "--log-level",
-                    "warning",
-                    "--concurrency",
-                    "1",
-                    "--drain-time-s",
-                    str(installation.server_drain_seconds),
-                ],
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "workingDir": common.TMP,  # where the admin socket is
-                "env": common.env(
-                    **{c.ENV_BIND_ADDRESS: "0.0.0.0", **common.TMP_ENV}  # noqa: S104
-                ),
-                "ports": [
-                    {"name": "http", "containerPort": c.ROUTER_PORT},
-                    {"name": "state", "containerPort": c.ROUTER_STATE_PORT},
-                ],
-                "resources": common.resources(spec.routing.resources, cpu="100m", memory="128Mi"),
-                "securityContext": common.container_security(),
-                # Ready only when the first routes are there and their clusters are warm.
-                "readinessProbe": {
-                    "httpGet": {"path": "/ready", "port": "state"},
-                    "periodSeconds": 2,
-                    "timeoutSeconds": 2,
-                    "failureThreshold": 3,
-                },
-                # Endpoints forget a terminating pod only after a while: keep answering meanwhile.
-                "lifecycle": {
-                    "preStop": {"sleep": {"seconds": min(10, installation.server_drain_seconds)}}
-                },
-                "volumeMounts": [
-                    {"name": "config", "mountPath": envoy.CONFIG_DIR, "readOnly": True},
-                    common.TMP_MOUNT,
-                ],
-            }
+        "containers": [_container(spec, installation)],
+        "volumes": volumes,
+    }
+
+
+def _container(spec: DeploymentSpec, installation: Installation) -> dict[str, Any]:
+    tls = spec.routing.tls is not None
+    mounts = [{"name": "config", "mountPath": envoy.CONFIG_DIR, "readOnly": True}, common.TMP_MOUNT]
+    if tls:
+        mounts.append({"name": "tls", "mountPath": envoy.TLS_DIR, "readOnly": True})
+    return {
+        "name": "envoy",
+        "image": installation.images.router,
+        "imagePullPolicy": installation.image_pull_policy,
+        "args": [
+            "--config-yaml",
+            json.dumps(envoy.bootstrap(tls=tls), separators=(",", ":")),
+            "--log-level",
+            "warning",
+            "--concurrency",
+            "1",
+            "--drain-time-s",
+            str(installation.server_drain_seconds),
         ],
-        "volumes": [
-            {"name": "config", "configMap": {"name": config_map}},
-            {"name": "tmp", "emptyDir": {}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "workingDir": common.TMP,  # where the admin socket is, and from where sds.yaml looks
+        "env": common.env(
+            **{c.ENV_BIND_ADDRESS: "0.0.0.0", **common.TMP_ENV}  # noqa: S104
+        ),
+        "ports": [
+            {"name": _scheme(spec), "containerPort": c.ROUTER_PORT},
+            {"name": "state", "containerPort": c.ROUTER_STATE_PORT},
         ],
+        "resources": common.resources(spec.routing.resources, cpu="100m", memory="128Mi"),
+        "securityContext": common.container_security(),
+        # Ready only when the first routes are there and their clusters are warm.
+        "readinessProbe": {
+            "httpGet": {"path": "/ready", "port": "state"},
+            "periodSeconds": 2,
+            "timeoutSeconds": 2,
+            "failureThreshold": 3,
+        },
+        # Endpoints forget a terminating pod only after a while: keep answering meanwhile.
+        "lifecycle": {
+            "preStop": {"sleep": {"seconds": min(10, installation.server_drain_seconds)}}
+        },
+        "volumeMounts": mounts,
     }
