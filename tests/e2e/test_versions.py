@@ -44,6 +44,10 @@ def test_an_onnx_file_can_be_imported_and_a_wrong_digest_is_refused(space: Space
     status = space.until("ModelVersion", "mine-v2", lambda s: s.get("stage") == "Rejected")
     assert condition(status, "ArtifactVerified")["reason"] == "DigestMismatch"
     assert space.status("Deployment", "mine")["stable"]["name"] == "mine-v1"
+    space.create("ModelVersion", "mine-v3", {"model": "mine", "version": 3, "artifact": artifact})
+    space.serving("mine", "mine-v3")
+    assert space.status("ModelVersion", "mine-v2")["stage"] == "Rejected"
+    assert len(space.events("mine-v2")) == 1  # judged once
 
 
 def test_a_recreated_recipe_gets_its_old_version_back(space: Space):

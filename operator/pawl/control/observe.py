@@ -33,7 +33,7 @@ from pawl.control.routers import Routers
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
 from pawl.core.manifests.router import router_name
-from pawl.core.modelversion import ModelVersionObserved, Verification
+from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.errors import StoreError
@@ -84,8 +84,8 @@ class Observer:
     async def model_version(self, item: Object) -> ModelVersionObserved:
         """For `plan_model_version`."""
         meta, spec = item["metadata"], item["spec"]
-        verification: Verification | None = None
-        if not _settled(item):
+        verification = settled(item)
+        if verification is None:
             verification = await self._records.verify(Artifact.model_validate(spec["artifact"]))
         namespace, model = meta["namespace"], spec.get("model", "")
         return ModelVersionObserved(
@@ -185,15 +185,3 @@ def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
     if job is None:
         return status.run is None or status.run.phase == "Running"
     return job_condition(job, "Complete") is not None
-
-
-def _settled(item: Object) -> bool:
-    """The artifact has been judged for this spec already."""
-    status = item.get("status", {})
-    wanted = item["spec"]["artifact"]["digest"]
-    for condition in status.get("conditions", []):
-        if condition["type"] == "ArtifactVerified":
-            if condition["status"] == "True":
-                return bool(status.get("verifiedDigest") == wanted)
-            return bool(condition["status"] == "False")
-    return False

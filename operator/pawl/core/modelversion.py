@@ -30,12 +30,28 @@ class Verification:
 
 @dataclass(frozen=True)
 class ModelVersionObserved:
-    """All that is looked at. `verification` is None until the artifact has been read."""
+    """All that is looked at. `verification` is `settled(object)` where that is something: an
+    artifact is read until a reading is final, and then never again."""
 
     object: Object
     siblings: tuple[Object, ...]  # the ModelVersions of the namespace, this one included
     deployments: tuple[Object, ...]  # pawl Deployments of the same model and namespace
-    verification: Verification | None
+    verification: Verification
+
+
+def settled(item: Object) -> Verification | None:
+    """What an earlier reading of the artifact has settled, by the status; artifacts never change.
+    None: it has to be read."""
+    status = ModelVersionStatus.model_validate(item.get("status") or {})
+    told = next((c for c in status.conditions if c.type == "ArtifactVerified"), None)
+    if told is None:
+        return None
+    wanted = item["spec"]["artifact"]["digest"]
+    if told.status == "True" and status.verified_digest == wanted:
+        return Verification(digest=wanted)
+    if told.status == "False":
+        return Verification(reason=told.reason, message=told.message, final=True)
+    return None
 
 
 def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
@@ -49,7 +65,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         old = ModelVersionStatus.model_validate(item.get("status") or {})
         return Plan(invalid_status(old, item, error, now))
     conditions = Conditions(parsed.status.conditions, generation=generation, now=now)
-    verified = _verify(observed, parsed, conditions, draft)
+    verified = _verify(observed.verification, parsed, conditions, draft)
     version = _this(observed, parsed, verified)
     others = tuple(
         v for v in read_versions(observed.siblings, parsed.spec.model) if v.name != version.name
@@ -73,16 +89,10 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
 
 
 def _verify(
-    observed: ModelVersionObserved, parsed: ModelVersion, conditions: Conditions, draft: Draft
+    result: Verification, parsed: ModelVersion, conditions: Conditions, draft: Draft
 ) -> str | None:
     """Sets ArtifactVerified and gives the digest when the bytes have it."""
     wanted = parsed.spec.artifact.digest
-    if parsed.status.verified_digest == wanted and conditions.holds("ArtifactVerified"):
-        return wanted
-    result = observed.verification
-    if result is None:
-        conditions.set("ArtifactVerified", None, "Verifying", "the artifact is being read")
-        return None
     if result.digest == wanted:
         conditions.set("ArtifactVerified", True, "DigestMatches", wanted)
         return wanted
@@ -96,15 +106,14 @@ def _verify(
 
 def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | None) -> Version:
     meta = observed.object["metadata"]
-    result = observed.verification
-    failed = digest is None and result is not None and result.final
+    failed = digest is None and observed.verification.final
     return Version(
         name=meta["name"],
         namespace=meta["namespace"],
         uid=meta["uid"],
         spec=parsed.spec,
         verified=True if digest else (False if failed else None),
-        failure=result.message if failed and result else "",
+        failure=observed.verification.message if failed else "",
     )
 
 

@@ -1,0 +1,89 @@
+"""The planner of ModelVersion: a verdict on an artifact is given once and stands."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pawl.core.modelversion import (
+    ModelVersionObserved,
+    Verification,
+    plan_model_version,
+    settled,
+)
+from pawl.core.plan import Plan
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DIGEST = "sha256:" + "a" * 64
+GOOD = Verification(digest=DIGEST)
+WRONG = Verification(reason="DigestMismatch", message="model.onnx has sha256 b", final=True)
+SILENT = Verification(reason="StoreUnreachable", message="no answer")
+
+
+def version(**spec: Any) -> dict[str, Any]:
+    artifact = {"uri": "file:///store/m.onnx", "digest": DIGEST, "format": "onnx"}
+    return {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {"name": "m-v1", "namespace": "ml", "uid": "u", "generation": 1},
+        "spec": {"model": "m", "version": 1, "artifact": artifact, **spec},
+    }
+
+
+def plan(item: dict[str, Any], verification: Verification, seconds: int = 0) -> Plan:
+    """Plans, and writes the status into `item`."""
+    observed = ModelVersionObserved(copy.deepcopy(item), (item,), (), verification)
+    made = plan_model_version(observed, NOW + timedelta(seconds=seconds))
+    item["status"] = made.status
+    return made
+
+
+@pytest.mark.parametrize(
+    ("verification", "stage"), [(GOOD, "Champion"), (WRONG, "Rejected")], ids=["good", "wrong"]
+)
+def test_a_final_verdict_stands_and_is_told_once(verification: Verification, stage: str):
+    item = version()
+    first = plan(item, verification)
+    assert item["status"]["stage"] == stage
+    assert [event.reason for event in first.events] == [stage]
+    status = copy.deepcopy(item["status"])
+    earlier = settled(item)
+    assert earlier is not None
+    again = plan(item, earlier, seconds=60)
+    assert item["status"] == status
+    assert again.events == ()
+    assert again.requeue_after is None
+
+
+def test_a_verdict_outlives_a_change_of_the_approval():
+    item = version(approval="Required")
+    plan(item, WRONG)
+    item["spec"]["approval"] = "Approved"
+    item["metadata"]["generation"] = 2
+    earlier = settled(item)
+    assert earlier is not None
+    plan(item, earlier)
+    assert item["status"]["stage"] == "Rejected"
+    assert item["status"]["observedGeneration"] == 2
+
+
+def test_a_store_that_does_not_answer_settles_nothing():
+    item = version()
+    made = plan(item, SILENT)
+    assert made.requeue_after is not None
+    assert settled(item) is None
+    assert item["status"]["stage"] == "Pending"
+
+
+def test_a_status_that_speaks_of_other_bytes_settles_nothing():
+    item = version()
+    plan(item, GOOD)
+    item["spec"]["artifact"]["digest"] = "sha256:" + "c" * 64
+    assert settled(item) is None
+
+
+def test_a_new_object_has_to_be_read():
+    assert settled(version()) is None
