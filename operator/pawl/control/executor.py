@@ -170,7 +170,8 @@ class Executor:
         try:
             await self._kube.create(EVENTS, body)
         except KubeError as error:  # an event is a courtesy: the status has been written
-            log.warning("event not told: %s", error, extra=extra)
+            level = logging.DEBUG if error.namespace_ends else logging.WARNING
+            log.log(level, "event not told: %s", error, extra=extra)
 
 
 def _replacing(old: Object, new: Object) -> dict[str, Any]:

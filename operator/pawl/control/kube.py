@@ -23,11 +23,20 @@ _PAGE = 500
 
 
 class KubeError(PawlError):
-    """The API server refused a request; `code` is the HTTP status."""
+    """The API server refused a request; `code` is the HTTP status, `causes` are the reasons that
+    stand in its details."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, causes: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(message, reason=reason)
         self.code = code
+        self.causes = causes
+
+    @property
+    def namespace_ends(self) -> bool:
+        """Nothing can be created any more where the request was for: trying again cannot help."""
+        return "NamespaceTerminating" in self.causes
 
 
 class Kube:
@@ -194,6 +203,8 @@ class Kube:
 def _error(code: int, data: bytes) -> KubeError:
     try:
         status = orjson.loads(data)
-        return KubeError(code, status.get("reason", ""), status.get("message", ""))
+        causes = (status.get("details") or {}).get("causes") or ()
+        reasons = frozenset(cause.get("reason", "") for cause in causes)
+        return KubeError(code, status.get("reason", ""), status.get("message", ""), reasons)
     except (orjson.JSONDecodeError, AttributeError):
         return KubeError(code, "Unknown", data[:300].decode(errors="replace"))

@@ -73,6 +73,10 @@ class Loop:
             plan = await self._planners[key.kind](item)
             await self._executor.run(resource, item, plan)
         except KubeError as error:
+            if error.namespace_ends:
+                self._queue.drop(key)
+                log.debug("%s", error, extra={"object": "/".join(key)})
+                return
             delay = self._queue.retry(key)
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "%s, again in %.1f s", error, delay, extra={"object": "/".join(key)})
