@@ -5,6 +5,7 @@ Days are there because rollouts last days; Go and CEL know none, so a pattern ch
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -30,10 +31,11 @@ def seconds(duration: str) -> int:
 
 
 def words(count: float) -> str:
-    """A number of seconds in the same form, rounded to its two largest units."""
-    left, parts = max(0, round(count)), []
+    """A number of seconds in the same form, cut to its largest unit and the next: so much at least,
+    and 0s for nothing only."""
+    left, parts = max(0, math.ceil(count)), []
     for unit in "dhms":
         whole, left = divmod(left, _SECONDS[unit])
-        if whole:
-            parts.append(f"{whole}{unit}")
+        if whole or parts:
+            parts.append(f"{whole}{unit}" if whole else "")
     return "".join(parts[:2]) or "0s"

@@ -82,10 +82,10 @@ def _bounds(node: dict[str, Any]) -> str:
     parts = []
     if "enum" in node:
         parts.append("One of " + ", ".join(f"`{value}`" for value in node["enum"]) + ".")
-    for key, text in (("minimum", "at least"), ("maximum", "at most")):
+    for key, text, strict in (("minimum", "At least", "Above"), ("maximum", "At most", "Below")):
         if key in node:
-            strict = node.get(f"exclusive{key.capitalize()}")
-            parts.append(f"{'Strictly ' if strict else ''}{text} {node[key]}.".capitalize())
+            excluded = node.get(f"exclusive{key.capitalize()}")
+            parts.append(f"{strict if excluded else text} {node[key]}.")
     return " ".join(parts)
 
 

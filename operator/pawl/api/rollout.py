@@ -33,6 +33,7 @@ CanaryMetric = Literal[
 
 _LIMIT = "max is an absolute limit; notWorseBy is the margin against the stable version"
 _Positive = Annotated[float, Field(gt=0)]
+_Margin = Annotated[float, Field(gt=0, lt=1)]
 Required = Annotated[
     bool,
     Field(description="A required gate must pass before promotion; any other only reports."),
@@ -48,6 +49,11 @@ class ShadowGate(ApiModel):
             "has(self.notWorseBy) == (self.metric == 'error_rate')",
             "error_rate takes notWorseBy, every other metric max",
         ),
+        (
+            "!has(self.max) || self.max < 1.0 || "
+            "!(self.metric in ['disagreement', 'calibration_shift'])",
+            "max of a share, or of a difference of scores, must be below 1",
+        ),
     )
     metric: ShadowMetric = Field(
         description="disagreement: share of requests that the two versions answer differently "
@@ -55,7 +61,7 @@ class ShadowGate(ApiModel):
         "difference of the scores. prediction_psi: between the two versions' answers."
     )
     max: _Positive | None = Field(None, description="The highest value that passes.")
-    not_worse_by: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    not_worse_by: _Margin | None = Field(
         None, description="How much higher than the stable version's it may be; 0 could never pass."
     )
     required: Required = True
@@ -64,9 +70,13 @@ class ShadowGate(ApiModel):
 class PrometheusQuery(ApiModel):
     """A number from the Prometheus of the installation. Such a gate has no stated error rate."""
 
-    model_config = cel(("has(self.min) || has(self.max)", "give min or max, or both"))
+    model_config = cel(
+        ("has(self.min) || has(self.max)", "give min or max, or both"),
+        ("!has(self.min) || !has(self.max) || self.min <= self.max", "min must not exceed max"),
+    )
     query: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
-        description="PromQL that gives one value."
+        description="PromQL that gives one value; $(candidate) and $(stable) stand for the numbers "
+        "of the versions."
     )
     min: float | None = Field(None, description="The lowest value that passes.")
     max: float | None = Field(None, description="The highest value that passes.")
@@ -99,7 +109,7 @@ class CanaryGate(ApiModel):
     )
     prometheus: PrometheusQuery | None = None
     max: _Positive | None = Field(None, description="The highest value that passes.")
-    not_worse_by: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    not_worse_by: _Margin | None = Field(
         None, description="How much worse than the stable version it may be; 0 could never pass."
     )
     required: Required = True

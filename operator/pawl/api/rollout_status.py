@@ -53,8 +53,14 @@ class RouterTotals(StatusModel):
     router: Annotated[str, Field(max_length=253)] = Field(description="Its pod.")
     started: Annotated[str, Field(max_length=64)] = Field("", description="Names its process.")
     uptime: int = Field(0, description="Its age then, in seconds.")
+    routes: Annotated[str, Field(max_length=64)] = Field(
+        "", description="Revision of the routes that it followed."
+    )
     requests: Annotated[dict[str, int], Field(max_length=4)] = Field({}, description="By version.")
     errors: Annotated[dict[str, int], Field(max_length=4)] = Field({}, description="By version.")
+    abandoned: Annotated[dict[str, int], Field(max_length=4)] = Field(
+        {}, description="By version; those of the errors whose client went."
+    )
 
 
 class RolloutStatus(StatusModel):
@@ -70,6 +76,9 @@ class RolloutStatus(StatusModel):
         0, description="Share that the candidate should have now, in per cent."
     )
     started_at: Time
+    stage_started_at: Time | None = Field(
+        None, description="When every router had the first weights of this stage."
+    )
     step_started_at: Time | None = Field(
         None, description="When every router had the weight of this step."
     )
@@ -83,7 +92,9 @@ class RolloutStatus(StatusModel):
     warning: Annotated[str, Field(max_length=512)] = Field(
         "", description="What keeps the decision from being made."
     )
-    gates: Annotated[tuple[RolloutGate, ...], Field(max_length=16)] = ()
+    gates: Annotated[tuple[RolloutGate, ...], Field(max_length=17)] = Field(
+        (), description="Those of the spec, and traffic_split."
+    )
     routers: Annotated[tuple[RouterTotals, ...], Field(max_length=32)] = ()
 
 
