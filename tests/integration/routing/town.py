@@ -73,6 +73,10 @@ class Town:
         cls._count += 1
         return f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{cls._count % 250 + 1}"
 
+    @property
+    def dns(self) -> tuple[str, int]:
+        return self._dns.address
+
     async def open(self) -> None:
         await self._dns.open(self._next())
 
@@ -94,7 +98,7 @@ class Town:
     ) -> Router:
         """A router that is ready with its first route; `tls` are the files of its Secret."""
         folder = self.folder / f"router{len(self._routers)}"
-        router = Router(folder, address or self.address, self._dns.address)
+        router = Router(folder, address or self.address, self.dns)
         self._routers.append(router)
         router.publish(first)
         if tls is not None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_HEADER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_HEADER = re.compile(r"[a-z0-9-]{1,64}")
 _SALT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Of the translation to Envoy: routers that follow another one have not confirmed ours.
 _TRANSLATION = 3
