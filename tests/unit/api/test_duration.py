@@ -32,8 +32,22 @@ def test_how_long(text: str, length: int):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "s", "10", "1.5h", "-1m", "1m1h", "1h1h", "1w", "10 m", "10M", "1h\n", "١m", "1" * 20 + "s"],
-)  # fmt: skip
+    [
+        "",
+        "s",
+        "10",
+        "1.5h",
+        "-1m",
+        "1m1h",
+        "1h1h",
+        "1w",
+        "10 m",
+        "10M",
+        "1h\n",
+        "١m",
+        "1" * 20 + "s",
+    ],
+)
 def test_what_is_no_duration(text: str):
     with pytest.raises(ValidationError):
         _PATTERN.validate_python(text)

@@ -50,7 +50,9 @@ def shadow(*gates: Any, **more: Any) -> Any:
         pytest.param(shadow({"metric": "latency_p95_ratio", "max": 1.5}), id="a ratio above 1"),
         pytest.param(shadow({"metric": "score_difference_p95", "max": 40}), id="a large distance"),
         pytest.param(shadow(ERRORS), id="errors of a shadow"),
-        pytest.param(canary({"metric": "accuracy", "notWorseBy": 0.03, "required": False}), id="accuracy"),
+        pytest.param(
+            canary({"metric": "accuracy", "notWorseBy": 0.03, "required": False}), id="accuracy"
+        ),
         pytest.param(canary({"prometheus": {"query": "up", "min": -1, "max": -1}}), id="a query"),
         pytest.param({**canary(ERRORS), "holdback": {}}, id="holdback"),
         pytest.param({**canary(ERRORS), "promotion": "Manual", "paused": True}, id="manual"),
@@ -61,9 +63,11 @@ def shadow(*gates: Any, **more: Any) -> Any:
             },
             id="unproven, accepted",
         ),
-        pytest.param(canary(*[ERRORS] * 8, steps=[{"weight": w} for w in range(1, 11)]), id="the most"),
+        pytest.param(
+            canary(*[ERRORS] * 8, steps=[{"weight": w} for w in range(1, 11)]), id="the most"
+        ),
     ],
-)  # fmt: skip
+)
 def test_takes(schema: Structural, rollout: Any):
     assert complaints(schema, rollout) == ""
     DeploymentSpec.model_validate({"model": "churn", "rollout": rollout})
@@ -92,7 +96,9 @@ def test_takes(schema: Structural, rollout: Any):
             "every other metric max",
             id="a ratio with a margin",
         ),
-        pytest.param(canary({"metric": "disagreement", "max": 0.1}), "Unsupported", id="of shadows"),
+        pytest.param(
+            canary({"metric": "disagreement", "max": 0.1}), "Unsupported", id="of shadows"
+        ),
         pytest.param(canary({}), "metric or prometheus", id="an empty gate"),
         pytest.param(
             canary({**ERRORS, "prometheus": {"query": "up", "max": 1}}),
@@ -111,9 +117,7 @@ def test_takes(schema: Structural, rollout: Any):
             id="bounds that cross",
         ),
         pytest.param(shadow({"metric": "accuracy", "max": 1}), "Unsupported", id="of canaries"),
-        pytest.param(
-            shadow({"metric": "disagreement", "max": 1}), "below 1", id="a share of all"
-        ),
+        pytest.param(shadow({"metric": "disagreement", "max": 1}), "below 1", id="a share of all"),
         pytest.param(
             shadow({"metric": "calibration_shift", "max": 1.5}), "below 1", id="a shift of all"
         ),
@@ -133,7 +137,7 @@ def test_takes(schema: Structural, rollout: Any):
         ),
         pytest.param(canary(*[ERRORS] * 9), "at most 8 items", id="too many gates"),
     ],
-)  # fmt: skip
+)
 def test_refuses_with_a_reason(schema: Structural, rollout: Any, words: str):
     assert words in complaints(schema, rollout)
 
@@ -141,7 +145,7 @@ def test_refuses_with_a_reason(schema: Structural, rollout: Any, words: str):
 @pytest.mark.parametrize("gate", [ShadowGate, CanaryGate])
 def test_a_margin_leaves_something_to_prove(gate: Any):
     for margin in (0, 1):
-        with pytest.raises(ValueError, match="not_worse_by|notWorseBy"):
+        with pytest.raises(ValueError, match=r"not_worse_by|notWorseBy"):
             gate.model_validate({"metric": "error_rate", "notWorseBy": margin})
 
 
