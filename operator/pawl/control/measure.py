@@ -10,6 +10,7 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.deployment import DeploymentStatus
+from pawl.api.names import version_number
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutStatus
 from pawl.control.monitors import Monitors
@@ -58,7 +59,7 @@ class Measure:
         begin: int,
         end: int,
     ) -> Measurement:
-        candidate = int(state.candidate.rpartition("-v")[2])
+        candidate = version_number(state.candidate)
         versions = {v: list(_servers(pods, v)) for v in (state.reference, candidate)}
         arms, comparison, queries = await asyncio.gather(
             self._monitors.arms(versions, begin, end),

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
+from pawl.api.names import version_number
 from pawl.api.rollout_status import RolledBack, RolloutStatus
 from pawl.core import gates, rollout, shift
 from pawl.core.capacity import Capacity
@@ -242,7 +243,7 @@ def _measured(work: _Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
     if spec is None or state.phase == "RollingBack":
         return state, ""
     state = gates.fold(state, spec, work.observed.measured, work.routers)
-    pods = gates.of_version(work.observed.pods, gates.number(state.candidate))
+    pods = gates.of_version(work.observed.pods, version_number(state.candidate))
     return state, gates.broken(state, pods)
 
 

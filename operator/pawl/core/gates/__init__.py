@@ -5,6 +5,6 @@ interval and is never restarted at a step; with the same state and measurement t
 """
 
 from pawl.core.gates.definition import Definition, definitions
-from pawl.core.gates.fold import broken, fold, number, of_version
+from pawl.core.gates.fold import broken, fold, of_version
 
-__all__ = ["Definition", "broken", "definitions", "fold", "number", "of_version"]
+__all__ = ["Definition", "broken", "definitions", "fold", "of_version"]

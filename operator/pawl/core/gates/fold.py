@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pawl import constants as c
+from pawl.api.names import version_number
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutGate, RolloutStatus
 from pawl.core import run_status
@@ -49,7 +50,7 @@ def fold(
     gates = tuple(definition.among(state.gates) for definition in defined)
     if measured is None:
         return state.model_copy(update={"gates": gates})
-    sample, readings = take(state, measured, routers, number(state.candidate))
+    sample, readings = take(state, measured, routers, version_number(state.candidate))
     stage = "shadow" if state.phase == "Shadow" else "canary"
     alphas = _alphas(spec, defined)
     compared = state.phase in ("Shadow", "Canary", "Holdback")
@@ -69,11 +70,6 @@ def fold(
             "failing": _failing(state.failing, sample),
         }
     )
-
-
-def number(name: str) -> int:
-    """The number of a version's name."""
-    return int(name.rpartition("-v")[2])
 
 
 def broken(state: RolloutStatus, pods: Iterable[Object]) -> str:
