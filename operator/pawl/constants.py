@@ -60,6 +60,9 @@ ANNOTATION_MEMORY = f"{GROUP}/memory"  # there too: core.serving_children.Memory
 ANNOTATION_REFRESH = f"{GROUP}/refresh"  # touched on pods so that the kubelet refreshes volumes
 ANNOTATION_RUN_KEY = f"{GROUP}/run-key"  # on a ModelVersion: <TrainingJob uid>-<run>
 ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; never routed
+# On a TrainingJob, written by users or their pipeline: the source that trains, for the lineage.
+ANNOTATION_CODE_REPO = f"{GROUP}/code-repo"
+ANNOTATION_CODE_REVISION = f"{GROUP}/code-revision"
 ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest
 
 # What the router tells a server about a request; what clients send by these names is removed.

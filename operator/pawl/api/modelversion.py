@@ -67,7 +67,8 @@ class DataRef(ApiModel):
 
 
 class CodeRef(ApiModel):
-    """The source that trained the model."""
+    """The source that trained the model: of a run, what the annotations pawl.dev/code-repo and
+    pawl.dev/code-revision of its TrainingJob said when it started."""
 
     repo: Annotated[str, Field(max_length=512)]
     revision: Annotated[str, Field(max_length=128)]

@@ -175,6 +175,13 @@ class Lineage(Record):
     training_row_columns: tuple[str, ...] = ()
 
 
+class Code(Record):
+    """The source that trained a model: a repository (credentials redacted) and a revision."""
+
+    repo: str
+    revision: str
+
+
 class StoreRef(Record):
     """A bundle in the store."""
 
@@ -203,6 +210,7 @@ class RunConfig(Record):
     store: str
     image: str
     threads: int = 1  # OMP_NUM_THREADS of `train`
+    code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
     allowed_estimators: tuple[str, ...] = ()
@@ -240,6 +248,7 @@ class RunResult(Record):
     gates: tuple[GateResult, ...] = ()
     warnings: tuple[str, ...] = ()
     lineage: Lineage
+    code: Code | None = None  # not in the lineage: another commit may train the same model
 
 
 class Termination(Record):

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob, TrainingJobStatus
-from pawl.artifacts.records import KnownVersion, RunConfig, RunResult
+from pawl.artifacts.records import Code, KnownVersion, RunConfig, RunResult
+from pawl.artifacts.redact import redact
 from pawl.core import run_status
 from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.installation import Installation
@@ -222,6 +223,7 @@ def _create(work: Work) -> None:
         known=_known(work),
         allowed_estimators=work.installation.allowed_estimators,
         threads=train_threads(spec),
+        code=_code(meta),
     )
     owner = dict(work.observed.object)
     job = build_job(owner, spec, run.number, labels, work.installation)
@@ -229,6 +231,14 @@ def _create(work: Work) -> None:
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
     work.conditions.accept(ready=True, reason="Started", message=f"run {run.number} has started")
     work.draft.requeue(30)
+
+
+def _code(meta: Object) -> Code | None:
+    """What the annotations say of the source; one without the other says too little."""
+    names = (c.ANNOTATION_CODE_REPO, c.ANNOTATION_CODE_REVISION)
+    annotations = meta.get("annotations") or {}
+    repo, revision = (redact("".join(annotations.get(name, "").split())) for name in names)
+    return Code(repo=repo[:512], revision=revision[:128]) if repo and revision else None
 
 
 def _known(work: Work) -> tuple[KnownVersion, ...]:

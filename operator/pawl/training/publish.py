@@ -73,6 +73,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         gates=judgement.gates,
         warnings=_warnings(prepared, trained, served, judgement),
         lineage=lineage,
+        code=config.code,
     )
 
 

@@ -20,7 +20,14 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pawl.artifacts.records import KnownVersion, RunConfig, RunResult, StoreRef, Termination
+from pawl.artifacts.records import (
+    Code,
+    KnownVersion,
+    RunConfig,
+    RunResult,
+    StoreRef,
+    Termination,
+)
 from pawl.training.stages import run_stage
 
 SOURCE = Path(__file__).parents[3] / "operator"
@@ -38,6 +45,7 @@ class Pod:
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
     threads: int = 1
+    code: Code | None = None
     env: dict[str, str] = field(default_factory=dict)
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
@@ -64,6 +72,7 @@ class Pod:
             champion=self.champion,
             known=self.known,
             threads=self.threads,
+            code=self.code,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))

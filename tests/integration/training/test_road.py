@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pawl.artifacts.bundle import fetch_bundle, verify_bundle
-from pawl.artifacts.records import KnownVersion, Metrics, StoreRef
+from pawl.artifacts.records import Code, KnownVersion, Metrics, StoreRef
 from pawl.artifacts.retry import Retry
 from pawl.constants import EXIT_STORE_UNREACHABLE
 
@@ -58,6 +58,17 @@ def test_the_thread_count_is_recorded_and_the_same_one_gives_the_same_digest(
     assert [made.lineage.threads for made in (one, two, again)] == [1, 2, 2]
     assert two.artifact.digest == again.artifact.digest
     assert one.lineage.environment_digest != two.lineage.environment_digest
+
+
+def test_the_source_is_in_the_result_and_does_not_change_the_bundle(
+    recipe: dict[str, Any], pod: Any
+) -> None:
+    one, other = (
+        pod(recipe, uid=revision, code=Code(repo="https://git/acme", revision=revision)).all()
+        for revision in ("1a2b3c", "4d5e6f")
+    )
+    assert one.code == Code(repo="https://git/acme", revision="1a2b3c")
+    assert one.artifact.digest == other.artifact.digest
 
 
 def test_another_seed_gives_another_digest(recipe: dict[str, Any], pod: Any) -> None:

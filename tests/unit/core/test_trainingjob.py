@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +17,7 @@ from world import (
     training_job,
 )
 
-from pawl.artifacts.records import GateResult, Termination
+from pawl.artifacts.records import Code, GateResult, Termination
 
 NAME = "churn-nov"
 
@@ -92,6 +95,53 @@ def test_what_is_no_recipe_changes_in_place(change: dict[str, object], job: dict
     w.settle()
     assert len(w.of("Job")) == 1
     assert job.items() <= w.of("Job")[0]["spec"].items()
+
+
+CODE = {
+    "pawl.dev/code-repo": "https://me:hunter2@git.acme.org/churn.git",
+    "pawl.dev/code-revision": "3f2c1d0",
+}
+
+
+def annotated(w: World, annotations: dict[str, str]) -> World:
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "metadata": {**item["metadata"], "annotations": annotations}})
+    return w
+
+
+def told_code(w: World) -> Any:
+    (config,) = w.of("ConfigMap")
+    return json.loads(config["data"]["run.json"])["code"]
+
+
+def test_the_source_is_taken_from_annotations_without_credentials():
+    w = annotated(world(), CODE)
+    w.settle()
+    code = {"repo": "https://***@git.acme.org/churn.git", "revision": "3f2c1d0"}
+    assert told_code(w) == code
+    w.finish_job(run_result(code=Code(**code)))
+    w.settle()
+    assert w.objects[("ModelVersion", "churn-v1")]["spec"]["lineage"]["code"] == code
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_half_a_source_is_none(name: str):
+    w = annotated(world(), {name: CODE[name]})
+    w.settle()
+    assert told_code(w) is None
+    w.finish_job()
+    w.settle()
+    assert "code" not in w.objects[("ModelVersion", "churn-v1")]["spec"]["lineage"]
+
+
+def test_another_revision_starts_no_run_and_leaves_the_running_one_as_it_is():
+    w = annotated(world(), CODE)
+    w.settle()
+    annotated(w, {**CODE, "pawl.dev/code-revision": "9e8d7c6"})
+    w.settle()
+    assert w.status("TrainingJob", NAME)["run"]["number"] == 1
+    assert len(w.of("Job")) == 1
+    assert told_code(w)["revision"] == "3f2c1d0"
 
 
 def test_spelling_a_default_out_starts_no_run():

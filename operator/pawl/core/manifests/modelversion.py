@@ -55,6 +55,7 @@ def build_model_version(
                     "digest": lineage.data.digest,
                     "rows": lineage.data.rows,
                 },
+                **({"code": result.code.model_dump()} if result.code else {}),
                 "image": lineage.image,
                 "parameters": lineage.parameters,
                 "seed": lineage.seed,
