@@ -79,6 +79,7 @@ KINDS = (
             ("Wanted", "string", ".spec.version", 0),
             ("Serving", "string", ".status.stable.name", 0),
             ("Candidate", "string", ".status.candidate.name", 0),
+            ("Weight", "integer", ".status.rollout.weight", 0),
             ("Phase", "string", ".status.phase", 0),
             _READY,
             ("Replicas", "integer", ".status.readyReplicas", 0),
