@@ -209,10 +209,12 @@ class Router:
 
 
 class Dns(asyncio.DatagramProtocol):
-    """`v7.pods.` are the addresses of the pods of version 7 that were started."""
+    """`v7.pods.` are the addresses of the pods of version 7 that were started, each time in
+    another order, as a cluster's DNS gives them."""
 
     def __init__(self, pods: list[Pod]) -> None:
         self._pods = pods
+        self._asked = 0
 
     async def open(self, host: str) -> None:
         loop = asyncio.get_running_loop()
@@ -228,9 +230,11 @@ class Dns(asyncio.DatagramProtocol):
         question = DNSRecord.parse(data)
         name = str(question.q.qname)
         answer = question.reply()
-        for pod in self._pods:
-            if name == f"v{pod.version}.pods.":
-                answer.add_answer(RR(name, rdata=A(pod.address), ttl=1))
+        found = [pod.address for pod in self._pods if name == f"v{pod.version}.pods."]
+        self._asked += 1
+        first = self._asked % max(1, len(found))
+        for address in found[first:] + found[:first]:
+            answer.add_answer(RR(name, rdata=A(address), ttl=1))
         self._transport.sendto(answer.pack(), addr)
 
 
