@@ -29,4 +29,6 @@ def write_breast_cancer(path: Path, *, shuffled: bool = False) -> list[dict[str,
 if __name__ == "__main__":
     import sys
 
-    write_breast_cancer(Path(sys.argv[1]))
+    where = Path(sys.argv[1])
+    write_breast_cancer(where)
+    write_breast_cancer(where.with_name("shuffled.parquet"), shuffled=True)

@@ -16,7 +16,7 @@ from pawl.core.routing.state import RouterState, Totals
 
 Object = Mapping[str, Any]
 _COUNTED = (
-    r"(upstream_rq_completed|upstream_rq_5xx|upstream_rq_429|upstream_rq_timeout"
+    r"(upstream_rq_completed|upstream_rq_5xx|upstream_rq_4xx|upstream_rq_timeout"
     r"|upstream_rq_cancelled|upstream_rq_pending_overflow|upstream_cx_destroy_local_with_active_rq)"
 )
 #: Names of `/stats` that are asked for: a filter, so that the page stays small.
@@ -116,7 +116,7 @@ def _total(counted: Mapping[str, int]) -> Totals:
     ended = counted.get("upstream_cx_destroy_local_with_active_rq", 0)
     ended += counted.get("upstream_rq_cancelled", 0)
     abandoned = max(0, ended - counted.get("upstream_rq_timeout", 0))
-    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_429", 0)
+    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_4xx", 0)
     requests = counted.get("upstream_rq_completed", 0) + abandoned
     return Totals(requests, failed + abandoned, abandoned)
 
@@ -125,7 +125,7 @@ def _copies(counted: Mapping[str, int]) -> Totals:
     """Those that were not sent, because the shadow has too many already, are no requests; and a
     client that went says nothing of the shadow, whose answer it does not wait for."""
     unsent = counted.get("upstream_rq_pending_overflow", 0)
-    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_429", 0)
+    failed = counted.get("upstream_rq_5xx", 0) + counted.get("upstream_rq_4xx", 0)
     return Totals(max(0, counted.get("upstream_rq_completed", 0) - unsent), max(0, failed - unsent))
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from pawl.stats import loghist, valuehist
 
 Part = Literal["absolute", "relative"]
-_FAILED = 500
+_FAILED = 400
 
 
 class Pair(NamedTuple):
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """The server's fault."""
+        """It was not answered with a prediction."""
         return self.status >= _FAILED
 
 

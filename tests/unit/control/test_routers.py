@@ -11,7 +11,7 @@ TEXTS = """cluster_manager.cds.version_text: "aaaa"
 http.http.rds.models.version_text: "bbbb"
 listener_manager.lds.version_text: ""
 cluster.v7.upstream_cx_destroy_local_with_active_rq: 9
-cluster.v7.upstream_rq_429: 1
+cluster.v7.upstream_rq_4xx: 1
 cluster.v7.upstream_rq_5xx: 3
 cluster.v7.upstream_rq_cancelled: 1
 cluster.v7.upstream_rq_completed: 1000

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 class Totals:
     """Requests that are over, and those of them that failed, since the counter's start.
 
-    One request counts once, however often it was tried. Errors are 5xx answers of the server, 429
-    (it has too much to do), what the router had to answer itself (timeout, reset, no connection,
+    One request counts once, however often it was tried. Errors are 5xx and 4xx answers of the
+    server (a version that refuses what another accepts is worse; who asks wrongly asks both alike),
+    what the router had to answer itself (timeout, reset, no connection,
     overload), and `abandoned` ones: the client went before there was an answer, as it does when a
     server hangs and the client is less patient than the router.
     """
