@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pawl.api.trainingjob import Check
+from pawl.api.data import Check
 from pawl.errors import DataError
 from pawl.training.tables import text
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pawl.api.trainingjob import Data
+from pawl.api.data import Data
 from pawl.errors import DataError
 from pawl.training.workspace import Feature, Kind, Label
 

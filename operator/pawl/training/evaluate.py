@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pawl.api.evaluation import Evaluation
 from pawl.api.metrics import DEFAULT_METRICS
-from pawl.api.trainingjob import Evaluation, TrainingJobSpec
+from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.records import GateResult, Metrics, RunConfig, Task
 from pawl.errors import IntegrityError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pawl.api.evaluation import ChampionGate, Gate
 from pawl.api.metrics import DEFAULT_METRICS, METRICS
-from pawl.api.trainingjob import ChampionGate, Gate
 from pawl.artifacts.records import GateResult, Task, Verdict
 from pawl.errors import PawlError
 from pawl.stats.intervals import Estimate, metric_interval, paired_difference

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pawl import constants
-from pawl.api.trainingjob import Data, TrainingJobSpec
+from pawl.api.data import Data
+from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.records import DataLineage, RunConfig
 from pawl.artifacts.redact import redact

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pawl.api.trainingjob import Data
+from pawl.api.data import Data
 from pawl.errors import DataError
 from pawl.training.checks import missing_mask
 from pawl.training.rowhash import row_hashes, salted, unit_interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pawl.api.trainingjob import Threshold
+from pawl.api.evaluation import Threshold
 from pawl.stats.metrics import Answers, Floats, Ints, compute
 from pawl.training.engines import answers
 

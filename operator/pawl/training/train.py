@@ -9,7 +9,8 @@ from typing import Any
 
 from sklearn.utils.validation import has_fit_parameter
 
-from pawl.api.trainingjob import SklearnTrainer, TrainingJobSpec
+from pawl.api.trainer import SklearnTrainer
+from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.bundle import MODEL_SKOPS
 from pawl.artifacts.records import RunConfig
 from pawl.artifacts.retry import describe

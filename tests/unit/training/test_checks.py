@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pawl.api.trainingjob import Check
+from pawl.api.data import Check
 from pawl.errors import DataError
 from pawl.training.checks import run_checks
 from pawl.training.tables import TIMESTAMP

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pawl.api.trainingjob import Data
+from pawl.api.data import Data
 from pawl.errors import DataError
 from pawl.training.columns import assign_roles, encode_target, named_columns, require_columns
 

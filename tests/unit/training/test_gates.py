@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawl.api.trainingjob import Gate
+from pawl.api.evaluation import Gate
 from pawl.errors import UserError
 from pawl.stats.intervals import Estimate
 from pawl.stats.metrics import Answers

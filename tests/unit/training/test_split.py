@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pawl.api.trainingjob import Data
+from pawl.api.data import Data
 from pawl.errors import DataError
 from pawl.training.split import TEST, TRAIN, split
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawl.api.trainingjob import Threshold
+from pawl.api.evaluation import Threshold
 from pawl.stats.metrics import compute
 from pawl.training.engines import answers
 from pawl.training.threshold import choose

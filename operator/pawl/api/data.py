@@ -1,0 +1,123 @@
+"""spec.data of a TrainingJob: where the rows come from, what their columns mean, how they are split
+and checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pawl.api.base import ApiModel, Column, Columns, Uri, cel
+from pawl.api.metrics import Task
+
+
+class Split(ApiModel):
+    """How rows are assigned to the train, validation and test parts."""
+
+    model_config = cel(
+        ("self.test + self.validation < 0.9", "test and validation must leave 10 % for training")
+    )
+    test: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+        0.2, description="Share of rows that are scored once, when the model is finished."
+    )
+    validation: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+        0.2, description="Share of rows on which thresholds are chosen."
+    )
+    strategy: Literal["hash", "time", "group"] = Field(
+        "hash",
+        description="hash: by the id columns, else by the row, so that a row stays in its part for "
+        "every later version; time: the newest rows by timeColumn are the test rows; group: all "
+        "rows of one groupColumn value go together.",
+    )
+
+
+class Check(ApiModel):
+    """A sanity check of the data; one that fails stops the run before training."""
+
+    model_config = cel(
+        (
+            "has(self.minRows) != has(self.column)",
+            "a check has either minRows or column",
+        ),
+        (
+            "has(self.column) || !(has(self.type) || has(self.min) || has(self.max) || "
+            "has(self.maxMissing) || has(self.allowed))",
+            "type, min, max, maxMissing and allowed need a column",
+        ),
+    )
+    min_rows: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The data must have at least this many rows."
+    )
+    column: Column | None = Field(None, description="The column that is checked.")
+    type: Literal["number", "string", "boolean", "datetime"] | None = Field(
+        None, description="What the values must be."
+    )
+    min: float | None = Field(None, description="No value may be below.")
+    max: float | None = Field(None, description="No value may be above.")
+    max_missing: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="Largest share of missing values."
+    )
+    allowed: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=256)] = (
+        Field((), description="The only values there may be.")
+    )
+
+
+class Data(ApiModel):
+    """Where the rows come from and what their columns mean."""
+
+    model_config = cel(
+        (
+            "!(has(self.features) && size(self.features) > 0 && has(self.ignore) && "
+            "size(self.ignore) > 0)",
+            "give features or ignore, not both",
+        ),
+        (
+            "!has(self.positiveLabel) || self.task == 'binary'",
+            "positiveLabel is for task binary",
+        ),
+        (
+            "!has(self.split) || self.split.strategy != 'time' || has(self.timeColumn)",
+            "split.strategy time needs timeColumn",
+        ),
+        (
+            "!has(self.split) || self.split.strategy != 'group' || has(self.groupColumn)",
+            "split.strategy group needs groupColumn",
+        ),
+        (
+            "!has(self.features) || !(self.target in self.features)",
+            "the target cannot be a feature",
+        ),
+        (
+            "!has(self.features) || !has(self.sensitive) || "
+            "!self.sensitive.exists(c, c in self.features)",
+            "a sensitive column is kept out of the features; take it out of one of the lists",
+        ),
+    )
+    uri: Uri = Field(
+        description="file, s3, http(s): one file, a folder or a glob of csv, parquet or JSON lines."
+    )
+    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
+        "auto", description="auto goes by the file name."
+    )
+    task: Task = Field(description="What is predicted.")
+    target: Column = Field(description="The column that is predicted.")
+    positive_label: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="The value of target whose probability is meant; default: the greater."
+    )
+    features: Columns = Field(
+        (),
+        description="Columns the model sees; default: all but target, sensitive and those named "
+        "below.",
+    )
+    ignore: Columns = Field((), description="Columns the model does not see.")
+    id_columns: Columns = Field(
+        (), description="They identify a row, decide its part, and are never features."
+    )
+    time_column: Column | None = Field(None, description="When the row happened; no feature.")
+    group_column: Column | None = Field(None, description="Rows that belong together; no feature.")
+    weight_column: Column | None = Field(None, description="Weight of the row; no feature.")
+    sensitive: Columns = Field(
+        (), description="Kept out of the features; a warning says when they can be predicted."
+    )
+    split: Split = Split()
+    checks: Annotated[tuple[Check, ...], Field(max_length=64)] = ()
