@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pawl.api.base import GateStatus
 from pawl.artifacts.records import RunResult
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event
+from pawl.core.run_work import Work
 from pawl.core.versions import Version, champion
-
-if TYPE_CHECKING:
-    from pawl.core.trainingjob import Work
 
 
 def publish(work: Work, made: Version | None) -> None:
