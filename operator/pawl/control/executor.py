@@ -162,11 +162,9 @@ class Executor:
             "lastTimestamp": now,
             "count": 1,
         }
-        extra = {
-            "object": f"{item['kind']}/{meta['namespace']}/{meta['name']}",
-            "reason": event.reason,
-        }
-        log.info("%s", redact(event.message), extra=extra)
+        told = f"{item['kind']}/{meta['namespace']}/{meta['name']}"
+        extra = {"fields": {"object": told, "reason": event.reason}}
+        log.info("%s", event.message, extra=extra)
         try:
             await self._kube.create(EVENTS, body)
         except KubeError as error:  # an event is a courtesy: the status has been written

@@ -69,27 +69,28 @@ class Loop:
         if item is None or "deletionTimestamp" in item["metadata"]:
             self._queue.drop(key)  # children go by their ownerReferences
             return
+        about = {"fields": {"object": "/".join(key)}}
         try:
             plan = await self._planners[key.kind](item)
             await self._executor.run(resource, item, plan)
         except KubeError as error:
             if error.namespace_ends:
                 self._queue.drop(key)
-                log.debug("%s", error, extra={"object": "/".join(key)})
+                log.debug("%s", error, extra=about)
                 return
             delay = self._queue.retry(key)
             level = logging.DEBUG if error.code == 409 else logging.WARNING
-            log.log(level, "%s, again in %.1f s", error, delay, extra={"object": "/".join(key)})
+            log.log(level, "%s, again in %.1f s", error, delay, extra=about)
         except PawlError as error:
             delay = self._queue.retry(key)
-            log.warning("%s, again in %.1f s", error, delay, extra={"object": "/".join(key)})
+            log.warning("%s, again in %.1f s", error, delay, extra=about)
         except (OSError, TimeoutError) as error:
             delay = self._queue.retry(key)
-            log.warning("%r, again in %.1f s", error, delay, extra={"object": "/".join(key)})
+            log.warning("%r, again in %.1f s", error, delay, extra=about)
         except Exception:
             # A defect of ours must not stop the others; it is tried again with growing delays.
             self._queue.retry(key)
-            log.exception("reconciling failed", extra={"object": "/".join(key)})
+            log.exception("reconciling failed", extra=about)
         else:
             self._queue.forget(key)
             if plan.requeue_after is not None:

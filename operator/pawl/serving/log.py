@@ -1,41 +1,15 @@
-"""Structured logs: one JSON object per line on stdout, credentials redacted."""
+"""Where the log of a server goes; see `pawl.jsonlog`."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-import traceback
-from datetime import UTC, datetime
-from typing import Any
 
-import orjson
-
-from pawl.artifacts.redact import redact
-
-
-class JsonFormatter(logging.Formatter):
-    """time, level, logger, pid, message, then the fields given as `extra={"fields": {...}}`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "pid": os.getpid(),
-            "message": redact(record.getMessage()),
-        }
-        for key, value in getattr(record, "fields", {}).items():
-            line[key] = redact(value) if isinstance(value, str) else value
-        if record.exc_info and record.exc_info[1] is not None:
-            line["traceback"] = redact("".join(traceback.format_exception(record.exc_info[1])))
-        return orjson.dumps(line, default=str).decode()
+from pawl import jsonlog
 
 
 def configure() -> None:
-    """Sends every log line, also of libraries from WARNING on, to stdout."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.captureWarnings(True)
+    """Our own lines from INFO on, those of libraries from WARNING on, to stdout."""
+    jsonlog.configure(sys.stdout, pid=os.getpid())
     logging.getLogger("pawl").setLevel(logging.INFO)

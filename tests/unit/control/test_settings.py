@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
-
 import pytest
 
-from pawl.control.logs import JsonFormatter
 from pawl.control.settings import from_environment
 from pawl.errors import UserError
 
@@ -39,12 +35,3 @@ def test_images_by_prefix_and_one_by_name():
 def test_what_is_wrong_is_named(env: dict[str, str], words: str):
     with pytest.raises(UserError, match=words):
         from_environment(env)
-
-
-def test_log_lines_are_json_without_credentials():
-    record = logging.LogRecord(
-        "pawl", logging.WARNING, "x.py", 1, "reading %s", ("s3://key:secret@bucket/a",), None
-    )
-    line = json.loads(JsonFormatter().format(record))
-    assert line["level"] == "warning"
-    assert "secret" not in line["message"]
