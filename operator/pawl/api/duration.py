@@ -33,7 +33,8 @@ def seconds(duration: str) -> int:
 def words(count: float) -> str:
     """A number of seconds in the same form, cut to its largest unit and the next: so much at least,
     and 0s for nothing only."""
-    left, parts = max(0, math.ceil(count)), []
+    parts: list[str] = []
+    left = max(0, math.ceil(count))
     for unit in "dhms":
         whole, left = divmod(left, _SECONDS[unit])
         if whole or parts:

@@ -360,6 +360,17 @@ def test_an_edit_that_takes_a_stage_away_moves_on_to_what_is_left():
     assert world.stable == served(2)
 
 
+def test_a_stage_begins_with_its_first_weights_and_goes_on_through_its_steps():
+    world = World(verdicts={"disagreement": "Pass", "error_rate": "Pass"})
+    began: dict[str, set[str | None]] = {}
+    for _ in range(12):
+        world.run(minutes=4, turns=2)
+        if world.state is not None and world.state.step_started_at is not None:
+            began.setdefault(world.state.phase, set()).add(world.state.stage_started_at)
+    assert [len(times) for times in began.values()] == [1, 1]
+    assert began["Shadow"] != began["Canary"]
+
+
 def test_repeating_a_turn_changes_nothing():
     world = World(verdicts={"disagreement": "Pass"})
     for _ in range(6):

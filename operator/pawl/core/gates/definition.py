@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from pawl.api.rollout import CanaryGate, PrometheusQuery, RolloutSpec, ShadowGate
@@ -10,6 +11,7 @@ from pawl.api.rollout_status import RolloutGate, Stage
 #: Whether the router shares the traffic out as it was told: without it nothing can be compared.
 TRAFFIC_SPLIT = "traffic_split"
 PROMETHEUS = "prometheus"
+_LONGEST = 64
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,21 @@ def definitions(spec: RolloutSpec) -> tuple[Definition, ...]:
 def _of(stage: Stage, gate: ShadowGate | CanaryGate) -> Definition:
     if isinstance(gate, CanaryGate) and gate.prometheus is not None:
         query = gate.prometheus
-        bounds = [f"min {query.min:g}"] if query.min is not None else []
-        bounds += [f"max {query.max:g}"] if query.max is not None else []
-        words = f"{' '.join(bounds)}: {query.query}"[:64]
+        bounds = [f"min {query.min:.12g}"] if query.min is not None else []
+        bounds += [f"max {query.max:.12g}"] if query.max is not None else []
+        words = _short(f"{' '.join(bounds)}: {query.query}")
         return Definition(stage, PROMETHEUS, 0.0, words, gate.required, query)
     if gate.not_worse_by is not None:
-        limit, words = gate.not_worse_by, f"notWorseBy {gate.not_worse_by:g}"
+        limit, words = gate.not_worse_by, f"notWorseBy {gate.not_worse_by:.12g}"
     else:
         limit = gate.max or 0.0
-        words = f"max {limit:g}"
+        words = f"max {limit:.12g}"
     return Definition(stage, str(gate.metric), limit, words, gate.required)
+
+
+def _short(words: str) -> str:
+    """What fits into status, and stays different from other words."""
+    if len(words) <= _LONGEST:
+        return words
+    digest = hashlib.sha256(words.encode()).hexdigest()[:8]
+    return f"{words[: _LONGEST - 10]}… {digest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,32 +11,38 @@ from pawl.api.names import version_number
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutGate, RolloutStatus
 from pawl.core import run_status
-from pawl.core.gates import rules
+from pawl.core.conditions import parse_timestamp
+from pawl.core.gates import arms, pairs, query
 from pawl.core.gates.definition import PROMETHEUS, TRAFFIC_SPLIT, Definition, definitions
-from pawl.core.gates.rules import Alphas, Rule
+from pawl.core.gates.rule import Alphas, Rule
 from pawl.core.gates.sample import Sample, take
 from pawl.core.measurement import Measurement
+from pawl.core.routing.route import Route
 from pawl.core.routing.state import RouterState
 
 Object = Mapping[str, Any]
 #: Requests in a row that must have failed before a candidate counts as broken.
 HOPELESS = 10
+#: How probable such a row may be by chance.
+_BY_CHANCE = 1e-9
 _RESTARTS = 2
+#: Seconds within which a container that crashes ends; the kubelet forgets its restarts after that.
+_SOON = 600
 
 _RULES: dict[str, Rule] = {
-    "error_rate": rules.error_rate,
-    "accuracy": rules.accuracy,
-    "latency_p50_ratio": rules.slower(0.50, "latency"),
-    "latency_p95_ratio": rules.slower(0.95, "latency"),
-    "latency_p99_ratio": rules.slower(0.99, "latency"),
-    "absolute_error_p90_ratio": rules.slower(0.90, "absolute_error"),
-    "prediction_psi": rules.prediction_psi,
-    "disagreement": rules.disagreement,
-    "score_difference_p95": rules.over(0.05, "absolute"),
-    "relative_difference_p95": rules.over(0.05, "relative"),
-    "calibration_shift": rules.calibration_shift,
-    TRAFFIC_SPLIT: rules.traffic_split,
-    PROMETHEUS: rules.prometheus,
+    "error_rate": arms.error_rate,
+    "accuracy": arms.accuracy,
+    "latency_p50_ratio": arms.slower(0.50),
+    "latency_p95_ratio": arms.slower(0.95),
+    "latency_p99_ratio": arms.slower(0.99),
+    "absolute_error_p90_ratio": arms.larger_errors(0.90),
+    "prediction_psi": arms.prediction_psi,
+    "disagreement": pairs.disagreement,
+    "score_difference_p95": pairs.over(0.05, "absolute"),
+    "relative_difference_p95": pairs.over(0.05, "relative"),
+    "calibration_shift": pairs.calibration_shift,
+    TRAFFIC_SPLIT: arms.traffic_split,
+    PROMETHEUS: query.prometheus,
 }
 
 
@@ -44,13 +51,15 @@ def fold(
     spec: RolloutSpec,
     measured: Measurement | None,
     routers: tuple[RouterState, ...],
+    route: Route | None = None,
 ) -> RolloutStatus:
-    """The state with the gates of `spec`, and with the measurement if there is one."""
+    """The state with the gates of `spec`, and with the measurement if there is one. `route` is the
+    published one, by which it is known whether the traffic was shared out as it should be."""
     defined = definitions(spec)
     gates = tuple(definition.among(state.gates) for definition in defined)
     if measured is None:
         return state.model_copy(update={"gates": gates})
-    sample, readings = take(state, measured, routers, version_number(state.candidate))
+    sample, readings = take(state, measured, routers, version_number(state.candidate), route)
     stage = "shadow" if state.phase == "Shadow" else "canary"
     alphas = _alphas(spec, defined)
     compared = state.phase in ("Shadow", "Canary", "Holdback")
@@ -75,20 +84,35 @@ def fold(
 def broken(state: RolloutStatus, pods: Iterable[Object]) -> str:
     """Why a candidate is beyond statistics: it answers nothing but errors, or its pods crash again
     and again and none is left. `pods` are the candidate's. Empty when it is not."""
-    if state.failing >= HOPELESS:
+    if state.failing >= _hopeless(state):
         return f"the last {state.failing} requests all failed"
     pods = list(pods)
-    crashing = [pod for pod in pods if _restarts(pod) >= _RESTARTS and not _ready(pod)]
+    crashing = [pod for pod in pods if _crashes(pod) and not _ready(pod)]
     if crashing and not any(_ready(pod) for pod in pods):
         words = run_status.last_words(crashing)
         return f"its pods crash again and again: {words}" if words else "its pods crash"
     return ""
 
 
+def _hopeless(state: RolloutStatus) -> int:
+    """So many failures in a row that the stable version's share of failures does not explain it."""
+    name = str(state.reference)
+    requests = sum(reading.requests.get(name, 0) for reading in state.routers)
+    errors = sum(reading.errors.get(name, 0) for reading in state.routers)
+    usual = min((errors + 1) / (requests + 2), 0.9)
+    return max(HOPELESS, math.ceil(math.log(_BY_CHANCE) / math.log(usual)))
+
+
 def _judged(gate: RolloutGate, d: Definition, sample: Sample, alphas: Alphas) -> RolloutGate:
-    judged = _RULES[d.metric](gate, d, sample, alphas)
-    if judged.verdict == "Inconclusive" and judged.candidate and not judged.candidate.samples:
-        return judged.model_copy(update={"message": judged.message or "no traffic yet"})
+    """A gate that cannot be judged must not keep the others from it."""
+    try:
+        judged = _RULES[d.metric](gate, d, sample, alphas)
+    except ValueError as error:
+        return gate.model_copy(update={"verdict": "Error", "message": str(error)[:256]})
+    if judged.verdict == "Inconclusive" and not judged.message:
+        seen = judged.candidate is not None and judged.candidate.samples
+        text = "no traffic of both versions at the same time yet" if seen else "no traffic yet"
+        return judged.model_copy(update={"message": text})
     return judged
 
 
@@ -123,8 +147,21 @@ def _ready(pod: Object) -> bool:
     return any(x["type"] == "Ready" and x["status"] == "True" for x in conditions)
 
 
-def _restarts(pod: Object) -> int:
-    return sum(s.get("restartCount", 0) for s in run_status.container_statuses(pod))
+def _crashes(pod: Object) -> bool:
+    """A container of it ended soon after its start, again and again."""
+    return any(
+        status.get("restartCount", 0) >= _RESTARTS
+        and _lasted(status.get("lastState", {}).get("terminated") or {}) < _SOON
+        for status in run_status.container_statuses(pod)
+    )
+
+
+def _lasted(ended: Object) -> float:
+    """Seconds from start to end, 0 when they are not told."""
+    if not ended.get("startedAt") or not ended.get("finishedAt"):
+        return 0.0
+    begin, end = (parse_timestamp(ended[name]) for name in ("startedAt", "finishedAt"))
+    return (end - begin).total_seconds()
 
 
 def of_version(pods: Iterable[Object], version: int) -> list[Object]:

@@ -44,13 +44,15 @@ def compare(work: Work) -> None:
             if not _past_deadline(work):
                 work.change(message=f"bringing {work.name} to {where(work)}")
             return
-        work.change(step_started_at=timestamp(work.seen.now), step_samples=0)
+        now = timestamp(work.seen.now)
+        stage = state.stage_started_at or now
+        work.change(step_started_at=now, stage_started_at=stage, step_samples=0)
     waits = _waits(work)
     if waits and _past_deadline(work):
         return
     last = state.phase == "Canary" and state.step + 1 >= steps(spec)
     if waits and not _promoted_unproven(work):
-        work.change(message=f"{where(work)}: {'; '.join(waits)}")
+        work.change(message=f"{where(work)}: {'; '.join(waits)}"[:500])
     elif state.phase == "Shadow" and spec.canary:
         enter(work, "Canary")
     elif state.phase == "Canary" and not last:

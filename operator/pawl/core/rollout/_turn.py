@@ -86,6 +86,8 @@ class Work:
 
 def enter(work: Work, phase: RolloutPhase, step: int = 0) -> None:
     """Begins a stage or a step; its clock starts when the routers have it."""
+    if phase in ("Shadow", "Canary") and phase != work.state.phase:
+        work.change(stage_started_at=None)
     work.change(phase=phase, step=step, step_started_at=None, step_samples=0, warning="")
     goal = "all requests" if phase == "Promoting" else where(work)
     work.change(message=f"bringing {work.name} to {goal}")
