@@ -44,13 +44,20 @@ class Client:
         body: bytes = b"{}",
         patience: float = 60,
         piece: int = 0,
+        chunked: bool = False,
         **headers: str,
     ) -> Answer:
         """Header names are written with _ for -. `piece`: the body is sent in parts of this size,
         as by a slow network."""
         began = time.perf_counter()
         lines = "".join(f"{k.replace('_', '-')}: {v}\r\n" for k, v in headers.items())
-        head = f"{method} {path} HTTP/1.1\r\nhost: m\r\ncontent-length: {len(body)}\r\n{lines}\r\n"
+        length = f"content-length: {len(body)}"
+        if chunked:
+            length, body = (
+                "transfer-encoding: chunked",
+                b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+            )
+        head = f"{method} {path} HTTP/1.1\r\nhost: m\r\n{length}\r\n{lines}\r\n"
         try:
             async with asyncio.timeout(patience):
                 status, found, text = await self._exchange(head.encode() + body, piece)

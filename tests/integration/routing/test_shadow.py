@@ -109,6 +109,7 @@ async def test_a_large_body_is_copied_and_a_very_large_one_is_not(town: Town):
     router = await town.start(ALL)
     for size in (64 * 1024, 64 * 1024 + 1, 1024 * 1024, 1024 * 1024 + 1, 1):
         assert (await town.client.ask(body=b"x" * size)).version == 7
+    assert (await town.client.ask(body=b"xx", chunked=True)).version == 7  # of unknown size
     await eventually(_seen(shadow, 4))
     await router.until(lambda state: state.mirrored == {8: Totals(4)})
     assert sorted(r.size for r in shadow.requests) == [1, 65536, 65537, 1024 * 1024]

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from town import Town, eventually, route
 
+from pawl.core.routing import envoy
+
 ROUTE = route({7: 100}, tls=True)
 
 
@@ -119,3 +121,20 @@ async def test_a_broken_renewal_leaves_the_old_certificate(town: Town):
         return same(await shown(town), second["tls.crt"])
 
     await eventually(taken)
+
+
+async def test_a_router_without_a_certificate_that_it_can_use_is_not_ready(town: Town):
+    """Envoy calls itself ready all the same; what the pod's probe asks is answered later."""
+    await town.pod(7)
+    first, second = certificate("one"), certificate("two")
+    wrong = {"tls.crt": second["tls.crt"], "tls.key": first["tls.key"]}
+    router = await town.start(ROUTE, tls=wrong)
+    client = Client(town.address, tls=context())
+    assert (await client.ask(envoy.READY, "GET")).status == 0
+    router.swap(router.tls, second)
+
+    async def ready() -> bool:
+        return (await client.ask(envoy.READY, "GET")).status == 200
+
+    await eventually(ready)
+    await client.close()

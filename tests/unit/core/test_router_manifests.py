@@ -65,6 +65,12 @@ def test_the_certificate_is_found_from_the_working_directory():
     assert mounts[container["workingDir"]] == PurePosixPath(container["workingDir"]).name
 
 
+def test_a_router_with_tls_is_asked_by_tls_whether_it_is_ready():
+    plain, secure = (_container(spec)["readinessProbe"]["httpGet"] for spec in (SPEC, TLS))
+    assert plain == {"path": "/ready", "port": "state"}
+    assert secure == {"path": "/pawl/ready", "port": "https", "scheme": "HTTPS"}
+
+
 def test_routes_with_tls_say_where_the_certificate_is():
     plain = router.build_router_config(DEPLOYMENT, SPEC, ROUTE)
     secure = router.build_router_config(DEPLOYMENT, TLS, Route("churn", ROUTE.backends, tls=True))

@@ -107,6 +107,14 @@ def _scheme(spec: DeploymentSpec) -> str:
     return "http" if spec.routing.tls is None else "https"
 
 
+def _ready(spec: DeploymentSpec) -> dict[str, Any]:
+    """Ready only when the first routes are there and their clusters are warm. Envoy calls itself
+    ready without a certificate that it can use, so with TLS it is asked by TLS."""
+    if spec.routing.tls is None:
+        return {"path": "/ready", "port": "state"}
+    return {"path": envoy.READY, "port": _scheme(spec), "scheme": "HTTPS"}
+
+
 def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> dict[str, Any]:
     volumes: list[dict[str, Any]] = [
         {"name": "config", "configMap": {"name": config_map}},
@@ -155,9 +163,8 @@ def _container(spec: DeploymentSpec, installation: Installation) -> dict[str, An
         ],
         "resources": common.resources(spec.routing.resources, cpu="100m", memory="128Mi"),
         "securityContext": common.container_security(),
-        # Ready only when the first routes are there and their clusters are warm.
         "readinessProbe": {
-            "httpGet": {"path": "/ready", "port": "state"},
+            "httpGet": _ready(spec),
             "periodSeconds": 2,
             "timeoutSeconds": 2,
             "failureThreshold": 3,

@@ -15,7 +15,7 @@ from typing import Any
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 _SALT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Of the translation to Envoy: routers that follow another one have not confirmed ours.
-_TRANSLATION = 3
+_TRANSLATION = 4
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Route:
         shadow = asdict(self.shadow) if self.shadow is not None else None
         sticky = asdict(self.sticky) if self.sticky is not None else None
         weights = [(b.version, b.weight) for b in self.routed]
-        return _digest([_TRANSLATION, self.timeout_seconds, weights, shadow, sticky])
+        return _digest([_TRANSLATION, self.timeout_seconds, weights, shadow, sticky, self.tls])
 
     def to_json(self) -> str:
         """Canonical JSON."""

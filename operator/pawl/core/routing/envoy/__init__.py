@@ -7,6 +7,7 @@ kubelet swaps: clusters (`cds.yaml`), routes (`rds.yaml`) and, with TLS, where t
 
 from pawl.core.routing.envoy._bootstrap import CONFIG_DIR, TLS_DIR, bootstrap, secrets
 from pawl.core.routing.envoy._clusters import clusters
+from pawl.core.routing.envoy._names import READY
 from pawl.core.routing.envoy._routes import routes
 
-__all__ = ["CONFIG_DIR", "TLS_DIR", "bootstrap", "clusters", "routes", "secrets"]
+__all__ = ["CONFIG_DIR", "READY", "TLS_DIR", "bootstrap", "clusters", "routes", "secrets"]

@@ -6,6 +6,8 @@ from typing import Any
 
 TYPE = "type.googleapis.com/envoy"
 ROUTES = "models"
+#: Answered by a router with TLS itself, to whoever has shaken hands.
+READY = "/pawl/ready"
 #: Replaced by what the router itself says; whatever a client sends is removed.
 OWN_HEADERS = "x-pawl-"
 #: Bytes of a body. A larger one than LARGE streams through the router: it is neither retried nor

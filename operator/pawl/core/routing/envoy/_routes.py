@@ -20,6 +20,8 @@ _POST = [{"name": ":method", "string_match": {"exact": "POST"}}]
 def routes(route: Route) -> dict[str, Any]:
     """The file."""
     table: list[dict[str, Any]] = []
+    if route.tls:
+        table.append({"match": {"path": n.READY}, "direct_response": {"status": 200}})
     model = f"/v2/models/{route.model}"
     for backend in route.routed:
         version = f"{model}/versions/{backend.version}"
