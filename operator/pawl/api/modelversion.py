@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from pawl.api.base import (
     ApiModel,
     Digest,
+    FreeForm,
     GateStatus,
     Name,
     ObjectStatus,
@@ -85,19 +86,24 @@ class LineageSpec(ApiModel):
     data: DataRef | None = None
     code: CodeRef | None = None
     image: Annotated[str, Field(max_length=512)] | None = None
-    parameters: dict[str, Any] | None = Field(
-        None,
-        json_schema_extra={
-            "type": "object",
-            "x-kubernetes-preserve-unknown-fields": True,
-            "maxProperties": 64,
-        },
-    )
+    parameters: FreeForm | None = None
     seed: int | None = None
     threads: Annotated[int, Field(ge=1)] | None = Field(
         None, description="With how many threads it was trained; more give other last digits."
     )
     environment_digest: Annotated[str, Field(max_length=80)] | None = None
+
+
+class Comparison(ApiModel):
+    """How its answers differed from those of the champion then, on rows that neither was trained
+    on: what the shadow of a rollout is expected to show (`aboveOffline`)."""
+
+    version: Annotated[str, Field(max_length=63)]
+    digest: Digest
+    rows: Annotated[int, Field(ge=1)]
+    disagreement: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Share of the rows with different labels."
+    )
 
 
 class ModelVersionSpec(ApiModel):
@@ -109,7 +115,7 @@ class ModelVersionSpec(ApiModel):
                 {
                     "rule": " && ".join(
                         f"has(self.{f}) == has(oldSelf.{f})"
-                        for f in ("signature", "metrics", "lineage", "gates")
+                        for f in ("signature", "metrics", "lineage", "gates", "comparison")
                     ),
                     "message": "only approval can change; write a new version instead",
                 },
@@ -132,6 +138,7 @@ class ModelVersionSpec(ApiModel):
         json_schema_extra=immutable("gates"),
         description="How its gates were decided; a required one that did not pass rejects it.",
     )
+    comparison: Comparison | None = Field(None, json_schema_extra=immutable("comparison"))
     lineage: LineageSpec | None = Field(None, json_schema_extra=immutable("lineage"))
     approval: Literal["Automatic", "Required", "Approved", "Rejected"] = Field(
         "Automatic", description="Required waits for Approved; Rejected is never served by latest."

@@ -231,6 +231,16 @@ class GateResult(Record):
     message: str
 
 
+class Disagreement(Record):
+    """How often the version and the champion then gave different labels, on the test rows that
+    neither was trained on: what a shadow of it is expected to show."""
+
+    version: str
+    digest: str
+    rows: int
+    share: float
+
+
 class RunResult(Record):
     """`runs/<uid>-<run>/result.json`: what a run gave, put if absent. The termination message
     carries only its digest."""
@@ -247,6 +257,7 @@ class RunResult(Record):
     metrics: dict[str, float]
     gates: tuple[GateResult, ...] = ()
     warnings: tuple[str, ...] = ()
+    disagreement: Disagreement | None = None
     lineage: Lineage
     code: Code | None = None  # not in the lineage: another commit may train the same model
 

@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 from pawl.api.evaluation import Evaluation
 from pawl.api.metrics import DEFAULT_METRICS
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import GateResult, Metrics, RunConfig, Task
-from pawl.errors import IntegrityError, UserError
+from pawl.artifacts.records import (
+    Disagreement,
+    GateResult,
+    Metrics,
+    RunConfig,
+    StoreRef,
+    Task,
+)
+from pawl.errors import IntegrityError, PawlError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
 from pawl.training import champion as champions
 from pawl.training import gates, log
@@ -38,6 +45,7 @@ class Judgement:
     test_answers: Answers
     gates: tuple[GateResult, ...]
     warnings: tuple[str, ...]
+    disagreement: Disagreement | None = None
 
 
 def judge(
@@ -67,12 +75,15 @@ def judge(
         for gate in spec.evaluation.gates
         if gate.champion is None
     ]
+    differ: Disagreement | None = None
     if config.champion is None:
         rival = Rival(parts.test_truth, test, ignorant)
         decided.insert(0, gates.dummy(task, names, rival, spec.seed))
     else:
-        decided += _champion_gates(config, spec, work, schema, parts, test)
-    return Judgement(metrics, test, tuple(decided), tuple(warnings))
+        rival_or_error = _rival(config, config.champion, work, schema, parts, test)
+        decided += _champion_gates(spec, config.champion.name, rival_or_error)
+        differ = _disagreement(config.champion, rival_or_error)
+    return Judgement(metrics, test, tuple(decided), tuple(warnings), differ)
 
 
 def _sound(scores: Floats, part: str) -> Floats:
@@ -125,44 +136,48 @@ def _values(
     return values, missing
 
 
-def _champion_gates(
+def _champion_gates(spec: TrainingJobSpec, name: str, rival: Rival | PawlError) -> list[GateResult]:
+    """Every champion gate, on one scoring of the champion."""
+    wanted = [(gate, gate.champion) for gate in spec.evaluation.gates if gate.champion is not None]
+    if isinstance(rival, PawlError):
+        return [gates.not_comparable(gate, limits, rival) for gate, limits in wanted]
+    return [gates.champion(gate, limits, rival, name, spec.seed) for gate, limits in wanted]
+
+
+def _disagreement(champion: StoreRef, rival: Rival | PawlError) -> Disagreement | None:
+    if isinstance(rival, PawlError) or rival.candidate.labels is None or not len(rival.truth):
+        return None
+    if rival.rival.labels is None:
+        return None
+    differ = int(np.count_nonzero(rival.candidate.labels != rival.rival.labels))
+    rows = len(rival.truth)
+    return Disagreement(
+        version=champion.name, digest=champion.digest, rows=rows, share=differ / rows
+    )
+
+
+def _rival(
     config: RunConfig,
-    spec: TrainingJobSpec,
+    champion: StoreRef,
     work: Workspace,
     schema: Schema,
     parts: Parts,
     test: Answers,
-) -> list[GateResult]:
-    """Every champion gate, on one scoring of the champion."""
-    wanted = [(gate, gate.champion) for gate in spec.evaluation.gates if gate.champion is not None]
-    if not wanted or config.champion is None:
-        return []
-    log.info("comparing with the champion", champion=config.champion.name)
+) -> Rival | PawlError:
+    """The champion's answers, or why there are none."""
+    log.info("comparing with the champion", champion=champion.name)
     try:
-        rival = _rival(config, work, schema, parts, test)
-    except (UserError, IntegrityError, FileNotFoundError) as error:
-        problem = error if not isinstance(error, FileNotFoundError) else _gone(config)
-        return [gates.not_comparable(gate, limits, problem) for gate, limits in wanted]
-    name = config.champion.name
-    return [gates.champion(gate, limits, rival, name, spec.seed) for gate, limits in wanted]
-
-
-def _gone(config: RunConfig) -> UserError:
-    name = config.champion.name if config.champion else "the champion"
-    return UserError(f"the bundle of {name} is not in the store")
-
-
-def _rival(
-    config: RunConfig, work: Workspace, schema: Schema, parts: Parts, test: Answers
-) -> Rival:
-    if config.champion is None:
-        raise UserError("there is no champion")
-    loaded = champions.load(config.champion, config, work.root / "champion")
-    unseen = champions.unseen_rows(loaded, parts.test_table)
-    rows = parts.test_table.filter(pa.array(unseen))
+        loaded = champions.load(champion, config, work.root / "champion")
+        unseen = champions.unseen_rows(loaded, parts.test_table)
+        rows = parts.test_table.filter(pa.array(unseen))
+        rival = champions.answer(loaded, rows, schema)
+    except FileNotFoundError:
+        return UserError(f"the bundle of {champion.name} is not in the store")
+    except (UserError, IntegrityError) as error:
+        return error
     return Rival(
         truth=parts.test_truth[unseen],
         candidate=test.take(unseen),
-        rival=champions.answer(loaded, rows, schema),
+        rival=rival,
         left_out=int(np.count_nonzero(~unseen)),
     )

@@ -72,6 +72,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         metrics=judgement.metrics.values,
         gates=judgement.gates,
         warnings=_warnings(prepared, trained, served, judgement),
+        disagreement=judgement.disagreement,
         lineage=lineage,
         code=config.code,
     )

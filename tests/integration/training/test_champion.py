@@ -43,6 +43,16 @@ def test_a_better_version_passes(recipe: dict[str, Any], pod: Any) -> None:
     assert gate.interval[0] > -0.01
 
 
+def test_it_is_recorded_how_often_the_two_differ(recipe: dict[str, Any], pod: Any) -> None:
+    first = pod(_recipe(recipe, TREE)).all()
+    assert first.disagreement is None
+    found = _second(pod, _recipe(recipe, LOGISTIC), first).disagreement
+    assert found is not None
+    assert (found.version, found.digest) == ("tumours-v1", first.artifact.digest)
+    assert 0 < found.share < 0.5
+    assert found.share * found.rows == pytest.approx(round(found.share * found.rows))
+
+
 def test_a_worse_version_fails_and_says_by_how_much(recipe: dict[str, Any], pod: Any) -> None:
     first = pod(_recipe(recipe, LOGISTIC)).all()
     second = pod(_recipe(recipe, TREE, GATE), uid="second", champion=_reference(first))

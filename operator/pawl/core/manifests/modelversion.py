@@ -45,6 +45,7 @@ def build_model_version(
                 )
             },
             "metrics": dict(result.metrics),
+            **_comparison(result),
             "gates": [gate_status(gate.model_dump()) for gate in result.gates],
             "lineage": {
                 "trainingJob": {"name": meta["name"], "uid": result.uid, "run": result.run},
@@ -64,6 +65,20 @@ def build_model_version(
             },
             "approval": spec.approval,
         },
+    }
+
+
+def _comparison(result: RunResult) -> dict[str, Any]:
+    found = result.disagreement
+    if found is None:
+        return {}
+    return {
+        "comparison": {
+            "version": found.version,
+            "digest": found.digest,
+            "rows": found.rows,
+            "disagreement": found.share,
+        }
     }
 
 
