@@ -12,6 +12,7 @@ from scipy.special import gammaln
 from pawl.stats.sequential import frontier as original
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _RATIOS = np.array(original._RATIOS)
 
@@ -25,18 +26,17 @@ class Arms(NamedTuple):
     strength: Floats
 
 
-def evidence_above(arms: Arms, limit: float) -> Floats:
+def evidence_above(arms: Arms, limit: float, rows: Flags) -> Floats:
+    """Of those rows; −∞ for the others."""
     open_ = (arms.weight * limit >= original.TOO_LITTLE) & (_observed(arms) < limit)
-    return _evidence(arms, limit, open_, 1.0, 0.3)
+    return _evidence(arms, limit, rows & open_, 1.0, 0.3)
 
 
-def evidence_below(arms: Arms, limit: float) -> Floats:
-    return _evidence(arms, limit, _observed(arms) > limit, -1.0, 1.5)
+def evidence_below(arms: Arms, limit: float, rows: Flags) -> Floats:
+    return _evidence(arms, limit, rows & (_observed(arms) > limit), -1.0, 1.5)
 
 
-def _evidence(
-    arms: Arms, limit: float, rows: NDArray[np.bool_], sign: float, high: float
-) -> Floats:
+def _evidence(arms: Arms, limit: float, rows: Flags, sign: float, high: float) -> Floats:
     found = np.full(len(arms.weight), -np.inf)
     if rows.any():
         some = Arms(*(part[rows] for part in arms))

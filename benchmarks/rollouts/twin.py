@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from benchmarks.rollouts.frontier import Arms, evidence_above, evidence_below
-from pawl.stats.sequential import latency, proportions, psi
+from pawl.stats.sequential import latency, proportions, psi, ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -191,8 +191,8 @@ class Psi(Gate):
             self.weight[due] / by[:, 0],
             self.strength[due],
         )
-        passing = evidence_above(arms, self.maximum)
-        fail = evidence_below(arms, self.maximum)
+        passing = evidence_above(arms, self.maximum, self.most_pass[due] < psi.ENOUGH)
+        fail = evidence_below(arms, self.maximum, self.most_fail[due] < psi.ENOUGH)
         self.most_fail[due] = np.maximum(self.most_fail[due], fail)
         self.most_pass[due] = np.maximum(self.most_pass[due], passing)
 
@@ -220,6 +220,24 @@ class Latency(Gate):
         passing = mixture((1 / other,) * other, self.passing, effect)
         self.most_fail = np.maximum(self.most_fail, fail)
         self.most_pass = np.maximum(self.most_pass, passing)
+
+
+class Ratio:
+    """Twin of `ratio`."""
+
+    def __init__(self, size: int) -> None:
+        self.wealth = np.zeros((size, len(ratio.ALL)))
+        self.most = np.zeros(size)
+
+    def update(self, c: Counts, share: float, effect: Floats | float = 1.0) -> None:
+        tilts = np.array(ratio.ALL)
+        change = np.log1p(share * np.expm1(tilts))
+        self.wealth += c.candidate_n[:, None] * (tilts - change) - c.stable_n[:, None] * change
+        found = mixture((1 / len(tilts),) * len(tilts), self.wealth, effect)
+        self.most = np.maximum(self.most, found)
+
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        self.wealth, self.most = self.wealth[rows], self.most[rows]
 
 
 def _near(rate: Floats, base: Floats) -> Floats:

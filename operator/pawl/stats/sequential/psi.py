@@ -29,6 +29,7 @@ __all__ = ["Psi", "judge", "load", "start", "still_needed", "update"]
 LEARN = 200
 STRENGTH = 100.0  # Σa = STRENGTH / max: about half the weight at which a good version passes
 EVERY = 1.1  # evidence is looked at whenever the weight has grown by that factor
+ENOUGH = 14.0  # log e-value beyond which nobody asks: α = 10⁻⁶
 _NOTHING = -100.0  # log-wealth shown for "none at all"
 _WHOLE = 170.0  # see still_needed
 _TAG = "psi1"
@@ -158,7 +159,8 @@ def _judged(state: Psi, maximum: float) -> Psi:
         state.weight / effect,
         [whole * share for share in state.groups.shares()],
     )
-    fail, passing = evidence_below(arms, maximum), evidence_above(arms, maximum)
+    fail = evidence_below(arms, maximum) if state.most_fail < ENOUGH else -math.inf
+    passing = evidence_above(arms, maximum) if state.most_pass < ENOUGH else -math.inf
     return replace(
         state,
         judged=state.weight,

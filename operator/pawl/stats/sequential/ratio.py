@@ -16,8 +16,8 @@ from pawl.stats.sequential.evidence import add, mixture, pack, unpack
 
 ALPHA = 0.001
 TILTS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-_ALL = tuple(sign * tilt for sign in (-1, 1) for tilt in TILTS)
-_WEIGHTS = (1 / len(_ALL),) * len(_ALL)
+ALL = tuple(sign * tilt for sign in (-1, 1) for tilt in TILTS)
+_WEIGHTS = (1 / len(ALL),) * len(ALL)
 _TAG = "srm1"
 
 
@@ -28,7 +28,7 @@ class SampleRatio:
     stable_n: int = 0
     candidate_n: int = 0
     expected: float = 0.0
-    wealth: tuple[float, ...] = (0.0,) * len(_ALL)
+    wealth: tuple[float, ...] = (0.0,) * len(ALL)
     most: float = 0.0
     design_effect: float = 1.0
 
@@ -54,7 +54,7 @@ def start() -> SampleRatio:
 
 def load(text: str) -> SampleRatio:
     """A dumped state. ValueError when it is not one."""
-    n = unpack(text, _TAG, 5 + len(_ALL))
+    n = unpack(text, _TAG, 5 + len(ALL))
     return SampleRatio(round(n[0]), round(n[1]), n[2], tuple(n[3:-2]), n[-2], n[-1])
 
 
@@ -74,7 +74,7 @@ def update(
     if not 0 < share < 1:
         raise ValueError(f"a share lies between 0 and 1, not {share:g}")
     found = []
-    for tilt in _ALL:
+    for tilt in ALL:
         change = math.log1p(share * math.expm1(tilt))
         found.append(candidate_n * (tilt - change) - stable_n * change)
     moved = replace(
