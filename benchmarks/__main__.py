@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("embedded_cluster", "road", "router", "serving")
+NAMES = ("decisions", "embedded_cluster", "road", "router", "serving")
 
 
 def main(names: list[str]) -> int:
