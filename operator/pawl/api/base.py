@@ -71,6 +71,18 @@ Quantity = Annotated[
     ),
 ]
 
+#: A map whose values may be anything.
+FreeForm = Annotated[
+    dict[str, Any],
+    Field(
+        json_schema_extra={
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "maxProperties": 64,
+        }
+    ),
+]
+
 
 class Condition(StatusModel):
     """A condition as in KEP-1623: `lastTransitionTime` moves only when `status` does."""

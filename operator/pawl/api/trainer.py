@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pawl.api.base import ApiModel, EnvVar, cel
+from pawl.api.base import ApiModel, EnvVar, FreeForm, cel
 
 
 class SklearnTrainer(ApiModel):
@@ -18,14 +18,8 @@ class SklearnTrainer(ApiModel):
         description="For example sklearn.ensemble.HistGradientBoostingClassifier. scikit-learn's "
         "own estimators are allowed, others where the administrator has added them."
     )
-    parameters: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Keyword arguments of the estimator.",
-        json_schema_extra={
-            "type": "object",
-            "x-kubernetes-preserve-unknown-fields": True,
-            "maxProperties": 64,
-        },
+    parameters: FreeForm = Field(
+        default_factory=dict, description="Keyword arguments of the estimator."
     )
     preprocessing: Literal["auto", "none"] = Field(
         "auto",
@@ -43,14 +37,8 @@ class ContainerTrainer(ApiModel):
     )
     args: Annotated[tuple[Annotated[str, Field(max_length=8192)], ...], Field(max_length=64)] = ()
     env: Annotated[tuple[EnvVar, ...], Field(max_length=64)] = ()
-    parameters: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Written to the file that PAWL_PARAMETERS names.",
-        json_schema_extra={
-            "type": "object",
-            "x-kubernetes-preserve-unknown-fields": True,
-            "maxProperties": 64,
-        },
+    parameters: FreeForm = Field(
+        default_factory=dict, description="Written to the file that PAWL_PARAMETERS names."
     )
 
 

@@ -40,9 +40,11 @@ TRUSTED_TYPES: frozenset[str] = frozenset(
 )
 
 
+def is_listed(name: str, allowed: Sequence[str]) -> bool:
+    """Whether the administrator allows it: by its full path, or a prefix that ends in a dot."""
+    return any(name == item or (item.endswith(".") and name.startswith(item)) for item in allowed)
+
+
 def is_trusted(name: str, extra: Sequence[str] = ()) -> bool:
-    """Whether a type may be loaded: one of ours, or one that the administrator adds as a full path
-    or as a prefix that ends in a dot."""
-    return name in TRUSTED_TYPES or any(
-        name == item or (item.endswith(".") and name.startswith(item)) for item in extra
-    )
+    """Whether a type may be loaded: one of ours, or one that is listed."""
+    return name in TRUSTED_TYPES or is_listed(name, extra)

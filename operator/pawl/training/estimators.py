@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from pawl.artifacts.records import Task
 from pawl.artifacts.retry import describe
+from pawl.artifacts.skops_types import is_listed
 from pawl.errors import NotAllowedError, UserError
 
 _MAX_DEPTH = 4
@@ -81,7 +82,7 @@ def resolve(path: str, extra: Sequence[str] = ()) -> type[Any]:
     own = found.__module__.startswith("sklearn.")
     if not issubclass(found, BaseEstimator) or inspect.isabstract(found):
         raise NotAllowedError(f"{path} is no estimator", reason="EstimatorNotAllowed")
-    if not own and not _listed(path, extra):
+    if not own and not is_listed(path, extra):
         raise NotAllowedError(
             f"estimator {path} is not scikit-learn's own", reason="EstimatorNotAllowed"
         )
@@ -90,15 +91,11 @@ def resolve(path: str, extra: Sequence[str] = ()) -> type[Any]:
 
 def is_allowed_path(path: str, extra: Sequence[str] = ()) -> bool:
     """Whether a path may be imported at all (decided on the text, before importing)."""
-    if _listed(path, extra):
+    if is_listed(path, extra):
         return True
     parts = path.split(".")
     internal = any(part.startswith("_") or part in ("externals", "tests") for part in parts)
     return parts[0] == "sklearn" and len(parts) >= 3 and not internal and parts[1] != "conftest"
-
-
-def _listed(path: str, extra: Sequence[str]) -> bool:
-    return any(path == item or (item.endswith(".") and path.startswith(item)) for item in extra)
 
 
 def _instantiate(

@@ -115,6 +115,11 @@ class Shell:
             regarding, type=type, reason=reason, message=message, component=self.component
         )
 
+    def _tell(self, change: Create | Delete, type: str, reason: str, message: str) -> None:
+        """An event of the owner, where somebody is to be told."""
+        if change.owner is not None:
+            self.emit(change.owner, type, reason, message)
+
     def _create(self, change: Create) -> None:
         try:
             made = self.registry.create(
@@ -123,15 +128,11 @@ class Shell:
         except ApiError as error:
             if namespace_terminating(error):
                 return
-            if change.owner is not None:
-                self.emit(
-                    change.owner, "Warning", "FailedCreate", f"Error creating: {error.message}"
-                )
+            self._tell(change, "Warning", "FailedCreate", f"Error creating: {error.message}")
             raise
-        if change.owner is not None:
-            kind = made.get("kind", "object").lower()
-            message = f"Created {kind}: {key_of(made).name}"
-            self.emit(change.owner, "Normal", "SuccessfulCreate", message)
+        kind = made.get("kind", "object").lower()
+        message = f"Created {kind}: {key_of(made).name}"
+        self._tell(change, "Normal", "SuccessfulCreate", message)
 
     def _delete(self, change: Delete) -> None:
         where = key_of(change.obj)
@@ -148,14 +149,10 @@ class Shell:
             # 409 is the uid precondition: another object has the name now
             if error.code in {404, 409}:
                 return
-            if change.owner is not None:
-                self.emit(
-                    change.owner, "Warning", "FailedDelete", f"Error deleting: {error.message}"
-                )
+            self._tell(change, "Warning", "FailedDelete", f"Error deleting: {error.message}")
             raise
-        if change.owner is not None:
-            kind = change.obj.get("kind", "pod").lower()
-            self.emit(change.owner, "Normal", "SuccessfulDelete", f"Deleted {kind}: {where.name}")
+        kind = change.obj.get("kind", "pod").lower()
+        self._tell(change, "Normal", "SuccessfulDelete", f"Deleted {kind}: {where.name}")
 
     def _patch(self, change: Patch) -> None:
         where = key_of(change.obj)

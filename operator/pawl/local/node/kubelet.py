@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pawl.local.api.errors import bad_request
+from pawl.local.api.podlogs import LogOptions
 from pawl.local.node import claims, logs
 from pawl.local.node.host import NODE_NAME, Host
 from pawl.local.node.pod import PodWorker
@@ -53,29 +54,20 @@ class Kubelet:
         await self._shut_down()
 
     async def logs(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool = False,
-        tail_lines: int | None = None,
-        since_seconds: int | None = None,
-        since_time: str | None = None,
-        timestamps: bool = False,
-        previous: bool = False,
-        limit_bytes: int | None = None,
+        self, namespace: str, pod: str, container: str, options: LogOptions
     ) -> AsyncIterator[bytes]:
         """The log of a container; nothing for a pod that has no node yet. Raises ApiError 400 with
         the kubelet's sentence."""
         worker = self._workers.get(self._seen.get(f"{namespace}/{pod}", ""))
         if worker is None:
             return
-        path, live = _chosen_log(worker, container, previous=previous)
-        since = None if since_time is None else datetime.fromisoformat(since_time)
-        if since_seconds is not None:
-            since = datetime.now(UTC) - timedelta(seconds=since_seconds)
-        selection = logs.Selection(follow, tail_lines, since, timestamps, limit_bytes)
+        path, live = _chosen_log(worker, container, previous=options.previous)
+        since = None if options.since_time is None else datetime.fromisoformat(options.since_time)
+        if options.since_seconds is not None:
+            since = datetime.now(UTC) - timedelta(seconds=options.since_seconds)
+        selection = logs.Selection(
+            options.follow, options.tail_lines, since, options.timestamps, options.limit_bytes
+        )
         yield b""  # the log exists: an answer can begin, however long the first line takes
         async for block in logs.read(path, selection, live):
             yield block

@@ -7,6 +7,7 @@ alternative that matched best. Errors are unique by their Go text.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 from pawl.local.schema import causes, golang
@@ -69,13 +70,7 @@ def _list(value: list[Any], schema: Schema, path: str, old: Any, result: Result)
         for at, item in enumerate(value):
             before = at_item(item, old, schema)
             result.merge(_validate(item, items, f"{path}[{at}]", before, result.prefix))
-    fewest, most = schema.get("minItems"), schema.get("maxItems")
-    if fewest is not None and len(value) < fewest:
-        text = f"{path} in body should have at least {fewest} items"
-        result.invalid(path, len(value), text)
-    if most is not None and len(value) > most:
-        text = f"{path} in body should have at most {most} items"
-        result.add(text, causes.too_many(result.path(path), len(value), most))
+    _count(value, schema, "items", path, result)
     if schema.get("uniqueItems"):
         distinct = {golang.to_json(item) for item in value}
         if len(distinct) < len(value):
@@ -83,14 +78,19 @@ def _list(value: list[Any], schema: Schema, path: str, old: Any, result: Result)
     result.matched += 2
 
 
-def _object(value: dict[str, Any], schema: Schema, path: str, old: Any, result: Result) -> None:
-    fewest, most = schema.get("minProperties"), schema.get("maxProperties")
+def _count(value: Sized, schema: Schema, what: str, path: str, result: Result) -> None:
+    """minItems and maxItems, minProperties and maxProperties."""
+    fewest, most = (schema.get(f"{end}{what.capitalize()}") for end in ("min", "max"))
     if fewest is not None and len(value) < fewest:
-        text = f"{path} in body should have at least {fewest} properties"
+        text = f"{path} in body should have at least {fewest} {what}"
         result.invalid(path, len(value), text)
     if most is not None and len(value) > most:
-        text = f"{path} in body should have at most {most} properties"
+        text = f"{path} in body should have at most {most} {what}"
         result.add(text, causes.too_many(result.path(path), len(value), most))
+
+
+def _object(value: dict[str, Any], schema: Schema, path: str, old: Any, result: Result) -> None:
+    _count(value, schema, "properties", path, result)
     properties, rest = schema.get("properties", {}), additional(schema)
     closed = schema.get("additionalProperties") is False
     for name, item in value.items():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pawl.local.api.errors import ApiError
+from pawl.local.api.podlogs import LogOptions
 from pawl.local.cluster import Cluster
 
 Obj = dict[str, Any]
@@ -73,7 +74,7 @@ class Pods:
                     await anext(watch)
 
     async def logs(self, container: str = "c", name: str = "p", **options: Any) -> str:
-        blocks = self.cluster.node.logs(NAMESPACE, name, container, **options)
+        blocks = self.cluster.node.logs(NAMESPACE, name, container, LogOptions(**options))
         return b"".join([block async for block in blocks]).decode()
 
     def events(self, name: str = "p") -> list[tuple[str, str, str]]:

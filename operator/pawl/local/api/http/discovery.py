@@ -178,12 +178,14 @@ def _entries(resource: Resource) -> list[Obj]:
         "kind": resource.kind,
         "verbs": list(resource.verbs),
     }
-    if resource.short_names:
-        entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
-        entry["categories"] = list(resource.categories)
+    entry |= _also_called(resource)
     entry["storageVersionHash"] = _storage_hash(resource)
     return [entry, *(_subentry(resource, sub) for sub in sorted(resource.subresources))]
+
+
+def _also_called(resource: Resource) -> Obj:
+    names = {"shortNames": list(resource.short_names), "categories": list(resource.categories)}
+    return {key: value for key, value in names.items() if value}
 
 
 def _storage_hash(resource: Resource) -> str:
@@ -221,10 +223,7 @@ def _aggregated_entry(resource: Resource) -> Obj:
         "singularResource": resource.singular_name,
         "verbs": list(resource.verbs),
     }
-    if resource.short_names:
-        entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
-        entry["categories"] = list(resource.categories)
+    entry |= _also_called(resource)
     if resource.subresources:
         entry["subresources"] = [
             _aggregated_sub(resource, s) for s in sorted(resource.subresources)

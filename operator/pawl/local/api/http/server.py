@@ -30,8 +30,9 @@ from pawl.local.api.http.documents import OpenApi
 from pawl.local.api.http.objects import Objects
 from pawl.local.api.http.options import flag
 from pawl.local.api.http.paths import Target
-from pawl.local.api.http.subresources import PodBackend, Subresources
+from pawl.local.api.http.subresources import Subresources
 from pawl.local.api.http.watching import BOOKMARK_SECONDS, Watching
+from pawl.local.api.podlogs import PodBackend
 from pawl.local.api.registry import Registry
 
 log = logging.getLogger(__name__)

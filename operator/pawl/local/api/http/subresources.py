@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -18,31 +17,13 @@ from pawl.local.api.deletion import DeleteOptions
 from pawl.local.api.eviction import evict
 from pawl.local.api.http import body, options, rendering, tokenrequest
 from pawl.local.api.http.paths import Target
+from pawl.local.api.podlogs import LogOptions, PodBackend
 from pawl.local.api.registry import Registry
 from pawl.local.api.scale import scale_of, with_scale
 from pawl.local.api.store import Key
 
 Obj = dict[str, Any]
 _STREAM = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/(attach|exec|portforward)")
-
-
-class PodBackend(Protocol):
-    """What the node gives (seam 3)."""
-
-    def logs(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool = False,
-        tail_lines: int | None = None,
-        since_seconds: int | None = None,
-        since_time: str | None = None,
-        timestamps: bool = False,
-        previous: bool = False,
-        limit_bytes: int | None = None,
-    ) -> AsyncIterator[bytes]: ...
 
 
 class Subresources:
@@ -123,8 +104,7 @@ class Subresources:
             return web.Response(text="")  # nothing has run yet
         if self._backend is None:
             raise errors.internal("no node runs the pods of this cluster")
-        blocks = self._backend.logs(
-            at.namespace, at.name, container,
+        wanted = LogOptions(
             follow=options.flag(query, "follow"),
             tail_lines=options.number(query, "tailLines"),
             since_seconds=options.number(query, "sinceSeconds"),
@@ -132,7 +112,8 @@ class Subresources:
             timestamps=options.flag(query, "timestamps"),
             previous=options.flag(query, "previous"),
             limit_bytes=options.number(query, "limitBytes"),
-        )  # fmt: skip
+        )
+        blocks = self._backend.logs(at.namespace, at.name, container, wanted)
         first = await anext(blocks, None)  # errors come before the headers
         response = web.StreamResponse()
         response.headers["Content-Type"] = "text/plain"

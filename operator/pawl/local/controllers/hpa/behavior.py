@@ -155,11 +155,11 @@ def _within_rates(
     replicas: int, bounds: Bounds, rules: Rules, memory: Memory, *, now: datetime
 ) -> tuple[int, tuple[str, str]]:
     if replicas > bounds.current:
-        fastest = max(_up_limit(bounds.current, rules.up, memory, now), bounds.current)
+        fastest = max(_limit(bounds.current, rules.up, memory, now, up=True), bounds.current)
         most, reason = min((bounds.most, TOO_MANY), (fastest, UP_LIMIT), key=lambda pair: pair[0])
         return (most, reason) if replicas > most else (replicas, IN_RANGE)
     if replicas < bounds.current:
-        fastest = min(_down_limit(bounds.current, rules.down, memory, now), bounds.current)
+        fastest = min(_limit(bounds.current, rules.down, memory, now, up=False), bounds.current)
         least, reason = max((bounds.least, TOO_FEW), (fastest, DOWN_LIMIT), key=lambda p: p[0])
         return (least, reason) if replicas < least else (replicas, IN_RANGE)
     return replicas, IN_RANGE
@@ -171,25 +171,16 @@ def _start(current: int, policy: Obj, memory: Memory, now: datetime) -> int:
     return current - sum(p.replicas for p in memory.changes if p.at > since)
 
 
-def _up_limit(current: int, rule: Obj, memory: Memory, now: datetime) -> int:
+def _limit(current: int, rule: Obj, memory: Memory, now: datetime, *, up: bool) -> int:
+    """How far the fastest of the policies lets the size go, with Min the slowest."""
     if rule["selectPolicy"] == "Disabled":
         return current
     limits = []
     for policy in rule["policies"]:
         start = _start(current, policy, memory, now)
-        percent = policy["type"] == "Percent"
-        grown = math.ceil(start * (1 + policy["value"] / 100)) if percent else 0
-        limits.append(grown if percent else start + policy["value"])
-    return min(limits) if rule["selectPolicy"] == "Min" else max(limits)
-
-
-def _down_limit(current: int, rule: Obj, memory: Memory, now: datetime) -> int:
-    if rule["selectPolicy"] == "Disabled":
-        return current
-    limits = []
-    for policy in rule["policies"]:
-        start = _start(current, policy, memory, now)
-        percent = policy["type"] == "Percent"
-        shrunk = int(start * (1 - policy["value"] / 100)) if percent else 0
-        limits.append(shrunk if percent else start - policy["value"])
-    return max(limits) if rule["selectPolicy"] == "Min" else min(limits)
+        step = policy["value"] if up else -policy["value"]
+        scaled = start * (1 + step / 100)
+        whole = math.ceil(scaled) if up else int(scaled)
+        limits.append(whole if policy["type"] == "Percent" else start + step)
+    slowest = rule["selectPolicy"] == "Min"
+    return max(limits) if up != slowest else min(limits)
