@@ -44,10 +44,17 @@ class ShadowGate(ApiModel):
     """A limit for the answers of a version that only sees copies of the requests."""
 
     model_config = cel(
-        ("has(self.max) != has(self.notWorseBy)", f"give max or notWorseBy: {_LIMIT}"),
+        (
+            "[has(self.max), has(self.notWorseBy), has(self.aboveOffline)].exists_one(x, x)",
+            f"give one of max, notWorseBy and aboveOffline: {_LIMIT}",
+        ),
         (
             "has(self.notWorseBy) == (self.metric == 'error_rate')",
             "error_rate takes notWorseBy, every other metric max",
+        ),
+        (
+            "!has(self.aboveOffline) || self.metric == 'disagreement'",
+            "only disagreement takes aboveOffline",
         ),
         (
             "!has(self.max) || self.max < 1.0 || "
@@ -63,6 +70,11 @@ class ShadowGate(ApiModel):
     max: _Positive | None = Field(None, description="The highest value that passes.")
     not_worse_by: _Margin | None = Field(
         None, description="How much higher than the stable version's it may be; 0 could never pass."
+    )
+    above_offline: _Margin | None = Field(
+        None,
+        description="How much more the two versions may disagree than they did on test rows when "
+        "the candidate was trained (ModelVersion.spec.comparison).",
     )
     required: Required = True
 

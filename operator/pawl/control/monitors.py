@@ -37,7 +37,7 @@ class _Sum:
     def add(self, page: Object) -> None:
         self.pods += 1
         self.requests += int(page["requests"])
-        self.errors += int(page["errors"])
+        self.errors += int(page["errors"]) + int(page.get("refused", 0))
         self.latency.update(loghist.from_wire(page["latency"]))
         self.values.update(_values(page))
         for bucket, requests, errors in page.get("users", ()):

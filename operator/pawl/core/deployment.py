@@ -242,9 +242,22 @@ def _measured(work: _Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
     spec = work.deployment.spec.rollout
     if spec is None or state.phase == "RollingBack":
         return state, ""
-    state = gates.fold(state, spec, work.observed.measured, work.routers)
+    routers = work.observed.front.routers if work.front.counts else None
+    state = gates.fold(
+        state, spec, work.observed.measured, routers, work.children.route, _offline(work, state)
+    )
     pods = gates.of_version(work.observed.pods, version_number(state.candidate))
     return state, gates.broken(state, pods)
+
+
+def _offline(work: _Work, state: RolloutStatus) -> float | None:
+    """How often the candidate and the version that it is compared with disagreed on past rows."""
+    candidate = next((v for v in work.versions if v.name == state.candidate), None)
+    found = candidate.spec.comparison if candidate is not None else None
+    stable = work.stable
+    if found is None or stable is None or found.digest != stable.digest:
+        return None
+    return found.disagreement
 
 
 def _situation(work: _Work, wanted: shift.Wanted) -> shift.Situation:

@@ -51,6 +51,10 @@ class Front(Protocol):
     def published(self) -> Object | None:
         """The object that carries the annotations, if it is there."""
 
+    @property
+    def counts(self) -> bool:
+        """It counts the requests of each version, as users saw them."""
+
     def problem(self) -> Problem | None:
         """Why it cannot do what the spec asks for."""
 
@@ -72,6 +76,8 @@ class EnvoyFront:
     spec: DeploymentSpec
     observed: FrontObserved
     installation: Installation
+
+    counts = True
 
     @property
     def published(self) -> Object | None:
@@ -112,6 +118,8 @@ class GatewayFront:
     spec: DeploymentSpec
     observed: FrontObserved
     attachment: Attachment
+
+    counts = False
 
     @property
     def published(self) -> Object | None:

@@ -180,6 +180,40 @@ def test_a_pinned_version_that_was_rolled_back_is_told_as_stalled():
     assert world.weights() == {1: 100}
 
 
+@pytest.mark.parametrize(
+    ("offline", "differ", "phase"),
+    [
+        pytest.param(0.3, 0.33, "Canary", id="as offline"),
+        pytest.param(0.05, 0.33, "RollingBack", id="more than offline"),
+    ],
+)
+def test_answers_may_differ_as_much_as_they_did_offline(offline: float, differ: float, phase: str):
+    gates = [{"metric": "disagreement", "aboveOffline": 0.1}]
+    world = serving(
+        version(1), make=Trial, rollout={**ROLLOUT, "shadow": {"duration": "5s", "gates": gates}}
+    )
+    world.until("Serving")
+    digest = version(1)["spec"]["artifact"]["digest"]
+    told = {"version": "churn-v1", "digest": digest, "rows": 500, "disagreement": offline}
+    world.add(version(2, comparison=told))
+    world.differ = differ
+    world.until(phase)
+
+
+def test_without_a_comparison_offline_the_gate_says_so_and_nothing_advances():
+    gates = [{"metric": "disagreement", "aboveOffline": 0.1}]
+    world = serving(
+        version(1), make=Trial, rollout={**ROLLOUT, "shadow": {"duration": "5s", "gates": gates}}
+    )
+    world.until("Serving")
+    world.add(version(2))
+    for _ in range(30):
+        status = world.second()
+    assert status["rollout"]["phase"] == "Shadow"
+    assert "use max" in status["rollout"]["gates"][0]["message"]
+    assert status["rollout"]["gates"][0]["verdict"] == "Error"
+
+
 @pytest.mark.parametrize("phase", ["Shadow", "Canary", "RollingBack"])
 def test_a_wiped_status_comes_to_the_same_end(phase: str):
     world = trial()

@@ -25,6 +25,7 @@ class Definition:
     words: str
     required: bool = True
     query: PrometheusQuery | None = None
+    flaw: str = ""  # why it cannot be judged
 
     def among(self, gates: tuple[RolloutGate, ...]) -> RolloutGate:
         """What is known of it so far."""
@@ -41,11 +42,17 @@ class Definition:
         return self.metric not in (TRAFFIC_SPLIT, PROMETHEUS)
 
 
-def definitions(spec: RolloutSpec) -> tuple[Definition, ...]:
-    """All gates of a spec."""
+def definitions(spec: RolloutSpec, offline: float | None = None) -> tuple[Definition, ...]:
+    """All gates of a spec. `offline` is the share of past rows on which the two versions disagreed,
+    None when nobody has compared them."""
     found: list[Definition] = []
     if spec.shadow is not None:
-        found += [_of("shadow", gate) for gate in spec.shadow.gates]
+        found += [
+            _above_offline(gate, gate.above_offline, offline)
+            if gate.above_offline is not None
+            else _of("shadow", gate)
+            for gate in spec.shadow.gates
+        ]
     if spec.canary is not None:
         found += [_of("canary", gate) for gate in spec.canary.gates]
         found.append(Definition("canary", TRAFFIC_SPLIT, 0.0, "as configured"))
@@ -65,6 +72,17 @@ def _of(stage: Stage, gate: ShadowGate | CanaryGate) -> Definition:
         limit = gate.max or 0.0
         words = f"max {limit:.12g}"
     return Definition(stage, str(gate.metric), limit, words, gate.required)
+
+
+def _above_offline(gate: ShadowGate, margin: float, offline: float | None) -> Definition:
+    """The limit is what is to be expected, and a margin."""
+    words = f"aboveOffline {margin:.12g}"
+    if offline is None:
+        text = "it is not recorded how often the two versions disagree offline; use max"
+        return Definition("shadow", str(gate.metric), 0.0, words, gate.required, flaw=text)
+    limit = min(offline + margin, 0.999)
+    words = f"{words} (offline {offline:.4g})"
+    return Definition("shadow", str(gate.metric), limit, words, gate.required)
 
 
 def _short(words: str) -> str:

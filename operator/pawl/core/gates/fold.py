@@ -50,12 +50,15 @@ def fold(
     state: RolloutStatus,
     spec: RolloutSpec,
     measured: Measurement | None,
-    routers: tuple[RouterState, ...],
+    routers: tuple[RouterState, ...] | None,
     route: Route | None = None,
+    offline: float | None = None,
 ) -> RolloutStatus:
-    """The state with the gates of `spec`, and with the measurement if there is one. `route` is the
-    published one, by which it is known whether the traffic was shared out as it should be."""
-    defined = definitions(spec)
+    """The state with the gates of `spec`, and with the measurement if there is one. `routers` None:
+    the servers count themselves. `route` is the published one, by which it is known whether the
+    traffic was shared out as it should be; `offline` how often the two versions disagreed on rows
+    of the past, if that was recorded."""
+    defined = definitions(spec, offline)
     gates = tuple(definition.among(state.gates) for definition in defined)
     if measured is None:
         return state.model_copy(update={"gates": gates})
@@ -105,6 +108,8 @@ def _hopeless(state: RolloutStatus) -> int:
 
 def _judged(gate: RolloutGate, d: Definition, sample: Sample, alphas: Alphas) -> RolloutGate:
     """A gate that cannot be judged must not keep the others from it."""
+    if d.flaw:
+        return gate.model_copy(update={"verdict": "Error", "message": d.flaw})
     try:
         judged = _RULES[d.metric](gate, d, sample, alphas)
     except ValueError as error:

@@ -48,12 +48,17 @@ class Sample:
 def take(
     state: RolloutStatus,
     measured: Measurement,
-    routers: tuple[RouterState, ...],
+    routers: tuple[RouterState, ...] | None,
     candidate: int,
     route: Route | None = None,
 ) -> tuple[Sample, tuple[RouterTotals, ...]]:
     """The sample since the last one, and up to where the routers' counters are used up now. `route`
-    is the published one."""
+    is the published one. Where no router counts (None), the servers' own counts have to do: they
+    know neither timeouts nor dead pods, nor who was sent to them by weight."""
+    if routers is None:
+        stable_arm, arm = measured.stable, measured.candidate
+        counts = Interval(stable_arm.requests, stable_arm.errors, arm.requests, arm.errors)
+        return _sample(state, measured, counts, even=False), ()
     copies = "s" if state.phase == "Shadow" else ""
     known = {totals.router: totals for totals in state.routers}
     stable, other = Totals(), Totals()
@@ -77,7 +82,7 @@ def take(
         other.requests,
         min(other.errors, other.requests),
     )
-    return _sample(state, measured, requests, even), tuple(readings)
+    return _sample(state, measured, requests, even=even), tuple(readings)
 
 
 def _even(state: RolloutStatus, measured: Measurement, candidate: int, route: Route | None) -> bool:
