@@ -47,6 +47,21 @@ class RolloutGate(StatusModel):
     )
 
 
+class ShadowReport(StatusModel):
+    """What the copies have shown so far, with or without gates on it."""
+
+    pairs: int = Field(0, description="Requests whose two answers were compared.")
+    disagreement: float | None = Field(None, description="Share of pairs with different labels.")
+    difference_p50: float | None = Field(None, description="Of the scores or values, absolute.")
+    difference_p95: float | None = None
+    relative_difference_p95: float | None = None
+    calibration_shift: float | None = Field(None, description="Mean of candidate − stable.")
+    latency_ratio: float | None = Field(None, description="Candidate over stable, of the means.")
+    stable_error_rate: float | None = None
+    candidate_error_rate: float | None = None
+    sums: Annotated[str, Field(max_length=4096)] = Field("", description="For the operator only.")
+
+
 class RouterTotals(StatusModel):
     """Up to where a router's counters have been taken into account."""
 
@@ -95,6 +110,7 @@ class RolloutStatus(StatusModel):
     gates: Annotated[tuple[RolloutGate, ...], Field(max_length=17)] = Field(
         (), description="Those of the spec, and traffic_split."
     )
+    shadow: ShadowReport | None = None
     routers: Annotated[tuple[RouterTotals, ...], Field(max_length=32)] = ()
 
 

@@ -14,6 +14,7 @@ from pawl.core import run_status
 from pawl.core.conditions import parse_timestamp
 from pawl.core.gates import arms, pairs, query
 from pawl.core.gates.definition import PROMETHEUS, TRAFFIC_SPLIT, Definition, definitions
+from pawl.core.gates.report import report
 from pawl.core.gates.rule import Alphas, Rule
 from pawl.core.gates.sample import Sample, take
 from pawl.core.measurement import Measurement
@@ -80,6 +81,7 @@ def fold(
             "measured_to": measured.end,
             "step_samples": state.step_samples + seen,
             "failing": _failing(state.failing, sample),
+            "shadow": report(state.shadow, measured.comparison),
         }
     )
 
@@ -102,7 +104,7 @@ def _hopeless(state: RolloutStatus) -> int:
     name = str(state.reference)
     requests = sum(reading.requests.get(name, 0) for reading in state.routers)
     errors = sum(reading.errors.get(name, 0) for reading in state.routers)
-    usual = min((errors + 1) / (requests + 2), 0.9)
+    usual = min((errors + 1) / (requests + 100), 0.9)
     return max(HOPELESS, math.ceil(math.log(_BY_CHANCE) / math.log(usual)))
 
 
