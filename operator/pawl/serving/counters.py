@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-OPERATIONS: Final = ("infer", "metadata", "health", "metrics", "other")
+OPERATIONS: Final = ("infer", "feedback", "metadata", "health", "metrics", "other")
 CODES: Final = (200, 400, 404, 405, 408, 413, 415, 417, 429, 431, 500, 501, 503)
 #: Upper bounds in seconds, from one row in onnxruntime to a big batch in scikit-learn.
 LATENCY_BOUNDS: Final = (

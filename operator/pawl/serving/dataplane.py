@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Protocol
+from time import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -22,8 +23,18 @@ from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
 from pawl.serving.metrics import exposition
 from pawl.serving.monitor.recorder import Asked, Recorder
-from pawl.serving.protocol import InferRequest, infer_response, parse_infer
+from pawl.serving.protocol import (
+    InferRequest,
+    answer_head,
+    infer_response,
+    parse_infer,
+    with_feedback,
+)
 from pawl.serving.settings import Settings
+
+if TYPE_CHECKING:  # without a key, what they need is not loaded
+    from pawl.serving.feedback.taker import Taker
+    from pawl.serving.feedback.tokens import Sealer
 
 LOGGER = logging.getLogger(__name__)
 
@@ -85,18 +96,24 @@ class Dataplane:
     ) -> None:
         self.model = settings.model
         self.version = settings.version
+        self._head = answer_head(settings.model, settings.version)
         self.counters = counters
         self._settings = settings
         self._served: Served | None = None
         self._batcher: Batcher[_InferJob] | None = None
         self._recorder = recorder
+        self._sealer: Sealer | None = None
+        self._taker: Taker | None = None
 
     def begin(self) -> None:
         """Connections are taken from now on, though the model is not there yet."""
         self.counters.mine[c.STATE] = c.STATE_LOADING
 
-    def install(self, served: Served) -> None:
-        """Begins to answer. To be called on the event loop."""
+    def install(
+        self, served: Served, sealer: Sealer | None = None, taker: Taker | None = None
+    ) -> None:
+        """Begins to answer, with feedback tokens if there is a sealer. To be called on the event
+        loop."""
         settings = self._settings
         limits = Limits(
             max_rows=settings.max_batch_rows if served.batchable else 1,
@@ -107,6 +124,8 @@ class Dataplane:
         )
         self._batcher = Batcher(served.engine.run, self._deliver, limits, served.seconds_per_row)
         self._served = served
+        self._sealer = sealer
+        self._taker = taker
         self.counters.mine[c.LOAD_SECONDS] = served.load_seconds
         if self.counters.mine[c.STATE] != c.STATE_DRAINING:
             self.counters.mine[c.STATE] = c.STATE_READY
@@ -183,6 +202,14 @@ class Dataplane:
         self._batcher.submit(job)
         self.counters.mine[c.WAITING] = self._batcher.waiting
 
+    def feedback(self, body: bytes) -> bytes:
+        """What became of the tokens in it. Raises SignatureError, TooLargeError, NotServedError or
+        NotReadyError."""
+        self._loaded()
+        if self._taker is None:
+            raise NotServedError("feedback is not taken here: the pod has no key for it")
+        return self._taker.take(body)
+
     def _deliver(self, jobs: list[_InferJob], outputs: Outputs, seconds: float) -> None:
         served = self._loaded()
         count = sum(job.rows.size for job in jobs)
@@ -203,11 +230,16 @@ class Dataplane:
             mine[c.NON_FINITE] += non_finite
         if self._recorder is not None:
             self._recorder.answered(jobs, said, count)
+        tokens = self._sealer.seal(jobs, said, time()) if self._sealer is not None else ()
+        if self._recorder is not None and tokens:
+            self._recorder.issued(len(tokens) - tokens.count(None))
         start = 0
-        for job in jobs:
+        for index, job in enumerate(jobs):
             stop = start + job.rows.size
             outputs_of_job = answer(columns, start, stop, job.request.outputs)
-            body = infer_response(self.model, self.version, job.request.id, outputs_of_job)
+            body = infer_response(self._head, job.request.id, outputs_of_job)
+            if tokens and (token := tokens[index]) is not None:
+                body = with_feedback(body, token)
             job.reply.send(body)
             start = stop
 

@@ -18,6 +18,12 @@ class TooLargeError(UserError):
     reason = "TooLarge"
 
 
+class TokenError(UserError):
+    """What is said to be a feedback token is none, or none of ours."""
+
+    reason = "BadToken"
+
+
 class OverloadedError(PawlError):
     """Enough requests wait already; come back after `retry_after` seconds."""
 

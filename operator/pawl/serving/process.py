@@ -100,9 +100,10 @@ class Process:
             stopped.cancel()
             await self._http.close(0)
             return self._failed(error)
+        sealer, taker = None, None
         if self._monitor is not None:
-            self._monitor.install(served.signature, served.baseline)
-        self._dataplane.install(served)
+            sealer, taker = self._monitor.install(served.signature, served.baseline)
+        self._dataplane.install(served, sealer, taker)
         if late:
             await self._http.start(listener)
         _settle()

@@ -16,6 +16,9 @@ from pawl.errors import SignatureError
 
 DATATYPES: frozenset[str] = frozenset(get_args(Datatype))
 MAX_ID_LENGTH = 256
+MAX_GROUP = 64
+#: Of a request whose answer carries a feedback token.
+MAX_TOKEN_ROWS = 64
 _BINARY = "binary tensor data is not supported by this server; send the values as JSON in `data`"
 
 
@@ -29,11 +32,12 @@ class InputTensor(NamedTuple):
 
 
 class InferRequest(NamedTuple):
-    """`outputs` names the outputs that are wanted; None: all."""
+    """`outputs` names the outputs that are wanted; None: all. `group` is for feedback."""
 
     id: str | None
     inputs: list[InputTensor]
     outputs: list[str] | None
+    group: str | None = None
 
 
 def parse_infer(body: bytes) -> InferRequest:
@@ -53,14 +57,28 @@ def parse_infer(body: bytes) -> InferRequest:
             f"id: must be a string of at most {MAX_ID_LENGTH} characters", field="id"
         )
     parameters = message.get("parameters")
+    group = None
     if parameters is not None:
         _check_parameters(parameters, "parameters")
+        group = check_group(parameters.get("group"), "parameters.group")
     outputs = message.get("outputs")
     return InferRequest(
         request_id,
         [_input_tensor(tensor, index) for index, tensor in enumerate(inputs)],
         _wanted(outputs) if outputs is not None else None,
+        group,
     )
+
+
+def check_group(group: Any, field: str) -> str | None:
+    """A group's name, None for none."""
+    if group is None:
+        return None
+    if type(group) is not str or not 0 < len(group) <= MAX_GROUP or not group.isprintable():
+        raise SignatureError(
+            f"{field}: must be a name of 1 to {MAX_GROUP} printable characters", field=field
+        )
+    return group
 
 
 def _input_tensor(raw: Any, index: int) -> InputTensor:
@@ -121,15 +139,21 @@ def _check_parameters(parameters: Any, field: str) -> None:
         raise SignatureError(f"{field}: {_BINARY}", field=field)
 
 
-def infer_response(
-    model: str, version: str, request_id: str | None, outputs: list[dict[str, Any]]
-) -> bytes:
-    """The answer to an infer request; values that are not finite become null."""
-    message: dict[str, Any] = {"model_name": model, "model_version": version}
-    if request_id is not None:
-        message["id"] = request_id
-    message["outputs"] = outputs
-    return orjson.dumps(message)
+def answer_head(model: str, version: str) -> bytes:
+    """What every answer to an infer request begins with."""
+    return orjson.dumps({"model_name": model, "model_version": version})[:-1]
+
+
+def infer_response(head: bytes, request_id: str | None, outputs: bytes) -> bytes:
+    """The answer to an infer request; `outputs` are JSON."""
+    if request_id is None:
+        return b'%s,"outputs":%s}' % (head, outputs)
+    return b'%s,"id":%s,"outputs":%s}' % (head, orjson.dumps(request_id), outputs)
+
+
+def with_feedback(answer: bytes, token: bytes) -> bytes:
+    """An answer to an infer request, and the token (base64url) to send its truth back with."""
+    return b'%s,"parameters":{"feedback":"%s"}}' % (answer[:-1], token)
 
 
 def error_response(message: str) -> bytes:

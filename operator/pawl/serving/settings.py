@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawl import constants
 from pawl.errors import UserError
 
 _MODEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_KEY_BYTES, _MAX_KEYS = 32, 8
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -41,6 +43,8 @@ class Settings:
     termination_log: Path | None = None
     monitor_port: int | None = None
     monitor_warm_up: float = 60.0
+    feedback_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    feedback_max_age: float = 30 * 86_400.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -82,7 +86,30 @@ class Settings:
             monitor_warm_up=_number(
                 env, "PAWL_MONITOR_WARM_UP_SECONDS", cls.monitor_warm_up, 0, 3600
             ),
+            feedback_keys=_keys(env),
+            feedback_max_age=_number(
+                env, "PAWL_FEEDBACK_MAX_AGE_SECONDS", cls.feedback_max_age, 1, 366 * 86_400
+            ),
         )
+
+
+def _keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """None of them is ever shown."""
+    texts = [text.strip() for text in env.get(constants.ENV_FEEDBACK_KEY, "").split(",")]
+    keys = []
+    for text in filter(None, texts):
+        try:
+            key = b64decode(text, validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise UserError(
+                f"{constants.ENV_FEEDBACK_KEY}: every key must be {_KEY_BYTES} bytes in base64"
+            )
+        keys.append(key)
+    if len(keys) > _MAX_KEYS:
+        raise UserError(f"{constants.ENV_FEEDBACK_KEY}: there are more than {_MAX_KEYS} keys")
+    return tuple(keys)
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +18,9 @@ from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError, OverloadedError
 from pawl.serving.loading import load_once
+from pawl.serving.monitor.monitor import Monitor
 from pawl.serving.settings import Settings
+from pawl.serving.supervisor import MonitorPart
 
 
 @dataclass
@@ -25,6 +29,13 @@ class FakeReply:
     bodies: list[bytes] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    started: float = 0.0
+    request_id: bytes | None = None
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def request(self) -> FakeReply:
+        return self
 
     def send(self, body: bytes) -> None:
         self.bodies.append(body)
@@ -98,6 +109,54 @@ async def test_missing_values_reach_the_model_and_come_back_as_null(bundles: Any
     assert message["outputs"][0]["data"] == [None]
     assert message["outputs"][1]["data"] == [None, None]
     assert dataplane.counters.total(c.NON_FINITE) == 1
+
+
+@pytest.fixture
+def with_key(bundles: Any) -> Iterator[Callable[[], Dataplane]]:
+    """Gives a dataplane that makes tokens and takes feedback."""
+    settings = bundles.classifier(feedback_keys=(b"k" * 32,))
+    with socket.socket() as listener:
+
+        def make() -> Dataplane:
+            counters = Counters()
+            monitor = Monitor(settings, counters, MonitorPart(listener, 0.0))
+            dataplane = Dataplane(settings, counters, monitor.recorder)
+            served = load_once(settings)
+            dataplane.install(served, *monitor.install(served.signature, served.baseline))
+            return dataplane
+
+        yield make
+
+
+async def test_with_a_key_answers_carry_a_token_that_feedback_is_taken_for(with_key: Any) -> None:
+    dataplane = with_key()
+    reply = FakeReply()
+    dataplane.infer(infer((1, -1), (-50, 0), parameters={"group": "a"}), reply)
+    message = await reply.message()
+    assert message["outputs"][0]["data"] == ["yes", "no"]
+    entry = {"token": message["parameters"]["feedback"], "truth": ["yes", "yes"]}
+    body = orjson.dumps({"feedback": [entry, entry]})
+    assert orjson.loads(dataplane.feedback(body)) == {"accepted": 1, "repeated": 1, "expired": 0}
+
+
+async def test_a_request_of_many_rows_gets_no_token(with_key: Any) -> None:
+    dataplane = with_key()
+    few, many = FakeReply(), FakeReply()
+    dataplane.infer(infer(*[(1, 1)] * 64), few)
+    dataplane.infer(infer(*[(1, 1)] * 65), many)
+    assert "feedback" in (await few.message())["parameters"]
+    assert "parameters" not in await many.message()
+
+
+async def test_without_a_key_feedback_is_not_served(bundles: Any) -> None:
+    dataplane = installed(bundles.classifier())
+    with pytest.raises(NotServedError, match="no key"):
+        dataplane.feedback(b"{}")
+
+
+async def test_before_the_model_is_there_feedback_is_not_taken(bundles: Any) -> None:
+    with pytest.raises(NotReadyError):
+        Dataplane(bundles.classifier(), Counters()).feedback(b"{}")
 
 
 async def test_what_does_not_fit_is_raised_and_not_queued(bundles: Any) -> None:

@@ -8,7 +8,15 @@ import orjson
 import pytest
 
 from pawl.errors import SignatureError
-from pawl.serving.protocol import InputTensor, error_response, infer_response, parse_infer
+from pawl.serving.codec.base import answer, column
+from pawl.serving.protocol import (
+    InputTensor,
+    answer_head,
+    error_response,
+    infer_response,
+    parse_infer,
+    with_feedback,
+)
 
 TENSOR = {"name": "a", "datatype": "FP64", "shape": [1], "data": [1.5]}
 
@@ -88,9 +96,8 @@ def test_what_would_change_the_answer_is_refused(change: dict[str, Any]) -> None
 
 
 def test_values_that_are_not_finite_are_null_in_an_answer() -> None:
-    outputs = [{"name": "p", "datatype": "FP64", "shape": [2], "data": [float("nan"), 0.5]}]
-    answer = orjson.loads(infer_response("m", "1", None, outputs))
-    assert answer == {
+    outputs = answer([column("p", "FP64", (), 1, [float("nan"), 0.5])], 0, 2, None)
+    assert orjson.loads(infer_response(answer_head("m", "1"), None, outputs)) == {
         "model_name": "m",
         "model_version": "1",
         "outputs": [{"name": "p", "datatype": "FP64", "shape": [2], "data": [None, 0.5]}],
@@ -98,7 +105,29 @@ def test_values_that_are_not_finite_are_null_in_an_answer() -> None:
 
 
 def test_the_id_comes_back() -> None:
-    assert orjson.loads(infer_response("m", "1", "42", []))["id"] == "42"
+    answered = infer_response(answer_head("m", "1"), '4"2', b"[]")
+    assert orjson.loads(answered)["id"] == '4"2'
+
+
+def test_a_token_is_a_parameter_of_the_answer() -> None:
+    answered = with_feedback(infer_response(answer_head("m", "1"), None, b"[]"), b"a-b_c=")
+    assert orjson.loads(answered) == {
+        "model_name": "m",
+        "model_version": "1",
+        "outputs": [],
+        "parameters": {"feedback": "a-b_c="},
+    }
+
+
+@pytest.mark.parametrize("group", ["", "x" * 65, 7, ["a"], "a\nb", "a\0"])
+def test_a_group_is_a_short_name(group: Any) -> None:
+    with pytest.raises(SignatureError, match="group"):
+        parse(parameters={"group": group})
+
+
+def test_a_group_is_told() -> None:
+    assert parse(parameters={"group": "über 60"}).group == "über 60"
+    assert parse(parameters={}).group is None
 
 
 def test_errors_have_the_protocols_shape() -> None:

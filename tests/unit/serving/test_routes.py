@@ -48,6 +48,11 @@ class FakeDataplane:
     def metrics(self) -> bytes:
         return b"up 1\n"
 
+    def feedback(self, body: bytes) -> bytes:
+        if self._error is not None:
+            raise self._error
+        return b'{"accepted":1}'
+
     def infer(self, body: bytes, reply: Any) -> None:
         if self._error is not None:
             raise self._error
@@ -86,6 +91,9 @@ def ask(
         (b"POST", b"/v2/models/churn/infer", b'"body"'),
         (b"POST", b"/v2/models/ch%75rn/infer", b'"body"'),
         (b"POST", b"/v2/models/churn/versions/7/infer", b'"body"'),
+        (b"POST", b"/v2/models/churn/feedback", b'{"accepted":1}'),
+        (b"POST", b"/v2/models/churn/feedback?token=abc", b'{"accepted":1}'),
+        (b"POST", b"/v2/models/churn/versions/7/feedback", b'{"accepted":1}'),
         (b"GET", b"/metrics", b"up 1\n"),
         (b"HEAD", b"/v2/health/ready", b""),
     ],

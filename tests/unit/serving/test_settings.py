@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,35 @@ def test_what_must_be_said_is_named(name: str) -> None:
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
     with pytest.raises(UserError, match=name):
         Settings.from_env({**ENV, name: value})
+
+
+def key(byte: bytes, size: int = 32) -> str:
+    return b64encode(byte * size).decode()
+
+
+def test_several_keys_may_be_given() -> None:
+    settings = Settings.from_env({**ENV, "PAWL_FEEDBACK_KEY": f"{key(b'n')}, {key(b'o')}"})
+    assert settings.feedback_keys == (b"n" * 32, b"o" * 32)
+
+
+@pytest.mark.parametrize(
+    "text", ["secret", key(b"k", 16), f"{key(b'k')},?", ",".join([key(b"k")] * 9)]
+)
+def test_a_key_that_is_none_is_refused_and_never_shown(text: str) -> None:
+    with pytest.raises(UserError, match="PAWL_FEEDBACK_KEY") as raised:
+        Settings.from_env({**ENV, "PAWL_FEEDBACK_KEY": text})
+    assert "secret" not in str(raised.value)
+    assert key(b"k") not in str(raised.value)
+
+
+def test_keys_are_not_printed() -> None:
+    assert "kkkk" not in repr(Settings.from_env({**ENV, "PAWL_FEEDBACK_KEY": key(b"k")}))
+
+
+def test_the_monitor_is_off_unless_it_has_a_port() -> None:
+    assert Settings.from_env(ENV).monitor_port is None
+    assert Settings.from_env({**ENV, "PAWL_MONITOR_PORT": "0"}).monitor_port is None
+    assert Settings.from_env({**ENV, "PAWL_MONITOR_PORT": "8082"}).monitor_port == 8082
 
 
 def test_a_worker_is_told_what_it_inherits() -> None:

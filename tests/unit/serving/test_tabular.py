@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,7 +150,7 @@ def test_the_threshold_decides_the_label(
     codec = codec_for(signature("a", threshold=threshold), 10)
     probabilities = np.array([[0.7, 0.3], [0.5, 0.5], [0.3, 0.7]])
     columns, non_finite, said = codec.render({"probabilities": probabilities}, 3)
-    outputs = {output["name"]: output for output in answer(columns, 0, 3, None)}
+    outputs = {output["name"]: output for output in orjson.loads(answer(columns, 0, 3, None))}
     assert outputs["label"] == {
         "name": "label", "datatype": "BYTES", "shape": [3], "data": labels,
     }  # fmt: skip
@@ -163,9 +164,10 @@ def test_the_threshold_decides_the_label(
 def test_each_request_gets_its_own_rows(signature: SignatureOf) -> None:
     codec = codec_for(signature("a"), 10)
     columns, _, _ = codec.render({"probabilities": np.array([[1, 0], [0, 1], [0.4, 0.6]])}, 3)
-    (output,) = answer(columns, 1, 3, ["probabilities"])
+    (output,) = orjson.loads(answer(columns, 1, 3, ["probabilities"]))
     assert output["data"] == [0, 1, 0.4, 0.6]
-    assert [o["data"] for o in answer(columns, 0, 1, ["probabilities", "label"])] == [
+    both = orjson.loads(answer(columns, 0, 1, ["probabilities", "label"]))
+    assert [output["data"] for output in both] == [
         [1, 0],
         ["no"],
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from pawl.artifacts.records import Signature, Tensor
@@ -55,7 +56,7 @@ def test_a_graph_without_a_batch_axis_is_fed_whole() -> None:
     assert not codec.batchable
     assert codec.decode(request(InputTensor("x", "INT64", [1, 2], [1, 2]))).size == 1
     columns, _, _ = codec.render({"y": np.array(["a", "b"], dtype=object)}, 1)
-    assert answer(columns, 0, 1, None) == [
+    assert orjson.loads(answer(columns, 0, 1, None)) == [
         {"name": "y", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]}
     ]
 
@@ -120,3 +121,12 @@ def test_the_first_output_is_the_prediction_if_it_can_be(
 def test_values_that_are_not_finite_are_counted() -> None:
     _, non_finite, _ = codec_for(BATCHED, 10).render({"y": np.array([[np.nan, 1], [np.inf, 2]])}, 2)
     assert non_finite == 2
+
+
+def test_answers_have_the_shape_of_their_tensors() -> None:
+    outputs = (Tensor(name='y"', datatype="FP32", shape=(-1, 2, 1)),)
+    codec = codec_for(BATCHED.model_copy(update={"outputs": outputs}), 10)
+    columns = codec.render({'y"': np.arange(6.0).reshape(3, 2, 1)}, 3).columns
+    assert orjson.loads(answer(columns, 1, 3, None)) == [
+        {"name": 'y"', "datatype": "FP32", "shape": [2, 2, 1], "data": [2.0, 3.0, 4.0, 5.0]}
+    ]

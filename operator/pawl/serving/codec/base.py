@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from pawl.errors import SignatureError
@@ -25,15 +27,34 @@ class Rows(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One output of a batch as a flat list, `width` values per row; `tail` is the shape behind the
-    batch axis. Without a batch axis (`batched` false), `tail` is the whole shape."""
+    """One output of a batch as a flat list, `width` values per row. Its JSON is `head`, the number
+    of rows, `rest`, the values, `}`; without a batch axis (`batched` false) no number of rows."""
 
     name: str
-    datatype: str
-    tail: list[int]
     width: int
     data: list[Any]
+    head: bytes
+    rest: bytes
     batched: bool = True
+
+
+def column(
+    name: str,
+    datatype: str,
+    tail: tuple[int, ...],
+    width: int,
+    data: list[Any],
+    batched: bool = True,
+) -> Column:
+    """`tail` is the shape behind the batch axis, or the whole shape when there is none."""
+    return Column(name, width, data, *_frame(name, datatype, tail, batched), batched)
+
+
+@lru_cache(256)
+def _frame(name: str, datatype: str, tail: tuple[int, ...], batched: bool) -> tuple[bytes, bytes]:
+    head = b'{"name":%s,"datatype":"%s","shape":[' % (orjson.dumps(name), datatype.encode())
+    sizes = ",".join(map(str, tail)).encode()
+    return head, (b"," if batched and tail else b"") + sizes + b'],"data":'
 
 
 class Predictions(NamedTuple):
@@ -89,25 +110,21 @@ def check_wanted(request: InferRequest, names: frozenset[str]) -> None:
             )
 
 
-def answer(
-    columns: Sequence[Column], start: int, stop: int, wanted: Sequence[str] | None
-) -> list[dict[str, Any]]:
-    """The `outputs` of a response: rows `start` to `stop` of the wanted columns, in that order."""
+def answer(columns: Sequence[Column], start: int, stop: int, wanted: Sequence[str] | None) -> bytes:
+    """The `outputs` of a response as JSON: rows `start` to `stop` of the wanted columns, in that
+    order. Values that are not finite become null."""
     if wanted is not None:
         by_name = {column.name: column for column in columns}
         columns = [by_name[name] for name in wanted]
     count = stop - start
-    return [
-        {
-            "name": name,
-            "datatype": datatype,
-            "shape": [count, *tail],
-            "data": data[start * width : stop * width],
-        }
+    dumps = orjson.dumps
+    outputs = [
+        b"%s%d%s%s}" % (head, count, rest, dumps(data[start * width : stop * width]))
         if batched
-        else {"name": name, "datatype": datatype, "shape": tail, "data": data}
-        for name, datatype, tail, width, data, batched in columns
+        else b"%s%s%s}" % (head, rest, dumps(data))
+        for _, width, data, head, rest, batched in columns
     ]
+    return b"[%s]" % b",".join(outputs)
 
 
 def join(feeds: Sequence[Feed]) -> Feed:

@@ -23,6 +23,7 @@ from pawl.serving.codec.base import (
     Rendered,
     Rows,
     check_wanted,
+    column,
 )
 from pawl.serving.codec.values import FLOATS, NUMBERS, numbers, strings
 from pawl.serving.errors import TooLargeError
@@ -248,5 +249,5 @@ def _expect_numbers(tensor: InputTensor) -> None:
 
 
 def _column(tensor: Tensor, data: list[Any], width: int) -> Column:
-    tail = [width] if len(tensor.shape) == 2 else []
-    return Column(tensor.name, tensor.datatype, tail, width, data)
+    tail = (width,) if len(tensor.shape) == 2 else ()
+    return column(tensor.name, tensor.datatype, tail, width, data)

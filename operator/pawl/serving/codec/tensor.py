@@ -21,6 +21,7 @@ from pawl.serving.codec.base import (
     Rendered,
     Rows,
     check_wanted,
+    column,
 )
 from pawl.serving.codec.values import FLOATS, NUMPY_TYPES, exact
 from pawl.serving.errors import TooLargeError
@@ -102,10 +103,10 @@ class TensorCodec:
                 bad += array.size - int(np.isfinite(array).sum())
             if self.batchable and (array.ndim == 0 or array.shape[0] != count):
                 raise ValueError(f"{count} rows gave {tensor.name} of shape {array.shape}")
-            shape = list(array.shape[1:] if self.batchable else array.shape)
+            shape = array.shape[1:] if self.batchable else array.shape
             data = array.reshape(-1).tolist()
             columns.append(
-                Column(tensor.name, tensor.datatype, shape, prod(shape), data, self.batchable)
+                column(tensor.name, tensor.datatype, shape, prod(shape), data, self.batchable)
             )
         return Rendered(columns, bad, self._said(columns))
 
@@ -113,10 +114,10 @@ class TensorCodec:
         """The first output is taken for the prediction when it has one number a row."""
         if not self.batchable or not columns or columns[0].width != 1:
             return Predictions()
-        first = columns[0]
-        if first.datatype in FLOATS:
+        first, datatype = columns[0], self._outputs[0].datatype
+        if datatype in FLOATS:
             return Predictions(first.data)
-        return Predictions(None, first.data) if first.datatype != "BYTES" else Predictions()
+        return Predictions(None, first.data) if datatype != "BYTES" else Predictions()
 
     def example(self, count: int) -> Feed:
         feed: Feed = {}

@@ -48,6 +48,7 @@ class Router:
     def __init__(self, dataplane: Dataplane) -> None:
         self._dataplane = dataplane
         infer = Route("infer", (b"POST",), self._infer)
+        feedback = Route("feedback", (b"POST",), self._feedback)
         metadata = Route("metadata", _READERS, self._model_metadata)
         ready = Route("health", _READERS, self._model_ready)
         self._routes = {
@@ -62,6 +63,7 @@ class Router:
             self._routes[base.encode()] = metadata
             self._routes[f"{base}/ready".encode()] = ready
             self._routes[f"{base}/infer".encode()] = infer
+            self._routes[f"{base}/feedback".encode()] = feedback
 
     def handle(self, exchange: Exchange) -> None:
         """Answers, now or later. Nothing is raised."""
@@ -98,16 +100,12 @@ class Router:
         return f"there is nothing at {path[:120]!r}"
 
     def _infer(self, exchange: Exchange) -> None:
-        headers = exchange.headers
-        content_type = headers.get(b"content-type")
-        if b"inference-header-content-length" in headers:
-            exchange.error(415, _BINARY)
-        elif content_type not in (b"application/json", None) and not _is_json(content_type):
-            exchange.error(415, "the request must be application/json")
-        elif headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            exchange.error(415, "compressed requests are not supported; send plain JSON")
-        else:
+        if _is_acceptable(exchange):
             self._dataplane.infer(exchange.body, _Reply(exchange))
+
+    def _feedback(self, exchange: Exchange) -> None:
+        if _is_acceptable(exchange):
+            exchange.respond(200, self._dataplane.feedback(exchange.body))
 
     def _server_metadata(self, exchange: Exchange) -> None:
         exchange.respond(200, self._dataplane.server_metadata())
@@ -168,6 +166,21 @@ def fail(exchange: Exchange, error: Exception) -> None:
     else:
         LOGGER.error("a request failed", exc_info=error)
         exchange.error(500, "internal error; the server's log says more")
+
+
+def _is_acceptable(exchange: Exchange) -> bool:
+    """Whether the body is plain JSON by its headers; if not, that is answered."""
+    headers = exchange.headers
+    content_type = headers.get(b"content-type")
+    if b"inference-header-content-length" in headers:
+        exchange.error(415, _BINARY)
+    elif content_type not in (b"application/json", None) and not _is_json(content_type):
+        exchange.error(415, "the request must be application/json")
+    elif headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        exchange.error(415, "compressed requests are not supported; send plain JSON")
+    else:
+        return True
+    return False
 
 
 def _is_json(content_type: bytes | None) -> bool:

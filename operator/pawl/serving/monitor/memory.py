@@ -48,7 +48,33 @@ PAIR: Final = np.dtype(
     ]
 )
 NO_LABEL: Final = -(2**63)
+#: Sets and ways of the table of tokens that were counted.
+SEEN: Final = (2**16, 16)
 PAIRS: Final = np.dtype([("at", "i8"), ("count", "i8"), ("pairs", PAIR, SAMPLE)])
+#: Versions and groups whose feedback a process counts apart.
+VERSIONS: Final = 6
+GROUPS: Final = 16
+#: Ages of predictions: less than one minute, then doubling.
+AGES: Final = 17
+PERCENTS: Final = 101
+#: Bins of `valuehist.LOG` from zero up.
+ERROR_BINS: Final = valuehist.SIZE // 2 + 1
+FIRST_ERROR_BIN: Final = valuehist.SIZE - ERROR_BINS
+#: Of some predictions: how many, then how many were wrong and 0, or the sums of |error|, error².
+TALLY: Final = 3
+FEEDBACK: Final = np.dtype(
+    [
+        ("late", "f8"),
+        ("all", "f8", TALLY),
+        ("ages", "f8", (AGES, TALLY)),
+        ("weights", "f8", (PERCENTS, TALLY)),
+        ("groups", "f8", (GROUPS + 1, TALLY)),  # the last: all other groups
+        ("errors", "u4", ERROR_BINS),
+    ]
+)
+#: What a version predicts; None is counted of others.
+LABELS, VALUES = range(2)
+NAMES: Final = np.dtype([("name", "S256"), ("used", "i8"), ("kind", "i8")])
 BLOCK: Final = np.dtype(
     [
         ("closed", "i8"),  # every second before it is whole
@@ -56,6 +82,12 @@ BLOCK: Final = np.dtype(
         ("seconds", ROW, RING),
         ("minutes", ROW, RING),
         ("sample", PAIRS, RING),
+        ("versions", NAMES, VERSIONS),
+        ("groups", NAMES, GROUPS),
+        # By version, then seconds and minutes. The times are apart: looking for them must not
+        # touch memory that was never used.
+        ("feedback_at", "i8", (VERSIONS, 2, RING)),
+        ("feedback", FEEDBACK, (VERSIONS, 2, RING)),
     ]
 )
 
@@ -86,10 +118,15 @@ class Memory:
     def __init__(self, blocks: int = 1, index: int = 0, descriptor: int = -1) -> None:
         """Without a descriptor the memory is this process's alone; else its size is set here."""
         size = blocks * BLOCK.itemsize
+        whole = size + SEEN[0] * SEEN[1] * 8
         if descriptor >= 0:
-            os.ftruncate(descriptor, size)
-        self.blocks: NDArray[Any] = np.frombuffer(mmap.mmap(descriptor, size), dtype=BLOCK)
+            os.ftruncate(descriptor, whole)
+        mapped = mmap.mmap(descriptor, whole)
+        self.descriptor = descriptor
+        self.blocks: NDArray[Any] = np.frombuffer(mapped, dtype=BLOCK, count=blocks)
         self.mine: Any = self.blocks[index]
+        #: Of the pod: see `feedback.seen`.
+        self.seen: NDArray[np.uint64] = np.frombuffer(mapped, "u8", offset=size).reshape(SEEN)
 
     def cells(self, second: int) -> tuple[Cells, Cells]:
         """This process's row of a second and of its minute, empty when they are new."""

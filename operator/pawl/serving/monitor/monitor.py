@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature
 from pawl.serving.counters import Counters
 from pawl.serving.http.server import HttpServer
@@ -13,6 +15,10 @@ from pawl.serving.monitor.snapshot import About, Snapshots
 from pawl.serving.settings import Settings
 from pawl.serving.supervisor import MonitorPart
 
+if TYPE_CHECKING:
+    from pawl.serving.feedback.taker import Taker
+    from pawl.serving.feedback.tokens import Sealer
+
 
 class Monitor:
     """Counts while `recorder` is told; answers between `start` and `close`."""
@@ -22,7 +28,9 @@ class Monitor:
         about = About(
             settings.model, settings.version, settings.artifact_digest, round(part.started, 3)
         )
-        self.recorder = Recorder(memory, warm_up=settings.monitor_warm_up)
+        self._settings = settings
+        self._memory = memory
+        self.recorder = Recorder(memory, counters, warm_up=settings.monitor_warm_up)
         self._snapshots = Snapshots(about, memory, counters)
         # Counters of its own: who looks at the server is none of its load.
         self._http = HttpServer(MonitorRouter(self._snapshots).handle, Counters(), LIMITS)
@@ -30,11 +38,18 @@ class Monitor:
 
     def install(
         self, signature: Signature, baseline: NumericBaseline | CategoryBaseline | None
-    ) -> None:
-        """There is a model from now on."""
+    ) -> tuple[Sealer | None, Taker | None]:
+        """There is a model from now on. What makes the tokens of its answers, if it says anything
+        that can be right or wrong, and what takes feedback; neither without a key."""
         scores = Scores(signature, baseline)
         self.recorder.install(scores)
         self._snapshots.install(scores)
+        if not self._settings.feedback_keys:
+            return None, None
+        # Only here: it costs 10 MB.
+        from pawl.serving.feedback.desk import feedback_of  # noqa: PLC0415
+
+        return feedback_of(self._settings, self._memory, self.recorder, signature, scores.kind)
 
     async def start(self) -> None:
         """Answers from now on. Whichever process is free takes a connection."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature
-from pawl.serving.codec.base import Prediction, Predictions
+from pawl.serving.codec.base import Predictions
 from pawl.serving.monitor.memory import NO_LABEL, SCORES, Cells
 from pawl.stats import valuehist
 
@@ -58,16 +58,20 @@ class Scores:
             return 0
         return len(self.edges if self.score_kind == "numeric" else self.categories) + 2
 
-    def count(self, batches: Iterable[Predictions], rows: Iterable[Cells]) -> None:
-        """Adds the predictions of some batches."""
-        batches = list(batches)
+    @property
+    def counts_labels(self) -> bool:
+        """Whether `count` wants labels; else it wants values, where there is a kind of them."""
+        return self.score_kind == "category"
+
+    def count(self, said: list[Any], rows: Iterable[Cells]) -> None:
+        """Adds predictions: labels or values, as `counts_labels` says."""
         scores: NDArray[np.int64] | None = None
         values: NDArray[np.int64] | None = None
-        bad = 0
-        if self.value_kind is not None:
-            numbers = _joined(batch.values for batch in batches)
+        if self.counts_labels:
+            scores = self._categories(said)
+        elif self.value_kind is not None:
+            numbers = np.array(said, dtype=np.float64)
             finite = numbers[np.isfinite(numbers)]
-            bad = len(numbers) - len(finite)
             values = np.bincount(
                 np.searchsorted(self._value_edges, finite), minlength=valuehist.SIZE
             )
@@ -75,39 +79,35 @@ class Scores:
                 scores = np.zeros(self.width, dtype=np.int64)
                 places = np.searchsorted(self._score_edges, finite)
                 scores[:-1] = np.bincount(places, minlength=self.width - 1)
-                scores[-1] = bad
-        if self.score_kind == "category":
-            scores = self._categories(batches)
+                scores[-1] = len(numbers) - len(finite)
         for cells in rows:
             if values is not None:
                 _add(cells.values, values)
             if scores is not None:
                 _add(cells.scores[: len(scores)], scores)
 
-    def _categories(self, batches: list[Predictions]) -> NDArray[np.int64]:
+    def _categories(self, labels: list[Any]) -> NDArray[np.int64]:
         counts = np.zeros(self.width, dtype=np.int64)
         other = self.width - 2
-        for batch in batches:
-            for label, count in Counter(batch.labels or ()).items():
-                if label is None:
-                    counts[-1] += count
-                else:
-                    counts[self._place.get(class_text(label), other)] += count
+        for label, count in Counter(labels).items():
+            if label is None:
+                counts[-1] += count
+            else:
+                counts[self._place.get(class_text(label), other)] += count
         return counts
 
-    def pair(self, prediction: Prediction | None) -> tuple[int, float]:
+    def pair(self, said: Predictions | None, row: int) -> tuple[int, float]:
         """Label (its place among the classes) and value of one row, NO_LABEL and NaN for none."""
-        if prediction is None:
+        if said is None:
             return NO_LABEL, np.nan
-        (values, labels), row = prediction
+        values, labels, width = said
         label = NO_LABEL
         if labels is not None:
-            said = labels[row]
-            label = self._index.get(said, NO_LABEL) if self._index else _whole(said)
-        value = np.nan
-        if values is not None:
-            value = float(values[row].max())  # of all classes: the label's
-        return label, value
+            found = labels[row]
+            label = self._index.get(found, NO_LABEL) if self._index else _whole(found)
+        if values is None:
+            return label, np.nan
+        return label, max(values[row * width : (row + 1) * width])  # of all classes: the label's
 
 
 def kind_of(signature: Signature) -> Kind | None:
@@ -138,13 +138,6 @@ def class_text(value: Any) -> str:
 
 def _whole(value: Any) -> int:
     return int(value) if isinstance(value, int) and -(2**63) < value < 2**63 else NO_LABEL
-
-
-def _joined(arrays: Iterable[NDArray[Any] | None]) -> NDArray[np.float64]:
-    found = [array for array in arrays if array is not None]
-    if len(found) == 1:
-        return found[0]
-    return np.concatenate(found) if found else np.empty(0)
 
 
 def _add(into: NDArray[np.uint32], counts: NDArray[Any]) -> None:

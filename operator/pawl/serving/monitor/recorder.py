@@ -1,43 +1,66 @@
-"""The hot path: remembers what was answered in a list, and counts it many at a time.
+"""The hot path: remembers what was answered as a few numbers, and counts them many at a time.
 
 What is remembered belongs to one second only: whatever comes after its end first makes the second
 whole (`roll`). A timer does that for seconds in which nothing comes. So `closed` never lies, and a
 dead process loses at most what it remembered of its last second.
+
+Only numbers are remembered, no requests: what is held on to is memory that the next request cannot
+use while the processor still has it at hand, which costs more than the counting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from math import floor
 from time import perf_counter, time
+from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
 from pawl.constants import HEADER_SALT, HEADER_USER
-from pawl.serving.codec.base import Prediction, Predictions
+from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.counters import LATENCY, Counters
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Cells, Memory
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.sample import Sample
 from pawl.stats import loghist
 
-#: Requests and rows that are remembered before they are counted.
-MAX_REQUESTS = 256
-MAX_ROWS = 2048
-#: A batch larger than all that is remembered until it is answered, and no longer.
-_HARD_LIMIT = 8 * MAX_REQUESTS
+#: Numbers of one sort that are remembered before they are counted.
+MAX_REMEMBERED = 512
 _MAX_KNOWN_USERS = 4096
-_USER, _SALT, _ID = HEADER_USER.encode(), HEADER_SALT.encode(), b"x-request-id"
+_USER, _SALT = HEADER_USER.encode(), HEADER_SALT.encode()
 _UPPERS = np.array(loghist.UPPERS)
+_BOUNDS = np.array(LATENCY.bounds)
 
-Headers = Mapping[bytes, bytes]
+
+class Asked(Protocol):
+    """An infer request. `started` is of `perf_counter`."""
+
+    started: float
+    request_id: bytes | None
+    headers: dict[bytes, bytes]
 
 
-#: started, ended (by the clock), status, headers, first row. A plain tuple: it is made for every
-#: request.
-Answered = tuple[float, float, int, Headers, Prediction | None]
+class Answering(Protocol):
+    """Where an answer goes."""
+
+    @property
+    def request(self) -> Asked:
+        """What is answered."""
+
+
+class Job(Protocol):
+    """A request that was scored."""
+
+    rows: Rows
+
+    @property
+    def reply(self) -> Answering:
+        """Where the answer goes."""
 
 
 class Recorder:
@@ -46,6 +69,7 @@ class Recorder:
     def __init__(
         self,
         memory: Memory,
+        counters: Counters,
         *,
         warm_up: float = 60.0,
         wall: Callable[[], float] = time,
@@ -53,17 +77,22 @@ class Recorder:
     ) -> None:
         """Latencies of the first `warm_up` seconds with a model are not counted."""
         self.memory = memory
+        self._counters = counters
         self._warm_up = warm_up
         self._wall = wall
         self._clock = clock
         self._scores: Scores | None = None
-        self._answered: list[Answered] = []
-        self._said: list[Predictions] = []
+        self._labelled = False
+        self._timer: asyncio.TimerHandle | None = None
+        # What is remembered, of the second that lasts.
+        self._latencies: list[float] = []
+        self._failures: list[tuple[int, float]] = []  # status, seconds
+        self._users: list[tuple[int, bool]] = []
+        self._said: list[Any] = []
         self._rows = 0
         self._tokens = 0
         self._sample = Sample()
         self._buckets: dict[tuple[bytes, bytes], int] = {}
-        self._timer: asyncio.TimerHandle | None = None
         self._mature: float = float("inf")
         memory.mine["mature"] = self._mature
         self._second = 0
@@ -73,6 +102,7 @@ class Recorder:
     def install(self, scores: Scores) -> None:
         """There is a model from now on."""
         self._scores = scores
+        self._labelled = scores.counts_labels
         self._mature = floor(self._wall() + self._warm_up)
         self.memory.mine["mature"] = self._mature
 
@@ -90,31 +120,51 @@ class Recorder:
 
     # -- the hot path
 
-    def answered(
-        self,
-        started: float,
-        ended: float,
-        status: int,
-        headers: Headers,
-        said: Prediction | None,
-    ) -> None:
-        """An infer request was answered at `ended`, with `said` for its first row if there is an
-        answer."""
-        if ended >= self._end:
+    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int) -> None:
+        """A batch was scored and is being answered."""
+        now = self._clock()
+        if now >= self._end:
             self.roll()
-        self._answered.append((started, ended, status, headers, said))
-        if len(self._answered) >= _HARD_LIMIT:
+        found = said.labels if self._labelled else said.values
+        if found is not None:
+            self._said += found
+        self._rows += rows
+        latencies, limit = self._latencies, self._sample.limit
+        row = 0
+        for job in jobs:
+            request = job.reply.request
+            latencies.append(now - request.started)
+            request_id = request.request_id
+            if request_id is not None and crc32(request_id) <= limit:
+                self._keep(request, request_id, 200, now, said, row)
+            if _USER in request.headers:
+                self._users.append((self._bucket(request.headers), False))
+            row += job.rows.size
+        if len(latencies) >= MAX_REMEMBERED or len(self._said) >= MAX_REMEMBERED:
             self.flush()
 
-    def scored(self, said: Predictions, rows: int, tokens: int = 0) -> None:
-        """A batch was scored and is about to be answered."""
-        if len(self._answered) >= MAX_REQUESTS or self._rows >= MAX_ROWS:
-            self.flush()
-        if self._clock() >= self._end:
+    def failed(self, request: Asked, status: int) -> None:
+        """A request is being answered with another status than 200."""
+        now = self._clock()
+        if now >= self._end:
             self.roll()
-        self._said.append(said)
-        self._rows += rows
+        self._failures.append((status, now - request.started))
+        request_id = request.request_id
+        if request_id is not None and crc32(request_id) <= self._sample.limit:
+            self._keep(request, request_id, status, now)
+        if _USER in request.headers:
+            self._users.append((self._bucket(request.headers), status >= 500))
+        if len(self._failures) >= MAX_REMEMBERED:
+            self.flush()
+
+    def issued(self, tokens: int) -> None:
+        """Answers of the last batch carry feedback tokens."""
         self._tokens += tokens
+
+    def second(self) -> int:
+        """The second in which something is counted now."""
+        self.roll()
+        return self._second
 
     # -- counting
 
@@ -137,67 +187,65 @@ class Recorder:
 
     def flush(self) -> None:
         """Counts what is remembered."""
-        if not self._answered and not self._said:
+        good, bad = len(self._latencies), len(self._failures)
+        if not (good or bad):
             return
         rows = self.memory.cells(self._second)
         for cells in rows:
-            cells.totals[m.ROWS] += self._rows
-            cells.totals[m.PREDICTIONS] += self._tokens
+            totals = cells.totals
+            totals[m.ROWS] += self._rows
+            totals[m.PREDICTIONS] += self._tokens
+            totals[m.REQUESTS] += good + bad
+            totals[m.ERRORS] += sum(status >= 500 for status, _ in self._failures)
+            totals[m.REFUSED] += sum(status < 500 for status, _ in self._failures)
+        if good:
+            self._count_latencies(rows)
+        if bad:
+            for _, seconds in self._failures:
+                self._counters.observe(LATENCY, seconds)
         if self._said and self._scores is not None:
             self._scores.count(self._said, rows)
-        if self._answered:
-            self._count(self._answered, rows)
-        self._answered, self._said, self._rows, self._tokens = [], [], 0, 0
+        if self._users:
+            self._count_users(rows)
+        self._latencies, self._failures, self._users, self._said = [], [], [], []
+        self._rows = self._tokens = 0
 
-    def _count(self, answered: list[Answered], rows: tuple[Cells, Cells]) -> None:
-        started, ended, statuses, headers, _ = zip(*answered, strict=True)
-        count = len(answered)
-        errors = refused = 0
-        if statuses.count(200) != count:
-            errors = sum(status >= 500 for status in statuses)
-            refused = sum(400 <= status < 500 for status in statuses)
-        for cells in rows:
-            cells.totals[m.REQUESTS] += count
-            cells.totals[m.ERRORS] += errors
-            cells.totals[m.REFUSED] += refused
-        if self._second >= self._mature:
-            seconds = np.array(ended) - np.array(started)
-            if errors or refused:  # an error that comes quickly makes nothing quicker
-                seconds = seconds[np.array(statuses) == 200]
-            buckets = np.bincount(np.searchsorted(_UPPERS, seconds), minlength=loghist.SIZE)
-            for cells in rows:
-                np.add(cells.latency, buckets, out=cells.latency, casting="unsafe")
-        self._pairs(answered, headers)
-        users = [found.get(_USER) for found in headers]
-        if users.count(None) != count:
-            self._users(answered, rows)
-
-    def _pairs(self, answered: list[Answered], headers: tuple[Headers, ...]) -> None:
-        scores = self._scores
-        if scores is None:
+    def _count_latencies(self, rows: tuple[Cells, Cells]) -> None:
+        """Of answers: an error that comes quickly makes nothing quicker."""
+        seconds = np.array(self._latencies)
+        bins = np.bincount(np.searchsorted(_BOUNDS, seconds), minlength=len(_BOUNDS) + 1)
+        self._counters.add(LATENCY, bins.tolist(), float(seconds.sum()))
+        if self._second < self._mature:
             return
-        chosen = self._sample.choose([found.get(_ID) for found in headers])
-        for place, hash_ in chosen:
-            started, ended, status, _, said = answered[place]
-            label, value = scores.pair(said)
-            self._sample.add((hash_, label, value, ended - started, status))
+        counts = np.bincount(np.searchsorted(_UPPERS, seconds), minlength=loghist.SIZE)
+        for cells in rows:
+            np.add(cells.latency, counts, out=cells.latency, casting="unsafe")
 
-    def _users(self, answered: list[Answered], rows: tuple[Cells, Cells]) -> None:
-        users = [
-            (self._bucket(headers.get(_SALT, b""), user), status >= 500)
-            for _, _, status, headers, _ in answered
-            if (user := headers.get(_USER)) is not None
-        ]
-        buckets, errors = zip(*users, strict=True)
+    def _count_users(self, rows: tuple[Cells, Cells]) -> None:
+        buckets, errors = zip(*self._users, strict=True)
         counts = np.bincount(buckets, minlength=m.BUCKETS)
         failed = np.bincount(buckets, errors, m.BUCKETS)
         for cells in rows:
-            cells.totals[m.USERS] += len(users)
+            cells.totals[m.USERS] += len(buckets)
             np.add(cells.users[:, 0], counts, out=cells.users[:, 0], casting="unsafe")
             np.add(cells.users[:, 1], failed, out=cells.users[:, 1], casting="unsafe")
 
-    def _bucket(self, salt: bytes, user: bytes) -> int:
+    def _keep(
+        self,
+        request: Asked,
+        request_id: bytes,
+        status: int,
+        now: float,
+        said: Predictions | None = None,
+        row: int = 0,
+    ) -> None:
+        if self._scores is not None:
+            label, value = self._scores.pair(said, row)
+            self._sample.add(request_id, label, value, now - request.started, status)
+
+    def _bucket(self, headers: Mapping[bytes, bytes]) -> int:
         """The same in all servers, and not to be foreseen by who does not know the salt."""
+        user, salt = headers[_USER], headers.get(_SALT, b"")
         known = self._buckets
         bucket = known.get((salt, user))
         if bucket is None:

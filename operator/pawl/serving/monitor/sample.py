@@ -9,7 +9,6 @@ that clients choose, clients choose who is in the sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import blake2b
 from zlib import crc32
 
@@ -31,27 +30,19 @@ class Sample:
 
     def __init__(self) -> None:
         self._pairs: list[Pair] = []
-        self._limit = _ALL
+        #: Whose CRC is larger is not in the sample.
+        self.limit = _ALL
 
-    def choose(self, request_ids: Sequence[bytes | None]) -> list[tuple[int, int]]:
-        """The places of those that may be in the sample, and their hashes."""
-        limit = self._limit
-        return [
-            (place, hash_of(request_id))
-            for place, request_id in enumerate(request_ids)
-            if request_id is not None and crc32(request_id) <= limit
-        ]
-
-    def add(self, pair: Pair) -> None:
-        """One that `choose` chose."""
-        self._pairs.append(pair)
-        if len(self._pairs) >= 4 * SAMPLE:
+    def add(self, request_id: bytes, label: int, value: float, latency: float, status: int) -> None:
+        """A request whose CRC is within the limit."""
+        self._pairs.append((hash_of(request_id), label, value, latency, status))
+        if len(self._pairs) >= 2 * SAMPLE:
             self._prune()
 
     def take(self) -> list[Pair]:
         """The sample, ascending; the next second begins."""
         self._prune()
-        pairs, self._pairs, self._limit = self._pairs, [], _ALL
+        pairs, self._pairs, self.limit = self._pairs, [], _ALL
         return pairs
 
     def _prune(self) -> None:
@@ -61,4 +52,4 @@ class Sample:
             first.setdefault(pair[0], pair)
         self._pairs = [first[hash_] for hash_ in sorted(first)[:SAMPLE]]
         if len(self._pairs) == SAMPLE:
-            self._limit = self._pairs[-1][0] >> 32
+            self.limit = self._pairs[-1][0] >> 32

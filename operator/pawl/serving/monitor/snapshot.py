@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pawl.serving import counters as c
 from pawl.serving.counters import Counters
+from pawl.serving.feedback.ledger import told
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Memory
 from pawl.serving.monitor.predictions import Scores
@@ -114,6 +115,8 @@ class Snapshots:
             "valueKind": scores.value_kind if scores else None,
             "values": sparse(self._sum("values", window)),
         }
+        seconds, minutes = (window.fine, window.stop), (window.start, window.fine)
+        message["feedback"] = told(self._blocks, seconds, minutes)
         if totals[m.USERS]:
             users = self._sum("users", window)
             seen = np.flatnonzero(users[:, 0])
