@@ -15,16 +15,13 @@ from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutStatus
 from pawl.control.monitors import Monitors
 from pawl.control.prometheus import Prometheus
-from pawl.core.conditions import parse_timestamp
-from pawl.core.measurement import Measurement
+from pawl.core.measurement import Measurement, users_since, window
 from pawl.errors import PawlError
 from pawl.stats import shadow
 
 Object = Mapping[str, Any]
-#: Seconds from one measurement to the next, and for a server to close a second.
-POLL, _LAG = 2, 1
-#: As far back as servers remember.
-_LONGEST = 7200
+#: Seconds that a copy of a request may be answered later than its original, and still be compared.
+_PATIENCE = 3
 
 
 class Measure:
@@ -46,10 +43,8 @@ class Measure:
             return None
         if state is None or state.phase == "RollingBack":
             return None
-        begin, end = _begin(state), int(now.timestamp()) - _LAG
-        if begin is None or end - begin < POLL:
-            return None
-        return await self._measured(state, spec, pods, max(begin, end - _LONGEST), end)
+        seconds = window(state, now.timestamp())
+        return await self._measured(state, spec, pods, *seconds) if seconds is not None else None
 
     async def _measured(
         self,
@@ -61,34 +56,32 @@ class Measure:
     ) -> Measurement:
         candidate = version_number(state.candidate)
         versions = {v: list(_servers(pods, v)) for v in (state.reference, candidate)}
-        arms, comparison, queries = await asyncio.gather(
-            self._monitors.arms(versions, begin, end),
-            self._comparison(state, versions, candidate, begin, end),
-            self._queries(state, spec, candidate),
+        (arms, end), queries = await asyncio.gather(
+            self._monitors.arms(versions, begin, end), self._queries(state, spec, candidate)
         )
         stable, other = arms[state.reference], arms[candidate]
         if spec.canary is not None and spec.canary.sticky is not None and state.phase != "Shadow":
-            # Who comes again is the same user: users are counted from the beginning.
-            since = max(int(parse_timestamp(state.started_at).timestamp()), end - _LONGEST)
-            whole = await self._monitors.arms(versions, since, end)
+            whole, _ = await self._monitors.arms(versions, users_since(state, end), end)
             stable = replace(stable, users=whole[state.reference].users)
             other = replace(other, users=whole[candidate].users)
+        comparison = None
+        if state.phase == "Shadow":
+            comparison = await self._comparison(versions, state.reference, candidate, (begin, end))
         return Measurement(begin, end, stable, other, comparison, queries)
 
     async def _comparison(
         self,
-        state: RolloutStatus,
         versions: Mapping[int, list[Object]],
+        reference: int,
         candidate: int,
-        begin: int,
-        end: int,
-    ) -> shadow.Comparison | None:
-        """Pairs of answers to the same request; only in the shadow stage are there any."""
-        if state.phase != "Shadow":
-            return None
+        seconds: tuple[int, int],
+    ) -> shadow.Comparison:
+        """Pairs of answers to the same request, of a window a little earlier: a copy may be
+        answered later than its original, in one of the seconds that follow."""
+        begin, end = (second - _PATIENCE for second in seconds)
         stable, other = await asyncio.gather(
-            self._monitors.pairs(versions[state.reference], begin, end),
-            self._monitors.pairs(versions[candidate], begin, end),
+            self._monitors.pairs(reference, versions[reference], begin, end),
+            self._monitors.pairs(candidate, versions[candidate], begin - 1, end + _PATIENCE),
         )
         return shadow.compare(shadow.join(stable, other))
 
@@ -97,25 +90,19 @@ class Measure:
     ) -> dict[str, float | None]:
         if self._prometheus is None or spec.canary is None or state.phase == "Shadow":
             return {}
-        found: dict[str, float | None] = {}
-        for gate in spec.canary.gates:
-            if gate.prometheus is None:
-                continue
-            query = gate.prometheus.query
-            text = query.replace("$(candidate)", str(candidate))
-            text = text.replace("$(stable)", str(state.reference))
-            try:
-                found[query] = await self._prometheus.value(text)
-            except PawlError:
-                found[query] = None
-        return found
+        queries = [gate.prometheus.query for gate in spec.canary.gates if gate.prometheus]
+        found = await asyncio.gather(
+            *(_value(self._prometheus, query, state.reference, candidate) for query in queries)
+        )
+        return dict(zip(queries, found, strict=True))
 
 
-def _begin(state: RolloutStatus) -> int | None:
-    if state.measured_to is not None:
-        return state.measured_to
-    since = state.step_started_at
-    return int(parse_timestamp(since).timestamp()) if since else None
+async def _value(prometheus: Prometheus, query: str, stable: int, candidate: int) -> float | None:
+    text = query.replace("$(candidate)", str(candidate)).replace("$(stable)", str(stable))
+    try:
+        return await prometheus.value(text)
+    except PawlError:
+        return None
 
 
 def _servers(pods: Iterable[Object], version: int) -> Iterable[Object]:

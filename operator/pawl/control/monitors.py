@@ -4,51 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
-import orjson
 
 from pawl import constants as c
+from pawl.control.pages import whole
+from pawl.control.snapshot import Snapshot, parse_pairs, parse_snapshot
 from pawl.core.measurement import Arm
 from pawl.stats import loghist
 from pawl.stats.shadow import Pair
 
 Object = Mapping[str, Any]
+Page = TypeVar("Page")
 _MAX_PAGE = 4 << 20
-_TIMEOUT = aiohttp.ClientTimeout(total=3)
+_TIMEOUT = aiohttp.ClientTimeout(total=2)
 #: Pods of one version that are asked; more of them are a sample.
 _MOST_PODS = 32
-
-
-@dataclass
-class _Sum:
-    """What the pods of one version said."""
-
-    pods: int = 0
-    requests: int = 0
-    errors: int = 0
-    latency: Counter[int] = field(default_factory=Counter)
-    values: Counter[str] = field(default_factory=Counter)
-    users: dict[int, tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, page: Object) -> None:
-        self.pods += 1
-        self.requests += int(page["requests"])
-        self.errors += int(page["errors"]) + int(page.get("refused", 0))
-        self.latency.update(loghist.from_wire(page["latency"]))
-        self.values.update(_values(page))
-        for bucket, requests, errors in page.get("users", ()):
-            n, k = self.users.get(bucket, (0, 0))
-            self.users[bucket] = (n + requests, k + errors)
+#: Seconds that a pod may be behind, by its clock or because it is busy, and is waited for.
+_BEHIND = 5
 
 
 class Monitors:
     """One HTTP session for the monitor ports of all server pods."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = c.MONITOR_PORT) -> None:
+        self._port = port
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
 
     async def close(self) -> None:
@@ -57,63 +39,86 @@ class Monitors:
 
     async def arms(
         self, pods: Mapping[int, Iterable[Object]], begin: int, end: int
-    ) -> dict[int, Arm]:
-        """Version -> what its pods counted in the seconds from `begin` to `end`. A pod that does
-        not answer is left out: what it did not say is in neither side's evidence."""
-        asked = [(v, pod) for v, many in pods.items() for pod in _running(many)[:_MOST_PODS]]
-        pages = await asyncio.gather(*(self._page(pod, "monitor", begin, end) for _, pod in asked))
-        sums = {version: _Sum() for version in pods}
-        feedback: dict[int, list[Object]] = {version: [] for version in pods}
-        for (version, _), page in zip(asked, pages, strict=True):
-            if page is None:
-                continue
-            if page.get("version") == version:
-                sums[version].add(page)
-            for predicted, counted in page.get("feedback", {}).items():
-                if predicted.isdecimal() and int(predicted) in feedback:
-                    feedback[int(predicted)].append(counted)
-        return {version: _arm(sums[version], feedback[version]) for version in pods}
+    ) -> tuple[dict[int, Arm], int]:
+        """Version -> what its pods counted from `begin` on, and up to where they did: `end`, or a
+        little less when a pod does not know all of that yet. So no second is left out, or counted
+        twice. A pod that does not answer is left out: what it did not say is in neither side's
+        evidence."""
+        pages = await self._snapshots(pods, begin, end)
+        told = [page.end for many in pages.values() for page in many if page.end >= end - _BEHIND]
+        stop = max(begin, min(told, default=end))
+        if stop < end:
+            pages = await self._snapshots(pods, begin, stop)
+        return {
+            version: _arm(version, [page for page in many if page.end >= stop], pages)
+            for version, many in pages.items()
+        }, stop
 
-    async def pairs(self, pods: Iterable[Object], begin: int, end: int) -> list[Pair]:
+    async def pairs(self, version: int, pods: Iterable[Object], begin: int, end: int) -> list[Pair]:
         """The sampled answers of one version's pods."""
-        running = _running(pods)[:_MOST_PODS]
-        pages = await asyncio.gather(*(self._page(pod, "pairs", begin, end) for pod in running))
-        return [Pair(*pair) for page in pages if page is not None for pair in page["pairs"]]
+        pages = await self._pages(version, pods, "pairs", (begin, end), parse_pairs)
+        return [pair for page in pages for pair in page]
 
-    async def _page(self, pod: Object, name: str, begin: int, end: int) -> Object | None:
-        url = f"http://{pod['status']['podIP']}:{c.MONITOR_PORT}/{name}"
-        query = {"from": str(begin), "to": str(end)}
-        try:
-            async with self._session.get(url, params=query) as response:
-                response.raise_for_status()
-                page = orjson.loads(await response.content.read(_MAX_PAGE))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            return None
-        return page if isinstance(page, dict) and page.get("format") == 1 else None
+    async def _snapshots(
+        self, pods: Mapping[int, Iterable[Object]], begin: int, end: int
+    ) -> dict[int, list[Snapshot]]:
+        asked = (
+            self._pages(version, many, "monitor", (begin, end), parse_snapshot)
+            for version, many in pods.items()
+        )
+        return dict(zip(pods, await asyncio.gather(*asked), strict=True))
+
+    async def _pages(
+        self,
+        version: int,
+        pods: Iterable[Object],
+        name: str,
+        seconds: tuple[int, int],
+        parse: Callable[[bytes, str | None, int], Page],
+    ) -> list[Page]:
+        """What the running pods say; without those that say nothing, or nothing sensible."""
+
+        async def one(pod: Object) -> Page | None:
+            url = f"http://{pod['status']['podIP']}:{self._port}/{name}"
+            query = dict(zip(("from", "to"), map(str, seconds), strict=True))
+            model = pod["metadata"].get("labels", {}).get(c.LABEL_MODEL)
+            try:
+                async with self._session.get(url, params=query) as response:
+                    response.raise_for_status()
+                    return parse(await whole(response, _MAX_PAGE), model, version)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                return None
+
+        found = await asyncio.gather(*map(one, _running(pods)[:_MOST_PODS]))
+        return [page for page in found if page is not None]
 
 
-def _values(page: Object) -> dict[str, int]:
-    """Predictions by bins that are the same for every version: `stats.valuehist`, or classes."""
-    if page.get("valueKind"):
-        return {str(name): int(count) for name, count in page["values"].items()}
-    names = [*page.get("categories", ()), "(other)", "(none)"]
-    return {name: int(n) for name, n in zip(names, page.get("scores", ()), strict=False) if n}
-
-
-def _arm(total: _Sum, feedback: list[Object]) -> Arm:
-    error: Counter[int] = Counter()
-    for counted in feedback:
-        error.update({int(b): int(n) for b, n in counted.get("absoluteError", {}).items()})
+def _arm(version: int, pages: list[Snapshot], all_pages: Mapping[int, list[Snapshot]]) -> Arm:
+    """Feedback counts for the version that predicted, whichever pod was told."""
+    users: dict[int, tuple[int, int]] = {}
+    for page in pages:
+        for bucket, (requests, errors) in page.users.items():
+            n, k = users.get(bucket, (0, 0))
+            users[bucket] = (n + requests, k + errors)
+    values: Counter[str] = Counter()
+    for page in pages:
+        values.update(page.values)
+    feedback = [
+        page.feedback[version]
+        for many in all_pages.values()
+        for page in many
+        if version in page.feedback
+    ]
     return Arm(
-        pods=total.pods,
-        requests=total.requests,
-        errors=total.errors,
-        latency=dict(total.latency),
-        values=dict(total.values),
-        users=total.users,
-        labelled=sum(int(counted.get("n", 0)) for counted in feedback),
-        wrong=sum(int(counted.get("wrong", 0)) for counted in feedback),
-        absolute_error=dict(error),
+        pods=len(pages),
+        requests=sum(page.requests for page in pages),
+        errors=sum(page.errors for page in pages),
+        latency=loghist.merge(page.latency for page in pages),
+        values=dict(values),
+        users=users,
+        labelled=sum(counted.labelled for counted in feedback),
+        wrong=sum(counted.wrong for counted in feedback),
+        absolute_error=loghist.merge(counted.absolute_error for counted in feedback),
     )
 
 

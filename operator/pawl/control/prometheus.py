@@ -7,6 +7,7 @@ import math
 import aiohttp
 import orjson
 
+from pawl.control.pages import whole
 from pawl.errors import PawlError, UserError
 
 _MAX_ANSWER = 1 << 20
@@ -25,7 +26,7 @@ class Prometheus:
         if not url.startswith(("http://", "https://")):
             raise UserError("PAWL_PROMETHEUS must be the URL of a Prometheus server: http(s)://…")
         self._url = url.rstrip("/") + "/api/v1/query"
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -35,12 +36,17 @@ class Prometheus:
         """The value of a query that gives one; None when there is no data. PrometheusError."""
         try:
             async with self._session.post(self._url, data={"query": query}) as response:
-                answer = orjson.loads(await response.content.read(_MAX_ANSWER))
+                answer = orjson.loads(await whole(response, _MAX_ANSWER))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise PrometheusError(f"Prometheus did not answer: {error!r}") from error
+        if not isinstance(answer, dict):
+            raise PrometheusError("what answers is no Prometheus")
         if answer.get("status") != "success":
             raise PrometheusError(f"Prometheus refused the query: {answer.get('error')}")
-        return number(answer["data"])
+        try:
+            return number(answer["data"])
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise PrometheusError(f"Prometheus gave no number: {error!r}") from error
 
 
 def number(data: dict[str, object]) -> float | None:

@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 
 from pawl.constants import ANNOTATION_REFRESH, ROUTER_STATE_PORT
+from pawl.control.pages import whole
 from pawl.core.routing.state import RouterState, Totals
 
 Object = Mapping[str, Any]
@@ -53,14 +54,16 @@ class Routers:
                 self._page(f"{base}/clusters", format="json"),
             )
             state = parse_state(texts.decode(), clusters)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            state = _UNKNOWN
+        except (ValueError, KeyError, TypeError, AttributeError):  # something else answers there
             state = _UNKNOWN
         return replace(state, pod=meta["name"], touched=touched, started=_started(pod))
 
     async def _page(self, url: str, **query: str) -> bytes:
         async with self._session.get(url, params=query) as response:
             response.raise_for_status()
-            return await response.content.read(_MAX_PAGE)
+            return await whole(response, _MAX_PAGE)
 
 
 def parse_state(texts: str, clusters: bytes) -> RouterState:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pawl.api.rollout_status import RolloutStatus
+from pawl.core.conditions import parse_timestamp
 from pawl.stats.shadow import Comparison
 
 #: Bucket of a histogram -> count.
 Counts = Mapping[int, int]
+
+#: Seconds from one measurement to the next, and for a server to close a second.
+POLL, LAG = 2, 1
+#: As far back as servers remember.
+LONGEST = 7200
+#: Seconds that may have been measured already by a clock that was ahead; then it begins anew.
+_AHEAD = 60
 
 
 @dataclass(frozen=True)
@@ -43,3 +52,26 @@ class Measurement:
     candidate: Arm
     comparison: Comparison | None = None
     queries: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def window(state: RolloutStatus, now: float) -> tuple[int, int] | None:
+    """The seconds [begin, end) that come next, at `now` (epoch seconds). None when nothing is
+    compared yet, or it is too early. Windows follow each other without a gap, unless the last one
+    is longer ago than servers remember, or lies in the future of a clock that was set back."""
+    if state.measured_to is not None:
+        begin = state.measured_to
+    elif state.step_started_at is not None:
+        begin = int(parse_timestamp(state.step_started_at).timestamp())
+    else:
+        return None
+    end = int(now) - LAG
+    if begin > end + _AHEAD:
+        begin = end - POLL
+    return (max(begin, end - LONGEST), end) if end - begin >= POLL else None
+
+
+def users_since(state: RolloutStatus, end: int) -> int:
+    """From when on users are counted: who comes again is the same user. Those of a shadow are in
+    both arms, and no part of the traffic's split."""
+    began = state.stage_started_at or state.started_at
+    return min(end, max(int(parse_timestamp(began).timestamp()), end - LONGEST))

@@ -1,0 +1,146 @@
+"""What a server's monitor port says, read with suspicion: a page is right as a whole or not used.
+
+Another process may answer at the address of a pod that is gone, and a pod may run any image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pawl.stats import loghist, valuehist
+from pawl.stats.sequential.clusters import BUCKETS
+from pawl.stats.shadow import Pair
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Truth that came in for the predictions of one version."""
+
+    labelled: int = 0
+    wrong: int = 0
+    absolute_error: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Sums over the seconds [asked for, `end`). `errors` are answers 4xx and 5xx, `values` are
+    predictions by bins that are the same for every version (`stats.valuehist`), or by class;
+    `feedback` is by the version that predicted."""
+
+    end: int
+    requests: int
+    errors: int
+    latency: Mapping[int, int]
+    values: Mapping[str, int]
+    users: Mapping[int, tuple[int, int]]
+    feedback: Mapping[int, Feedback]
+
+
+def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
+    """A `/monitor` page of that version. ValueError when it is none."""
+    try:
+        page = _page(body, model, version)
+        errors = _count(page["errors"]) + _count(page.get("refused", 0))
+        return Snapshot(
+            end=_count(page["to"]),
+            requests=_at_most(_count(page["requests"]), errors),
+            errors=errors,
+            latency=loghist.from_wire(_counts(page["latency"])),
+            values=_values(page),
+            users=dict(map(_user, page.get("users", ()))),
+            feedback={
+                int(predicted): _feedback(counted)
+                for predicted, counted in page.get("feedback", {}).items()
+                if predicted.isdecimal()
+            },
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(f"not a page of a monitor: {error!r}") from error
+
+
+def parse_pairs(body: bytes, model: str | None, version: int) -> list[Pair]:
+    """A `/pairs` page of that version. ValueError when it is none."""
+    try:
+        return [_pair(*pair) for pair in _page(body, model, version)["pairs"]]
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"not a page of pairs: {error!r}") from error
+
+
+def _page(body: bytes, model: str | None, version: int) -> dict[str, Any]:
+    page = orjson.loads(body)
+    if not isinstance(page, dict) or page.get("format") != _FORMAT:
+        raise ValueError(f"not a page of format {_FORMAT}")
+    if page["version"] != version or (model is not None and page["model"] != model):
+        raise ValueError(f"it serves version {page['version']} of {page['model']}")
+    return page
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise ValueError(f"not a count: {value!r}")
+    return value
+
+
+def _at_most(n: int, part: int) -> int:
+    if part > n:
+        raise ValueError(f"{part} of {n}")
+    return n
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"not a number: {value!r}")
+    return float(value)
+
+
+def _counts(wire: Mapping[str, object]) -> dict[str, int]:
+    return {name: _count(value) for name, value in wire.items()}
+
+
+def _values(page: Mapping[str, Any]) -> dict[str, int]:
+    if page.get("valueKind"):
+        return _counts(page["values"])
+    names = [*map(str, page.get("categories", ())), "(other)", "(none)"]
+    counts: Iterable[object] = page.get("scores", ())
+    return {name: _count(n) for name, n in zip(names, counts, strict=False) if n}
+
+
+def _user(row: Iterable[object]) -> tuple[int, tuple[int, int]]:
+    bucket, requests, errors = map(_count, row)
+    if bucket >= BUCKETS:
+        raise ValueError(f"there is no bucket {bucket}")
+    return bucket, (_at_most(requests, errors), errors)
+
+
+def _feedback(counted: Mapping[str, Any]) -> Feedback:
+    labelled, wrong = _count(counted["n"]), _count(counted.get("wrong", 0))
+    errors = {int(bin_): n for bin_, n in _counts(counted.get("absoluteError", {})).items()}
+    if any(not 0 <= bin_ < valuehist.SIZE for bin_ in errors):
+        raise ValueError("an error is in a bin that there is not")
+    return Feedback(_at_most(labelled, wrong), wrong, errors)
+
+
+def _pair(
+    id_: int | str,
+    second: object,
+    label: object,
+    value: object,
+    latency: object,
+    status: object,
+) -> Pair:
+    if not isinstance(id_, int | str):
+        raise ValueError(f"not an id: {id_!r}")
+    return Pair(
+        id_,
+        _count(second),
+        None if label is None else int(_number(label)),
+        None if value is None else _number(value),
+        _number(latency),
+        _count(status),
+    )
