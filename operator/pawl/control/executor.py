@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,18 +35,26 @@ from pawl.errors import ConflictError
 
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
+_SECRET_SECONDS = 600.0
 
 
 class Executor:
     """Writes to the API server and to the store."""
 
-    def __init__(self, kube: Kube, cache: Cache, records: Records) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        cache: Cache,
+        records: Records,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kube = kube
+        self._clock = clock
         self._cache = cache
         self._records = records
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
-        self._secrets: set[tuple[str, str, str]] = set()
+        self._secrets: dict[tuple[str, str, str], float] = {}
 
     async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
         """Raises KubeError (409: look again), StoreError or ConflictError; what was not done will
@@ -103,9 +111,11 @@ class Executor:
             self._cache.learn(resource, there)
 
     async def _ensure_secret(self, namespace: str, name: str, owner: Object) -> None:
-        """Creates without looking: reading Secrets is a right that the operator does not have."""
+        """Creates without looking: reading Secrets is a right that the operator does not have. So
+        it tries again now and then: somebody may have deleted it."""
         known = (namespace, name, owner["metadata"]["uid"])
-        if known in self._secrets:
+        tried = self._secrets.get(known)
+        if tried is not None and self._clock() - tried < _SECRET_SECONDS:
             return
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         item = {
@@ -120,7 +130,7 @@ class Executor:
         except KubeError as error:
             if error.code != 409:
                 raise
-        self._secrets.add(known)
+        self._secrets[known] = self._clock()
 
     async def _write_status(self, resource: Resource, item: Object, status: Object) -> None:
         """Replaces the status, if the object is still the one that was looked at."""

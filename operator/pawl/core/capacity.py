@@ -49,9 +49,12 @@ class Capacity:
             return None if _owned_elsewhere(server) else int(server["spec"].get("replicas", 1))
         if not self.scaled(version):
             return -(-self._full() * self.share(version) // 100) or 1
-        if server is None or not _owned_elsewhere(server):
-            return self._full() if server is None else int(server["spec"].get("replicas", 1))
-        return None
+        if server is None:
+            return self._full()
+        if _owned_elsewhere(server):
+            return None
+        has = int(server["spec"].get("replicas", 1))
+        return has if version == self.stable else max(has, self._full())
 
     def pods(self) -> dict[int, Pods]:
         """How many pods each version needs, and has ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pawl.control.executor import Executor, _replacing
 from pawl.control.kinds import TRAINING_JOBS
 from pawl.control.kube import KubeError
-from pawl.core.plan import Apply, Create, Event, Plan
+from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan
 from pawl.errors import ConflictError
 
 JOB = {
@@ -38,6 +39,7 @@ class Api:
         self.requests: list[tuple[str, Any]] = []
         self.there = there
         self.conflict = False
+        self.refuse: KubeError | None = None
 
     async def apply(self, resource: Any, item: Any) -> dict[str, Any]:
         self.requests.append(("apply", item))
@@ -46,6 +48,8 @@ class Api:
 
     async def create(self, resource: Any, item: Any) -> dict[str, Any]:
         self.requests.append(("create", item))
+        if self.refuse is not None:
+            raise self.refuse
         if self.there is not None and item["kind"] != "Event":
             raise KubeError(409, "AlreadyExists", "exists")
         return {**item, "metadata": {**item["metadata"], "uid": "c1", "resourceVersion": "1"}}
@@ -73,8 +77,18 @@ class Known:
         self.items[(resource.kind, item["metadata"]["name"])] = item
 
 
-def executor(api: Api, cache: Known) -> Executor:
-    return Executor(api, cache, None)  # type: ignore[arg-type]
+class Clock:
+    """Seconds that go by when told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def executor(api: Api, cache: Known, clock: Clock | None = None) -> Executor:
+    return Executor(api, cache, None, clock or Clock())  # type: ignore[arg-type]
 
 
 async def test_applying_the_same_twice_writes_once():
@@ -140,3 +154,62 @@ def test_a_replacing_patch_removes_at_every_depth():
     old = {"run": {"a": 1, "b": 2}, "gone": 3, "list": [1]}
     new = {"run": {"a": 5}, "list": [2]}
     assert _replacing(old, new) == {"run": {"a": 5, "b": None}, "gone": None, "list": [2]}
+
+
+SECRET = EnsureSecret(
+    "ml", "churn-feedback", {**JOB, "metadata": {**JOB["metadata"], "name": "churn"}}
+)
+
+
+async def secret(hands: Executor, wanted: EnsureSecret = SECRET) -> None:
+    await hands.run(TRAINING_JOBS, JOB, Plan(actions=(wanted,)))
+
+
+async def test_a_secret_holds_a_random_key_and_goes_with_its_owner():
+    api = Api()
+    await secret(executor(api, Known()))
+    await secret(executor(api, Known()))
+    (_, one), (_, other) = api.requests
+    assert (one["kind"], one["metadata"]["name"]) == ("Secret", "churn-feedback")
+    assert [owner["uid"] for owner in one["metadata"]["ownerReferences"]] == ["u"]
+    assert len(base64.b64decode(one["stringData"]["key"])) == 32
+    assert one["stringData"] != other["stringData"]
+
+
+async def test_a_secret_that_is_there_stays_as_it_is_and_is_not_read():
+    api = Api(there=child())
+    hands = executor(api, Known())
+    await secret(hands)
+    await secret(hands)
+    assert [name for name, _ in api.requests] == ["create"]
+
+
+async def test_each_owner_has_a_secret_of_its_own():
+    api = Api()
+    hands = executor(api, Known())
+    again = {**SECRET.owner, "metadata": {**SECRET.owner["metadata"], "uid": "another"}}
+    for wanted in (
+        SECRET,
+        EnsureSecret("ml", "churn-feedback", again),
+        EnsureSecret("ml", "x", again),
+    ):
+        await secret(hands, wanted)
+    assert len(api.requests) == 3
+
+
+async def test_a_secret_that_was_deleted_comes_back():
+    api, clock = Api(), Clock()
+    hands = executor(api, Known(), clock)
+    for clock.now in (0.0, 599.0, 601.0, 700.0):
+        await secret(hands)
+    assert len(api.requests) == 2
+
+
+async def test_a_secret_that_cannot_be_made_stops_what_follows():
+    api = Api()
+    api.refuse = KubeError(403, "Forbidden", "no")
+    hands = executor(api, Known())
+    for _ in range(2):
+        with pytest.raises(KubeError):
+            await hands.run(TRAINING_JOBS, JOB, Plan(actions=(SECRET, Apply(child()))))
+    assert [name for name, _ in api.requests] == ["create", "create"]
