@@ -95,11 +95,6 @@ class Monitors:
 
 def _arm(version: int, pages: list[Snapshot], all_pages: Mapping[int, list[Snapshot]]) -> Arm:
     """Feedback counts for the version that predicted, whichever pod was told."""
-    users: dict[int, tuple[int, int]] = {}
-    for page in pages:
-        for bucket, (requests, errors) in page.users.items():
-            n, k = users.get(bucket, (0, 0))
-            users[bucket] = (n + requests, k + errors)
     values: Counter[str] = Counter()
     for page in pages:
         values.update(page.values)
@@ -115,11 +110,23 @@ def _arm(version: int, pages: list[Snapshot], all_pages: Mapping[int, list[Snaps
         errors=sum(page.errors for page in pages),
         latency=loghist.merge(page.latency for page in pages),
         values=dict(values),
-        users=users,
+        users=_added(page.users for page in pages),
         labelled=sum(counted.labelled for counted in feedback),
         wrong=sum(counted.wrong for counted in feedback),
+        ages=_added(counted.ages for counted in feedback),
+        weights=loghist.merge(counted.weights for counted in feedback),
+        predictions=sum(page.predictions for page in pages),
         absolute_error=loghist.merge(counted.absolute_error for counted in feedback),
     )
+
+
+def _added(tables: Iterable[Mapping[int, tuple[int, int]]]) -> dict[int, tuple[int, int]]:
+    found: dict[int, tuple[int, int]] = {}
+    for table in tables:
+        for key, (n, k) in table.items():
+            before = found.get(key, (0, 0))
+            found[key] = (before[0] + n, before[1] + k)
+    return found
 
 
 def _running(pods: Iterable[Object]) -> list[Object]:

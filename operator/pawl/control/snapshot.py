@@ -20,10 +20,13 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Feedback:
-    """Truth that came in for the predictions of one version."""
+    """Truth that came in for the predictions of one version: (n, wrong) by age in minutes, n by the
+    weight that the version had when it predicted."""
 
     labelled: int = 0
     wrong: int = 0
+    ages: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    weights: Mapping[int, int] = field(default_factory=dict)
     absolute_error: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -40,6 +43,7 @@ class Snapshot:
     values: Mapping[str, int]
     users: Mapping[int, tuple[int, int]]
     feedback: Mapping[int, Feedback]
+    predictions: int = 0
 
 
 def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
@@ -59,6 +63,7 @@ def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
                 for predicted, counted in page.get("feedback", {}).items()
                 if predicted.isdecimal()
             },
+            predictions=_count(page.get("predictions", 0)),
         )
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"not a page of a monitor: {error!r}") from error
@@ -123,7 +128,14 @@ def _feedback(counted: Mapping[str, Any]) -> Feedback:
     errors = {int(bin_): n for bin_, n in _counts(counted.get("absoluteError", {})).items()}
     if any(not 0 <= bin_ < valuehist.SIZE for bin_ in errors):
         raise ValueError("an error is in a bin that there is not")
-    return Feedback(_at_most(labelled, wrong), wrong, errors)
+    classes = "wrong" in counted
+    ages = {
+        int(age): (_at_most(_count(row[0]), _count(row[1])), _count(row[1]))
+        for age, row in counted.get("age", {}).items()
+        if classes
+    }
+    weights = {int(weight): _count(row[0]) for weight, row in counted.get("weights", {}).items()}
+    return Feedback(_at_most(labelled, wrong), wrong, ages, weights, errors)
 
 
 def _pair(

@@ -26,7 +26,9 @@ class Arm:
 
     `latency` is a `stats.loghist`, `values` a `stats.valuehist` (or counts by class name),
     `users` user bucket -> (requests, errors), `labelled` and `wrong` predictions whose truth came
-    in, `absolute_error` their errors as a histogram (regression).
+    in (all of them also by age in minutes, and by the weight that the version had then),
+    `absolute_error` their errors as a histogram (regression), `predictions` those that truth can
+    come for.
     """
 
     pods: int = 0
@@ -37,6 +39,9 @@ class Arm:
     users: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     labelled: int = 0
     wrong: int = 0
+    ages: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    weights: Mapping[int, int] = field(default_factory=dict)
+    predictions: int = 0
     absolute_error: Counts = field(default_factory=dict)
 
 

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pawl.api.rollout_status import ArmStatus, RolloutGate
 from pawl.core.gates.definition import Definition
-from pawl.core.gates.rule import Alphas, Rule, judged_by, load, rounded
+from pawl.core.gates.rule import NO_FEEDBACK, Alphas, Rule, judged_by, load, rounded
 from pawl.core.gates.sample import Sample
 from pawl.core.measurement import Counts
 from pawl.stats import loghist, valuehist
@@ -17,42 +17,21 @@ from pawl.stats.sequential.proportions import Interval
 
 #: A p99 of fewer requests is noise.
 FEWEST_P99 = 10_000
-_NO_FEEDBACK = "no feedback for predictions of both versions yet"
 
 
 def error_rate(gate: RolloutGate, d: Definition, s: Sample, a: Alphas) -> RolloutGate:
     """Requests that failed, by the routers' counts."""
-    return _compared(gate, d, s, a, s.requests)
+    return compared(gate, d, s, a, [s.requests])
 
 
-def accuracy(gate: RolloutGate, d: Definition, s: Sample, a: Alphas) -> RolloutGate:
-    """Predictions that the truth proved wrong; shown as the share that was right."""
-    stable, candidate = s.stable, s.candidate
-    interval = Interval(stable.labelled, stable.wrong, candidate.labelled, candidate.wrong)
-    judged = _compared(gate, d, s, a, interval)
-    text = judged.message and f"wrong: {judged.message}"
-    return judged.model_copy(
-        update={
-            "stable": _right(judged.stable),
-            "candidate": _right(judged.candidate),
-            "message": text or _NO_FEEDBACK,
-        }
-    )
-
-
-def _right(arm: ArmStatus | None) -> ArmStatus | None:
-    if arm is None or arm.value is None or not arm.samples:
-        return arm
-    return ArmStatus(value=rounded(1 - arm.value), samples=arm.samples)
-
-
-def _compared(
-    gate: RolloutGate, d: Definition, s: Sample, a: Alphas, interval: Interval
+def compared(
+    gate: RolloutGate, d: Definition, s: Sample, a: Alphas, strata: Iterable[Interval]
 ) -> RolloutGate:
+    """Two shares of bad events, stratum by stratum of the interval."""
     state = load(proportions, gate)
-    state = proportions.update(
-        state, interval, margin=d.limit, design_effect=s.design_effect or state.design_effect
-    )
+    effect = s.design_effect or state.design_effect
+    for interval in strata:
+        state = proportions.update(state, interval, margin=d.limit, design_effect=effect)
     shown = state.difference()
     overlap = state.overlap
     needed = proportions.still_needed(
@@ -93,7 +72,7 @@ def larger_errors(quantile: float) -> Rule:
         known = int(text) if text.isdecimal() else None
         offset = _offset(s.stable.absolute_error, quantile) if known is None else known
         if offset is None:
-            nothing = {"verdict": "Inconclusive", "evidence": "", "message": _NO_FEEDBACK}
+            nothing = {"verdict": "Inconclusive", "evidence": "", "message": NO_FEEDBACK}
             return gate.model_copy(update=nothing)
         before = gate.model_copy(update={"evidence": evidence})
         stable, candidate = (_moved(arm.absolute_error, offset) for arm in (s.stable, s.candidate))
@@ -110,7 +89,7 @@ def larger_errors(quantile: float) -> Rule:
         return shown.model_copy(
             update={
                 "evidence": f"{offset}|{judged.evidence}",
-                "message": shown.message or _NO_FEEDBACK,
+                "message": shown.message or NO_FEEDBACK,
             }
         )
 

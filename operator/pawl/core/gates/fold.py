@@ -12,7 +12,7 @@ from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutGate, RolloutStatus
 from pawl.core import run_status
 from pawl.core.conditions import parse_timestamp
-from pawl.core.gates import arms, pairs, query
+from pawl.core.gates import arms, pairs, query, truth
 from pawl.core.gates.definition import PROMETHEUS, TRAFFIC_SPLIT, Definition, definitions
 from pawl.core.gates.report import report
 from pawl.core.gates.rule import Alphas, Rule
@@ -32,7 +32,7 @@ _SOON = 600
 
 _RULES: dict[str, Rule] = {
     "error_rate": arms.error_rate,
-    "accuracy": arms.accuracy,
+    "accuracy": truth.accuracy,
     "latency_p50_ratio": arms.slower(0.50),
     "latency_p95_ratio": arms.slower(0.95),
     "latency_p99_ratio": arms.slower(0.99),

@@ -22,6 +22,7 @@ class Alphas:
     passing: float
 
 
+NO_FEEDBACK = "no feedback for predictions of both versions yet"
 Rule = Callable[[RolloutGate, Definition, Sample, Alphas], RolloutGate]
 
 
