@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
 from pawl.api.deployment import DeploymentStatus
+from pawl.cli.target import Namespace, Target, cluster, deployment
 from pawl.constants import FIELD_MANAGER
 from pawl.control.kinds import DEPLOYMENTS
-from pawl.control.kube import Kube
 from pawl.core import commands
 from pawl.errors import UserError
-
-Target = Annotated[str, typer.Argument(help="mdep/NAME or NAME.", metavar="DEPLOYMENT")]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Default: the context's.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,29 +26,29 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel="Rollouts")(command)
 
 
-def promote(deployment: Target, namespace: Namespace = None) -> None:
+def promote(target: Target, namespace: Namespace = None) -> None:
     """Promote the candidate: all gates have passed, or the spec accepts it unproven."""
-    _annotate(deployment, namespace, commands.PROMOTE, _running)
+    _annotate(target, namespace, commands.PROMOTE, _running)
 
 
-def abort(deployment: Target, namespace: Namespace = None) -> None:
+def abort(target: Target, namespace: Namespace = None) -> None:
     """Take the traffic of the candidate away; it is not tried again by itself."""
-    _annotate(deployment, namespace, commands.ABORT, _running)
+    _annotate(target, namespace, commands.ABORT, _running)
 
 
-def pause(deployment: Target, namespace: Namespace = None) -> None:
+def pause(target: Target, namespace: Namespace = None) -> None:
     """Hold stage and weight; a gate that fails still rolls back."""
-    _annotate(deployment, namespace, commands.PAUSE, _running)
+    _annotate(target, namespace, commands.PAUSE, _running)
 
 
-def resume(deployment: Target, namespace: Namespace = None) -> None:
+def resume(target: Target, namespace: Namespace = None) -> None:
     """End a pause by command (a pause in the spec ends in the spec)."""
-    _annotate(deployment, namespace, commands.PAUSE, lambda _: None)
+    _annotate(target, namespace, commands.PAUSE, lambda _: None)
 
 
-def retry(deployment: Target, namespace: Namespace = None) -> None:
+def retry(target: Target, namespace: Namespace = None) -> None:
     """Try the candidate again that was rolled back last."""
-    _annotate(deployment, namespace, commands.RETRY, _failed)
+    _annotate(target, namespace, commands.RETRY, _failed)
 
 
 def _running(status: DeploymentStatus) -> str:
@@ -70,36 +66,29 @@ def _failed(status: DeploymentStatus) -> str:
 
 
 def _annotate(
-    deployment: str,
+    target: str,
     namespace: str | None,
     annotation: str,
     value: Callable[[DeploymentStatus], str | None],
 ) -> None:
-    typer.echo(asyncio.run(_written(deployment, namespace, annotation, value)))
+    typer.echo(asyncio.run(_written(target, namespace, annotation, value)))
 
 
 async def _written(
-    deployment: str,
+    target: str,
     namespace: str | None,
     annotation: str,
     value: Callable[[DeploymentStatus], str | None],
 ) -> str:
-    kind, _, name = deployment.rpartition("/")
-    if kind not in ("", "mdep", "modeldeployment", "modeldeployments"):
-        raise UserError(f"{deployment} is no Deployment of Pawl: write mdep/{name}")
-    kube = await Kube.connect()
-    try:
-        where = namespace or kube.namespace
-        item = await kube.get(DEPLOYMENTS, where, name)
-        if item is None:
-            raise UserError(f"there is no Deployment {name} in namespace {where}")
+    async with cluster() as kube:
+        item = await deployment(kube, target, namespace)
+        meta = item["metadata"]
         try:
             status = DeploymentStatus.model_validate(item.get("status") or {})
         except ValidationError as error:
-            raise UserError(f"the status of {name} cannot be read: {error}") from error
+            raise UserError(f"the status of {meta['name']} cannot be read: {error}") from error
         text = value(status)
         patch = {"metadata": {"annotations": {annotation: text}}}
-        await kube.merge(DEPLOYMENTS, where, name, patch, manager=f"{FIELD_MANAGER}-cli")
-    finally:
-        await kube.close()
+        manager = f"{FIELD_MANAGER}-cli"
+        await kube.merge(DEPLOYMENTS, meta["namespace"], meta["name"], patch, manager=manager)
     return f"{annotation}: {text}" if text else f"{annotation} removed"

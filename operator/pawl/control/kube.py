@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
+import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
 from pawl.control.kinds import Resource
-from pawl.errors import PawlError
+from pawl.errors import PawlError, UserError
 
 Object = Mapping[str, Any]
 _TIMEOUT = 30.0
@@ -49,20 +50,25 @@ class Kube:
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Kube:
-        """By `kubeconfig`, else in a pod by its service account, else by KUBECONFIG."""
+        """By `kubeconfig`, else in a pod by its service account, else by KUBECONFIG. UserError when
+        that cannot be read."""
         configuration = client.Configuration()
         namespace = "default"
         kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
-        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-            config.load_incluster_config(  # type: ignore[no-untyped-call]
-                client_configuration=configuration
-            )
-        else:
-            await config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=kubeconfig, client_configuration=configuration
-            )
-            _, active = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
-            namespace = active["context"].get("namespace") or namespace
+        try:
+            if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+                config.load_incluster_config(  # type: ignore[no-untyped-call]
+                    client_configuration=configuration
+                )
+            else:
+                await config.load_kube_config(  # type: ignore[no-untyped-call]
+                    config_file=kubeconfig, client_configuration=configuration
+                )
+                contexts = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+                namespace = contexts[1]["context"].get("namespace") or namespace
+        except (config.ConfigException, yaml.YAMLError, OSError, TypeError, KeyError) as error:
+            where = kubeconfig or "~/.kube/config"
+            raise UserError(f"the kubeconfig {where} cannot be used: {error}") from error
         return cls(client.ApiClient(configuration), namespace)
 
     async def close(self) -> None:

@@ -1,0 +1,46 @@
+"""What a command is about: a Deployment of Pawl, in a cluster that may not answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+
+from pawl.constants import GROUP
+from pawl.control.kinds import DEPLOYMENTS
+from pawl.control.kube import Kube, KubeError
+from pawl.errors import UserError
+
+Target = Annotated[str, typer.Argument(help="mdep/NAME or NAME.", metavar="DEPLOYMENT")]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Default: the context's.")]
+
+_KINDS = ("", "mdep", "modeldeployment", "modeldeployments", f"modeldeployments.{GROUP}")
+
+
+@asynccontextmanager
+async def cluster() -> AsyncIterator[Kube]:
+    """A connection by KUBECONFIG. UserError when the cluster does not answer or refuses."""
+    kube = await Kube.connect()
+    try:
+        yield kube
+    except KubeError as error:
+        raise UserError(f"the cluster refused: {error}") from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise UserError(f"the cluster does not answer: {error}") from error
+    finally:
+        await kube.close()
+
+
+async def deployment(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
+    """The Deployment that is meant. UserError when there is none."""
+    kind, _, name = target.rpartition("/")
+    if kind not in _KINDS or not name:
+        raise UserError(f"{target} is no Deployment of Pawl: write mdep/{name or 'NAME'}")
+    where = namespace or kube.namespace
+    item = await kube.get(DEPLOYMENTS, where, name)
+    if item is None:
+        raise UserError(f"there is no Deployment {name} in namespace {where}")
+    return item
