@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +11,7 @@ from pawl.stats.sequential import proportions, psi
 from pawl.stats.sequential.latency import FASTER, SLOWER
 from pawl.stats.sequential.odds import Interval, bets, log_odds
 
-ROOT = Path(__file__).parents[3]
 ROLLOUTS = 5
-
-
-@pytest.fixture(scope="module")
-def twin() -> Any:
-    sys.path.append(str(ROOT))
-    try:
-        return importlib.import_module("benchmarks.rollouts.twin")
-    finally:
-        sys.path.remove(str(ROOT))
 
 
 @pytest.mark.parametrize("base", [0.0, 0.01, 0.3, 0.98])

@@ -71,7 +71,7 @@ def learn(groups: Groups, answers: Mapping[str, int], enough: int) -> Groups:
 
 def _made(fixed: bool, ordered: bool, known: Mapping[int, int]) -> Groups:
     keys = tuple(sorted(known))
-    return Groups(fixed, ordered, keys, (*(known[key] for key in keys), 0))
+    return Groups(fixed, ordered, keys, (*(known[key] for key in keys), 0) if keys else ())
 
 
 def _fewer(known: dict[int, int], most: int, ordered: bool) -> dict[int, int]:

@@ -106,8 +106,11 @@ def update(
     if state.seen:
         usual = log_odds(1 - quantile)
         shift = math.log(ratio) / _GROWTH
-        above = _slow(stable, candidate, state.bucket, math.ceil(shift - 1e-9))
-        below = _slow(stable, candidate, state.bucket, math.floor(shift + 1e-9))
+        up = state.bucket + math.ceil(shift - 1e-9)
+        # nothing is known of what lies in the open bucket: slow for Pass, not for Fail
+        down = min(state.bucket + math.floor(shift + 1e-9), loghist.SIZE - 2)
+        above = _slow(stable, candidate, state.bucket, up)
+        below = _slow(stable, candidate, state.bucket, down)
         slower = [log_odds(_rate(m, quantile)) - usual for m in SLOWER]
         faster = [log_odds(_rate(m, quantile)) - usual for m in FASTER]
         moved = replace(
@@ -145,13 +148,13 @@ def still_needed(
     return None if needed > 1e9 else max(math.ceil(needed), 1)
 
 
-def _slow(stable: Counts, candidate: Counts, bucket: int, shift: int) -> Interval:
-    """Stable's requests above the bucket, the candidate's above the one `shift` further."""
+def _slow(stable: Counts, candidate: Counts, ours: int, theirs: int) -> Interval:
+    """Requests above bucket `ours` (stable) and `theirs` (candidate)."""
     return Interval(
         loghist.total(stable),
-        loghist.count_above(stable, bucket),
+        loghist.count_above(stable, ours),
         loghist.total(candidate),
-        loghist.count_above(candidate, bucket + shift),
+        loghist.count_above(candidate, theirs),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OVERHEAD = 1.0
 _MOST = 10**9
+_SEVENTHS = (-1.15, -0.67, -0.32, 0.0, 0.32, 0.67, 1.15)  # quantiles 1/8 … 7/8 of N(0, 1)
 
 
 def expected_requests(
@@ -47,10 +48,10 @@ def expected_requests(
 def still_needed(
     state: TwoProportions, *, margin: float, alpha_fail: float, alpha_pass: float, weight: float
 ) -> int | None:
-    """Further candidate requests until the nearer verdict, if the rates stay as they look.
+    """Further candidate requests until the nearer verdict: the median over what the difference may
+    be after what was seen (normal, with twice the margin as its spread beforehand).
 
-    0 with a verdict; None without traffic on both arms, or when it cannot be foreseen (more than
-    10⁹). The difference is shrunk towards 0 by its uncertainty relative to the margin.
+    0 with a verdict; None without traffic on both arms, or when it cannot be foreseen (10⁹).
     """
     need_fail, need_pass = -math.log(alpha_fail), -math.log(alpha_pass)
     if state.most_fail >= need_fail or state.most_pass >= need_pass:
@@ -60,17 +61,21 @@ def still_needed(
         return None
     base = (overlap.stable_sum + overlap.candidate_sum + 0.5) / (2 * overlap.weight + 1)
     noise = base * (1 - base) * state.design_effect / overlap.weight
-    delta = overlap.candidate_rate - overlap.stable_rate
-    delta *= margin**2 / (margin**2 + noise)
-    ps, pc = _rates(base - delta / 2, base + delta / 2)
-    found = [_MOST]
-    if pc > ps:
-        gain = (need_fail - state.log_fail) * state.design_effect
-        found.append(_ratio(gain, equal_growth(ps, pc, weight)))
-    if pc - ps < margin:
-        gain = (need_pass - state.log_pass) * state.design_effect
-        found.append(_ratio(gain, margin_growth(ps, pc, margin, weight)))
-    needed = max(min(found), 1)
+    spread = 1 / (1 / noise + 1 / (2 * margin) ** 2)
+    centre = spread / noise * (overlap.candidate_rate - overlap.stable_rate)
+    gain_fail = (need_fail - state.log_fail) * state.design_effect
+    gain_pass = (need_pass - state.log_pass) * state.design_effect
+    found = []
+    for z in _SEVENTHS:
+        delta = centre + z * math.sqrt(spread)
+        ps, pc = _rates(base - delta / 2, base + delta / 2)
+        nearer = _MOST
+        if pc > ps:
+            nearer = _ratio(gain_fail, equal_growth(ps, pc, weight))
+        if pc - ps < margin:
+            nearer = min(nearer, _ratio(gain_pass, margin_growth(ps, pc, margin, weight)))
+        found.append(nearer)
+    needed = max(sorted(found)[len(found) // 2], 1)
     return None if needed >= _MOST else needed
 
 

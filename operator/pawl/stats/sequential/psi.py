@@ -80,17 +80,17 @@ def start() -> Psi:
 def load(text: str) -> Psi:
     """A dumped state. ValueError when it is not one."""
     n = unpack(text, _TAG)
-    keys = round(n[2]) if len(n) > 3 else 0
-    bins = keys + 1 if n[0] else 0
-    learnt = keys + 1 if keys else 0
-    at = 3 + keys + learnt
-    if len(n) != at + 3 + 2 * bins + 6:
+    keys = round(n[2]) if len(n) > 2 else 0
+    groups = keys + 1 if keys else 0
+    at, bins = 3 + keys + groups, groups if n and n[0] else 0
+    if keys < 0 or len(n) != at + 3 + 2 * bins + 6:
         raise ValueError(f"not a state of format {_TAG}: {text[:40]!r}")
     whole = [round(number) for number in n[: at + 2]]
-    groups = Groups(bool(n[0]), bool(n[1]), tuple(whole[3 : 3 + keys]), tuple(whole[3 + keys : at]))
+    names, counts = tuple(whole[3 : 3 + keys]), tuple(whole[3 + keys : at])
     sums = n[at + 3 : -6]
     stable, candidate = tuple(sums[:bins]), tuple(sums[bins:])
-    return Psi(groups, whole[at], whole[at + 1], n[at + 2], stable, candidate, *n[-6:])
+    learnt = Groups(bool(n[0]), bool(n[1]), names, counts)
+    return Psi(learnt, whole[at], whole[at + 1], n[at + 2], stable, candidate, *n[-6:])
 
 
 def update(
