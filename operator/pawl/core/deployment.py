@@ -182,11 +182,11 @@ def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) 
     if turn.returned_to is not None:
         stable = work.children.served(turn.returned_to)
     memory, capacity = _remember(work, turn), _capacity(work, turn.wanted)
-    told = work.deployment.status.stable
+    known = work.memory.stable  # else it may not serve yet
     outcome = Outcome(
         target=target,
         wanted=version,
-        stable=stable if step.confirmed or turn.promoted or told is not None else None,
+        stable=stable if step.confirmed or turn.promoted or known is not None else None,
         turn=turn,
         step=step,
         route=work.children.route,

@@ -214,6 +214,18 @@ def test_without_a_comparison_offline_the_gate_says_so_and_nothing_advances():
     assert status["rollout"]["gates"][0]["verdict"] == "Error"
 
 
+def test_a_wiped_status_says_at_once_what_goes_on_being_served():
+    world = trial()
+    world.until("Canary")
+    while world.weights().get(2) != 20:
+        world.second()
+    world.objects[("Deployment", "churn")].pop("status")
+    status = world.second()
+    assert status["rollout"]["phase"] == "Shadow"
+    assert status["stable"]["name"] == "churn-v1"
+    assert [x["status"] for x in status["conditions"] if x["type"] == "Available"] == ["True"]
+
+
 @pytest.mark.parametrize("phase", ["Shadow", "Canary", "RollingBack"])
 def test_a_wiped_status_comes_to_the_same_end(phase: str):
     world = trial()
