@@ -15,7 +15,7 @@ from pawl.core.conditions import parse_timestamp
 from pawl.core.gates import arms, pairs, query, truth
 from pawl.core.gates.definition import PROMETHEUS, TRAFFIC_SPLIT, Definition, definitions
 from pawl.core.gates.report import report
-from pawl.core.gates.rule import Alphas, Rule
+from pawl.core.gates.rule import Alphas, Rule, alphas_of
 from pawl.core.gates.sample import Sample, take
 from pawl.core.measurement import Measurement
 from pawl.core.routing.route import Route
@@ -65,7 +65,7 @@ def fold(
         return state.model_copy(update={"gates": gates})
     sample, readings = take(state, measured, routers, version_number(state.candidate), route)
     stage = "shadow" if state.phase == "Shadow" else "canary"
-    alphas = _alphas(spec, defined)
+    alphas = alphas_of(spec, defined)
     compared = state.phase in ("Shadow", "Canary", "Holdback")
     pairs = list(zip(defined, gates, strict=True))
     seen = _seen(sample) if state.step_started_at else 0
@@ -121,14 +121,6 @@ def _judged(gate: RolloutGate, d: Definition, sample: Sample, alphas: Alphas) ->
         text = "no traffic of both versions at the same time yet" if seen else "no traffic yet"
         return judged.model_copy(update={"message": text})
     return judged
-
-
-def _alphas(spec: RolloutSpec, defined: tuple[Definition, ...]) -> Alphas:
-    """The confidence holds for the rollout: all gates together fail a version that is as good with
-    at most 1 - confidence; one that is worse in some respect must pass that gate."""
-    alpha = 1 - spec.decision.confidence
-    count = sum(definition.statistical for definition in defined)
-    return Alphas(alpha / max(1, count), alpha)
 
 
 def _seen(sample: Sample) -> int:

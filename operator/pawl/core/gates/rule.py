@@ -5,10 +5,11 @@ A rule is `(gate, definition, sample, alphas) -> gate`: pure, and the evidence t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutGate
 from pawl.core.gates.definition import Definition
 from pawl.core.gates.sample import Sample
@@ -23,6 +24,16 @@ class Alphas:
 
 
 NO_FEEDBACK = "no feedback for predictions of both versions yet"
+
+
+def alphas_of(spec: RolloutSpec, gates: Iterable[Definition]) -> Alphas:
+    """The confidence holds for the rollout: all gates together fail a version that is as good with
+    at most 1 - confidence; one that is worse in some respect must pass that gate."""
+    alpha = 1 - spec.decision.confidence
+    count = sum(definition.statistical for definition in gates)
+    return Alphas(alpha / max(1, count), alpha)
+
+
 Rule = Callable[[RolloutGate, Definition, Sample, Alphas], RolloutGate]
 
 

@@ -15,7 +15,8 @@ from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolloutStatus, RouterTotals
 from pawl.core.gates import broken, fold, of_version
 from pawl.core.gates.definition import definitions
-from pawl.core.gates.fold import HOPELESS, _alphas
+from pawl.core.gates.fold import HOPELESS
+from pawl.core.gates.rule import alphas_of
 from pawl.core.measurement import Arm, Measurement
 
 ERRORS = {"metric": "error_rate", "notWorseBy": 0.01}
@@ -43,7 +44,7 @@ def test_what_the_rollout_may_fail_wrongly_is_shared_by_its_statistical_gates(co
         "decision": {"confidence": 0.95},
     }
     spec = RolloutSpec.model_validate(values)
-    alphas = _alphas(spec, definitions(spec))
+    alphas = alphas_of(spec, definitions(spec))
     assert alphas.fail == pytest.approx(0.05 / (2 * count - 1))
     assert alphas.passing == pytest.approx(0.05)
 
