@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import zip_longest
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,13 +24,7 @@ from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
 from pawl.serving.metrics import exposition
 from pawl.serving.monitor.recorder import Asked, Recorder
-from pawl.serving.protocol import (
-    InferRequest,
-    answer_head,
-    infer_response,
-    parse_infer,
-    with_feedback,
-)
+from pawl.serving.protocol import InferRequest, answer_head, infer_response, parse_infer
 from pawl.serving.settings import Settings
 
 if TYPE_CHECKING:  # without a key, what they need is not loaded
@@ -230,16 +225,16 @@ class Dataplane:
             mine[c.NON_FINITE] += non_finite
         if self._recorder is not None:
             self._recorder.answered(jobs, said, count)
-        tokens = self._sealer.seal(jobs, said, time()) if self._sealer is not None else ()
-        if self._recorder is not None and tokens:
-            self._recorder.issued(len(tokens) - tokens.count(None))
+        tokens: list[bytes | None] = []
+        if self._sealer is not None:
+            tokens = self._sealer.seal(jobs, said, time())
+            if self._recorder is not None:
+                self._recorder.issued(len(tokens) - tokens.count(None))
         start = 0
-        for index, job in enumerate(jobs):
+        for job, token in zip_longest(jobs, tokens):
             stop = start + job.rows.size
             outputs_of_job = answer(columns, start, stop, job.request.outputs)
-            body = infer_response(self._head, job.request.id, outputs_of_job)
-            if tokens and (token := tokens[index]) is not None:
-                body = with_feedback(body, token)
+            body = infer_response(self._head, job.request.id, outputs_of_job, token)
             job.reply.send(body)
             start = stop
 

@@ -144,16 +144,16 @@ def answer_head(model: str, version: str) -> bytes:
     return orjson.dumps({"model_name": model, "model_version": version})[:-1]
 
 
-def infer_response(head: bytes, request_id: str | None, outputs: bytes) -> bytes:
-    """The answer to an infer request; `outputs` are JSON."""
-    if request_id is None:
+def infer_response(
+    head: bytes, request_id: str | None, outputs: bytes, token: bytes | None = None
+) -> bytes:
+    """The answer to an infer request. `outputs` are JSON; `token` (base64url) is what its truth is
+    sent back with."""
+    if request_id is not None:
+        head = b'%s,"id":%s' % (head, orjson.dumps(request_id))
+    if token is None:
         return b'%s,"outputs":%s}' % (head, outputs)
-    return b'%s,"id":%s,"outputs":%s}' % (head, orjson.dumps(request_id), outputs)
-
-
-def with_feedback(answer: bytes, token: bytes) -> bytes:
-    """An answer to an infer request, and the token (base64url) to send its truth back with."""
-    return b'%s,"parameters":{"feedback":"%s"}}' % (answer[:-1], token)
+    return b'%s,"outputs":%s,"parameters":{"feedback":"%s"}}' % (head, outputs, token)
 
 
 def error_response(message: str) -> bytes:

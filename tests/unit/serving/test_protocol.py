@@ -15,7 +15,6 @@ from pawl.serving.protocol import (
     error_response,
     infer_response,
     parse_infer,
-    with_feedback,
 )
 
 TENSOR = {"name": "a", "datatype": "FP64", "shape": [1], "data": [1.5]}
@@ -110,7 +109,7 @@ def test_the_id_comes_back() -> None:
 
 
 def test_a_token_is_a_parameter_of_the_answer() -> None:
-    answered = with_feedback(infer_response(answer_head("m", "1"), None, b"[]"), b"a-b_c=")
+    answered = infer_response(answer_head("m", "1"), None, b"[]", b"a-b_c=")
     assert orjson.loads(answered) == {
         "model_name": "m",
         "model_version": "1",

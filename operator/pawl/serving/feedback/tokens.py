@@ -38,7 +38,7 @@ _NONCE: Final = 12
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 _BEGIN: Final = Struct("<BBI")  # format, kind, fingerprint of the classes; then the version
 _MIDDLE: Final = Struct("<IB")  # epoch second, percent
-_END: Final = Struct("<HB")  # bytes of the group's name, rows; then the rows, then the group
+_END: Final = Struct("<HB")  # after the rows and the group's name: bytes of the name, rows
 _ONE_ROW: Final = _END.pack(0, 1)
 _WEIGHT: Final = HEADER_WEIGHT.encode()
 _MAX_WEIGHTS: Final = 128
@@ -107,6 +107,9 @@ class Sealer:
         if int(now) != self._second:
             self._second = int(now)
             self._heads.clear()
+        if len(jobs) == 1 and jobs[0].rows.size > MAX_TOKEN_ROWS:
+            return [None]
+        rows = self._rows(said)
         random, at = os.urandom(len(jobs) * _NONCE), 0
         encrypt, model, heads = self._encrypt, self._model, self._heads
         tokens: list[bytes | None] = []
@@ -115,29 +118,29 @@ class Sealer:
             count = job.rows.size
             weight = job.reply.request.headers.get(_WEIGHT)
             head = heads.get(weight) or self._head(weight)
-            if count == 1 and job.request.group is None:
-                plain = head + _ONE_ROW + self._row(said, start)
+            group = job.request.group
+            if count == 1 and group is None:
+                plain = head + rows[start] + _ONE_ROW
             elif count <= MAX_TOKEN_ROWS:
-                name = (job.request.group or "").encode()
-                rows = b"".join([self._row(said, row) for row in range(start, start + count)])
-                plain = head + _END.pack(len(name), count) + rows + name
+                name = (group or "").encode()
+                end = name + _END.pack(len(name), count)
+                plain = head + b"".join(rows[start : start + count]) + end
             else:
-                plain = b""
-            start += count
-            if plain:
-                nonce = random[at : at + _NONCE]
-                at += _NONCE
-                raw = nonce + encrypt(nonce, plain, model)
-                tokens.append(b2a_base64(raw, newline=False).translate(_URLSAFE))
-            else:
+                start += count
                 tokens.append(None)
+                continue
+            start += count
+            nonce = random[at : at + _NONCE]
+            at += _NONCE
+            raw = nonce + encrypt(nonce, plain, model)
+            tokens.append(b2a_base64(raw, newline=False).translate(_URLSAFE))
         return tokens
 
-    def _row(self, said: Predictions, row: int) -> bytes:
+    def _rows(self, said: Predictions) -> list[bytes]:
         if said.labels is not None:
-            label = said.labels[row]
-            return self._labels.get(label) or label_hash(label)
-        return pack("<d", said.values[row] if said.values is not None else float("nan"))
+            known = self._labels
+            return [known.get(label) or label_hash(label) for label in said.labels]
+        return [pack("<d", value) for value in said.values or ()]
 
     def _head(self, weight: bytes | None) -> bytes:
         if len(self._heads) >= _MAX_WEIGHTS:
@@ -206,15 +209,13 @@ def _parsed(id_: int, plain: bytes) -> Opened:
         version = plain[_BEGIN.size + 1 : at].decode()
         made, weight = _MIDDLE.unpack_from(plain, at)
         at += _MIDDLE.size
-        named, rows = _END.unpack_from(plain, at)
-        at += _END.size
-        width = 8 if kind == VALUES else 4
-        data, group = plain[at : at + rows * width], plain[at + rows * width :].decode()
+        named, rows = _END.unpack(plain[-_END.size :])
+        data, name = plain[at : -_END.size - named], plain[-_END.size - named : -_END.size]
+        group = name.decode()
     except (struct.error, IndexError, UnicodeDecodeError):
         raise TokenError("was made by another release of Pawl") from None
+    width = 8 if kind == VALUES else 4
     if format_ != _FORMAT or kind not in (LABELS, VALUES) or len(data) != rows * width:
-        raise TokenError("was made by another release of Pawl")
-    if len(group.encode()) != named:
         raise TokenError("was made by another release of Pawl")
     said: tuple[bytes, ...] | tuple[float, ...]
     if kind == VALUES:
