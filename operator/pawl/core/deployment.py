@@ -1,106 +1,38 @@
 """Plans a Deployment: which version is wanted, one step of its rollout, and the children for it.
 
-Children: per version an apps/v1 Deployment and a headless Service (and an autoscaler), and one
-router (apps/v1 Deployment, ConfigMap, Service). The published route, and what must outlive
-`.status`, are annotations of the router's ConfigMap, so the rollout goes on from what is.
+Children: per version an apps/v1 Deployment and a headless Service (and an autoscaler), and what
+stands in front of them (`core.front`). The published route, and what must outlive `.status`, are
+annotations there, so the rollout goes on from what is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from pydantic import ValidationError
 
 from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
-from pawl.api.rollout_status import RolledBack, RolloutStatus
+from pawl.api.rollout_status import RolloutStatus
 from pawl.core import gates, rollout, shift
-from pawl.core.capacity import Capacity
-from pawl.core.commands import Commands
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.deployment_status import Outcome, Report
-from pawl.core.front import Front, FrontObserved, front
+from pawl.core.deployment_work import DeploymentObserved, Work
+from pawl.core.front import front
 from pawl.core.installation import Installation
-from pawl.core.measurement import Measurement
-from pawl.core.plan import Action, Draft, MergePatch, Plan
-from pawl.core.routing.route import Route
-from pawl.core.routing.state import RouterState
+from pawl.core.plan import Action, MergePatch, Plan
 from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
-from pawl.core.versions import Version, read_versions
+from pawl.core.versions import read_versions
 
-Object = Mapping[str, Any]
+__all__ = ["DeploymentObserved", "plan_deployment"]
+
 _MOVING = 1.0  # while traffic moves: router states are not watched but asked for
 _WATCH = 60.0
 _TOUCH = 5.0
 _REMEMBERED = 10
-
-
-@dataclass(frozen=True)
-class DeploymentObserved:
-    """All that is looked at; `measured` is what the versions under comparison did since
-    `status.rollout.measuredTo`."""
-
-    object: Object
-    versions: tuple[Object, ...] = ()
-    servers: tuple[Object, ...] = ()
-    services: tuple[Object, ...] = ()
-    autoscalers: tuple[Object, ...] = ()
-    pods: tuple[Object, ...] = ()
-    front: FrontObserved = field(default_factory=FrontObserved)
-    measured: Measurement | None = None
-
-
-@dataclass
-class _Work:
-    """What one planning pass has in hand."""
-
-    observed: DeploymentObserved
-    deployment: Deployment
-    children: Children
-    front: Front
-    memory: Memory
-    versions: tuple[Version, ...]
-    now: datetime
-    draft: Draft = field(default_factory=Draft)
-
-    @property
-    def routers(self) -> tuple[RouterState, ...]:
-        """Who follows which revision of the route."""
-        ready = {v: self._ready(item) for v, item in self.children.by_version.items()}
-        return self.front.routers(self.children.route, ready)
-
-    @staticmethod
-    def _ready(server: Object) -> int:
-        return int(server.get("status", {}).get("readyReplicas", 0))
-
-    @property
-    def meta(self) -> Object:
-        """Metadata of the Deployment."""
-        return self.observed.object["metadata"]  # type: ignore[no-any-return]
-
-    @property
-    def commands(self) -> Commands:
-        """What was asked for by annotation."""
-        return Commands.of(self.meta.get("annotations") or {})
-
-    @property
-    def stable(self) -> ServedVersion | None:
-        """What must go on being served: by status, else as remembered, else by the route."""
-        known = self.deployment.status.stable or self.memory.stable
-        if known is not None:
-            return known
-        weights = {b.version: b.weight for b in self.children.route.backends if b.weight}
-        current = max(weights, key=lambda version: weights[version] or 0, default=None)
-        return self.children.served(current) if current is not None else None
-
-    def failures(self, name: str) -> list[RolledBack]:
-        """The rollouts of a version that were rolled back."""
-        return [entry for entry in self.memory.rolled_back if entry.version == name]
 
 
 def plan_deployment(
@@ -129,7 +61,7 @@ def plan_deployment(
     if status.stable is None:
         memory = children.memory
     versions = read_versions(observed.versions, deployment.spec.model)
-    work = _Work(observed, deployment, children, entrance, memory, versions, now)
+    work = Work(observed, deployment, children, entrance, memory, versions, now)
     conditions = Conditions(status.conditions, generation=generation, now=now)
     report = Report(item, deployment, conditions, observed.pods, now, work.draft)
     target = _target(work)
@@ -141,7 +73,7 @@ def plan_deployment(
     return work.draft.finish(report.status(entrance.url()).render())
 
 
-def _target(work: _Work) -> Target:
+def _target(work: Work) -> Target:
     problem = work.front.problem()
     if problem is not None:
         stable = work.stable if problem.serves else None
@@ -154,34 +86,17 @@ def _target(work: _Work) -> Target:
     ):
         text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
         return Target(work.stable, "NoPrometheus", text, True)
-    return resolve(work.deployment.spec, work.stable, work.versions, _withdrawn(work))
+    return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn)
 
 
-def _withdrawn(work: _Work) -> dict[str, str]:
-    """Candidates that are not tried again for now: name -> why."""
-    generation, approvals = work.meta.get("generation", 0), _approvals(work)
-    return {
-        last.version: last.message
-        for last in work.memory.rolled_back
-        if last.generation == generation
-        and last.approval == approvals.get(last.version, "")
-        and last.attempt == max(e.attempt for e in work.failures(last.version))
-        and not work.commands.retries(last.version, last.attempt)
-    }
-
-
-def _approvals(work: _Work) -> dict[str, str]:
-    return {version.name: version.spec.approval for version in work.versions}
-
-
-def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) -> None:
+def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -> None:
     """One step: what is wanted of the traffic, the children for it, and what is said of it."""
     turn, situation = _turn(work, version)
     step = shift.step(situation)
     stable = turn.promoted or work.stable
     if turn.returned_to is not None:
         stable = work.children.served(turn.returned_to)
-    memory, capacity = _remember(work, turn), _capacity(work, turn.wanted)
+    memory, capacity = _remember(work, turn), work.capacity(turn.wanted)
     known = work.memory.stable  # else it may not serve yet
     outcome = Outcome(
         target=target,
@@ -207,7 +122,7 @@ def _serve(work: _Work, report: Report, target: Target, version: ServedVersion) 
     work.draft.requeue(_WATCH if watching else _MOVING)
 
 
-def _turn(work: _Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situation]:
+def _turn(work: Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situation]:
     """What the rollout wants, knowing whether every router does already what it wanted last."""
     status, generation = work.deployment.status, work.meta.get("generation", 0)
     state = status.rollout
@@ -224,68 +139,34 @@ def _turn(work: _Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situa
         now=work.now,
         uid=work.meta["uid"],
         generation=generation,
-        approval=_approvals(work).get(state.candidate if state else target.name, ""),
+        approval=work.approvals.get(state.candidate if state else target.name, ""),
         attempt=max((entry.attempt for entry in failures), default=0) + 1,
         broken=broken,
         commands=work.commands,
     )
     turn = rollout.advance(seen)
-    situation = _situation(work, turn.wanted)
+    situation = work.situation(turn.wanted)
     if shift.step(situation).confirmed:
         turn = rollout.advance(replace(seen, confirmed=True))
-        situation = _situation(work, turn.wanted)
+        situation = work.situation(turn.wanted)
     return turn, situation
 
 
-def _measured(work: _Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
+def _measured(work: Work, state: RolloutStatus) -> tuple[RolloutStatus, str]:
     """The state with what was measured since, and why the candidate is beyond statistics."""
     spec = work.deployment.spec.rollout
     if spec is None or state.phase == "RollingBack":
         return state, ""
     routers = work.observed.front.routers if work.front.counts else None
     state = gates.fold(
-        state, spec, work.observed.measured, routers, work.children.route, _offline(work, state)
+        state, spec, work.observed.measured, routers, work.children.route, work.offline(state)
     )
     pods = gates.of_version(work.observed.pods, version_number(state.candidate))
     return state, gates.broken(state, pods)
 
 
-def _offline(work: _Work, state: RolloutStatus) -> float | None:
-    """How often the candidate and the version that it is compared with disagreed on past rows."""
-    candidate = next((v for v in work.versions if v.name == state.candidate), None)
-    found = candidate.spec.comparison if candidate is not None else None
-    stable = work.stable
-    if found is None or stable is None or found.digest != stable.digest:
-        return None
-    return found.disagreement
-
-
-def _situation(work: _Work, wanted: shift.Wanted) -> shift.Situation:
-    route = work.children.route
-    return shift.Situation(
-        wanted=wanted,
-        weights=route.weights,
-        shadow=route.shadow,
-        clusters_revision=route.clusters_revision,
-        routes_revision=route.routes_revision,
-        pods=_capacity(work, wanted).pods(),
-        routers=work.routers,
-    )
-
-
-def _capacity(work: _Work, wanted: shift.Wanted) -> Capacity:
-    stable = work.stable
-    return Capacity(
-        work.deployment.spec,
-        work.children.by_version,
-        stable.version if stable else None,
-        wanted,
-        work.children.route.weights,
-    )
-
-
 def _kept(
-    work: _Work, wanted: shift.Wanted, target: ServedVersion, removable: frozenset[int]
+    work: Work, wanted: shift.Wanted, target: ServedVersion, removable: frozenset[int]
 ) -> dict[int, ServedVersion]:
     """The versions that must have pods."""
     kept = {target.version: target} if target.version in wanted.versions else {}
@@ -296,7 +177,7 @@ def _kept(
     return kept
 
 
-def _remember(work: _Work, turn: rollout.Turn) -> Memory:
+def _remember(work: Work, turn: rollout.Turn) -> Memory:
     """What outlives the status: failures, newest first."""
     entries = work.memory.rolled_back
     if turn.rolled_back is not None:
@@ -304,10 +185,10 @@ def _remember(work: _Work, turn: rollout.Turn) -> Memory:
     return Memory(work.memory.stable, entries)
 
 
-def _refresh(work: _Work) -> list[Action]:
+def _refresh(work: Work) -> list[Action]:
     """A kubelet refreshes ConfigMap volumes within a minute or more, but at once when the pod
     changes: routers that lag behind the published route are touched, every few seconds anew."""
-    route: Route = work.children.route
+    route = work.children.route
     wanted = f"{route.clusters_revision}-{route.routes_revision}"
     touch = f"{wanted}-{int(work.now.timestamp() / _TOUCH)}"
     patch = {"metadata": {"annotations": {c.ANNOTATION_REFRESH: touch}}}
