@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import local, rollout
+from pawl.cli import local, plan, rollout
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 
 app.add_typer(local.app, name="local")
 rollout.register(app)
+plan.register(app)
 
 
 @app.command()
