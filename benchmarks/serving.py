@@ -19,8 +19,9 @@ import argparse
 import statistics
 import sys
 import tempfile
+from base64 import b64encode
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -32,6 +33,7 @@ from benchmarks.serving_peers.venvs import PeerError
 
 CONNECTIONS = (1, 32)
 OVER_BARE, OVER_PEERS, LIKE_FOR_LIKE = 0.7, 25.0, 2.0
+WITH_MONITOR = 0.97
 MAX_START_SECONDS, MAX_RESIDENT_MB = 1.5, 120.0
 WARM_UP_SECONDS = 1
 
@@ -97,17 +99,27 @@ class Bench:
         load.measure(server.running.url, target.body, 4, WARM_UP_SECONDS)
         return server
 
-    def ratio(self, ours: Server, theirs: Server, kind: str, connections: int) -> float:
+    def ratio(
+        self, ours: Server, theirs: Server, kind: str, connections: int, *, routed: bool = False
+    ) -> float:
         """Ours over theirs in requests per second, the median of the rounds."""
         return statistics.median(
-            self._round(ours, theirs, kind, connections) for _ in range(self.rounds)
+            self._round(ours, theirs, kind, connections, routed) for _ in range(self.rounds)
         )
 
-    def _round(self, ours: Server, theirs: Server, kind: str, connections: int) -> float:
+    def _round(
+        self, ours: Server, theirs: Server, kind: str, connections: int, routed: bool
+    ) -> float:
         """The two in turn, because a machine's speed drifts."""
         rates = []
         for server in (ours, theirs):
-            result = load.measure(server.running.url, server.target.body, connections, self.seconds)
+            result = load.measure(
+                server.running.url,
+                server.target.body,
+                connections,
+                self.seconds,
+                routed=routed,
+            )
             self.report.show(server.target.name, kind, connections, result)
             rates.append(result.per_second)
         return rates[0] / rates[1] if rates[1] else float("inf")
@@ -136,6 +148,24 @@ def against_bare(bench: Bench, pawl: Server, onnx: Path) -> None:
             ratio = bench.ratio(pawl, bare, "gb", connections)
             bench.report.at_least(f"pawl/bare@{connections}", ratio, OVER_BARE)
     bench.report.at_most("pawl-resident-mb", pawl.running.resident_mb(), MAX_RESIDENT_MB)
+
+
+def with_monitor(bench: Bench, pawl: Server, env: dict[str, str]) -> None:
+    """What the monitor, and feedback tokens on top of it, leave of the throughput."""
+    kinds = {"monitor": {}, "tokens": {"PAWL_FEEDBACK_KEY": b64encode(b"k" * 32).decode()}}
+    for name, more in kinds.items():
+        port = free_port()
+        watched = {**env, "PAWL_MONITOR_PORT": str(free_port()), **more}
+        target = replace(targets.pawl(watched, port, bench.row), name=f"pawl {name}")
+        with ExitStack() as stack:
+            server = bench.start(stack, target, "gb", port, bench.expected["gb"])
+            ratio = bench.ratio(server, pawl, "gb", 32, routed=True)
+            if name == "monitor":
+                bench.report.at_least("pawl-monitor/off@32", ratio, WITH_MONITOR)
+            else:
+                bench.report.info("pawl-monitor-and-tokens/off@32", ratio)
+            megabytes = server.running.resident_mb()
+            bench.report.at_most(f"pawl-{name}-resident-mb", megabytes, MAX_RESIDENT_MB)
 
 
 def against_peer(bench: Bench, ours: Server, name: str, kind: str) -> dict[int, float]:
@@ -204,6 +234,7 @@ def main() -> int:
                 target = targets.pawl(env[kind], port, row)
                 pawl[kind] = bench.start(stack, target, kind, port, expected[kind])
             against_bare(bench, pawl["gb"], onnx)
+            with_monitor(bench, pawl["gb"], env["gb"])
             against_peers(bench, pawl, names)
     print("\n".join(["", *report.verdicts]))
     return int(report.short)

@@ -13,11 +13,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlsplit
 
+_ROUTED = """
+local n = 0
+wrk.headers["x-pawl-weight"] = "95"
+request = function()
+  n = n + 1
+  local hash = (n * 2654435761) % 4294967296
+  wrk.headers["x-request-id"] = string.format("%08x-0000-4000-8000-%012x", hash, n)
+  return wrk.format()
+end
+"""
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)")
 
 
@@ -36,26 +48,33 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio"
 
 
-def measure(url: str, body: bytes, connections: int, seconds: int) -> Result:
-    """Sends `body` over and over for `seconds`."""
+def measure(
+    url: str, body: bytes, connections: int, seconds: int, *, routed: bool = False
+) -> Result:
+    """Sends `body` over and over for `seconds`; with `routed`, as a router would pass it on: each
+    request with an id of its own and the weight of the version."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "body.json"
         path.write_bytes(body)
         if generator() == "wrk":
-            return _wrk(url, path, connections, seconds)
-        command = [sys.executable, __file__, url, str(path), str(connections), str(seconds)]
+            return _wrk(url, path, connections, seconds, routed)
+        command = [
+            sys.executable, __file__, url, str(path), str(connections), str(seconds),
+            str(int(routed)),
+        ]  # fmt: skip
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, timeout=seconds + 60
         )
         return Result(**json.loads(done.stdout))
 
 
-def _wrk(url: str, body: Path, connections: int, seconds: int) -> Result:
+def _wrk(url: str, body: Path, connections: int, seconds: int, routed: bool) -> Result:
     script = body.with_name("post.lua")
     script.write_text(
         'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
         f'wrk.body = io.open("{body}"):read("*a")\n'
-        "done = function(summary, latency, requests)\n"
+        + (_ROUTED if routed else "")
+        + "done = function(summary, latency, requests)\n"
         "  local errors = summary.errors\n"
         '  io.write(string.format("RESULT %d %d %f %f %d\\n", summary.requests, '
         "summary.duration, latency:percentile(50), latency:percentile(99), errors.connect + "
@@ -74,8 +93,10 @@ def _wrk(url: str, body: Path, connections: int, seconds: int) -> Result:
 class _Client(asyncio.Protocol):
     """One connection that always has one request under way."""
 
-    def __init__(self, request: bytes, latencies: list[float], failures: list[int]) -> None:
-        self._request = request
+    def __init__(
+        self, requests: Iterator[bytes], latencies: list[float], failures: list[int]
+    ) -> None:
+        self._requests = requests
         self._latencies = latencies
         self._failures = failures
         self._received = b""
@@ -89,7 +110,7 @@ class _Client(asyncio.Protocol):
     def _send(self) -> None:
         self._received = b""
         self._sent = perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -117,12 +138,24 @@ class _Client(asyncio.Protocol):
             self._failures.append(1)
 
 
-async def _generate(url: str, body: bytes, connections: int, seconds: float) -> Result:
+def _requests(url: str, body: bytes, routed: bool) -> Iterator[bytes]:
     parts = urlsplit(url)
-    request = (
+    head = (
         f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    ).encode()
+    if not routed:
+        yield from repeat(head + b"\r\n" + body)
+    for n in count():
+        ids = b"%08x-0000-4000-8000-%012x" % (n * 2654435761 % 2**32, n)
+        yield head + b"x-pawl-weight: 95\r\nx-request-id: " + ids + b"\r\n\r\n" + body
+
+
+async def _generate(
+    url: str, body: bytes, connections: int, seconds: float, routed: bool
+) -> Result:
+    parts = urlsplit(url)
+    requests = _requests(url, body, routed)
     latencies: list[float] = []
     failures: list[int] = []
     loop = asyncio.get_running_loop()
@@ -130,19 +163,19 @@ async def _generate(url: str, body: bytes, connections: int, seconds: float) -> 
     clients = [
         (
             await loop.create_connection(
-                lambda: _Client(request, latencies, failures), parts.hostname, parts.port
+                lambda: _Client(requests, latencies, failures), parts.hostname, parts.port
             )
         )[1]
         for _ in range(connections)
     ]
     await asyncio.sleep(seconds)
     elapsed = perf_counter() - start
-    count = len(latencies)
+    answered = len(latencies)
     for client in clients:
         client.stopped = True
-    latencies = sorted(latencies[:count]) or [float("nan")]
+    latencies = sorted(latencies[:answered]) or [float("nan")]
     return Result(
-        count / elapsed,
+        answered / elapsed,
         latencies[len(latencies) // 2] * 1000,
         latencies[int(len(latencies) * 0.99)] * 1000,
         len(failures),
@@ -152,10 +185,12 @@ async def _generate(url: str, body: bytes, connections: int, seconds: float) -> 
 def main() -> None:
     import uvloop
 
-    url, path, connections, seconds = sys.argv[1:]
+    url, path, connections, seconds, routed = sys.argv[1:]
     body = Path(path).read_bytes()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(_generate(url, body, int(connections), float(seconds)))
+        result = runner.run(
+            _generate(url, body, int(connections), float(seconds), bool(int(routed)))
+        )
     print(json.dumps(vars(result)))
 
 
