@@ -29,6 +29,7 @@ ANSWER = json.dumps(
         "outputs": [{"name": "label", "shape": [1], "datatype": "BYTES", "data": ["yes"]}],
     }
 )
+_BUFFER = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer"
 _FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 _HCM = (
@@ -91,8 +92,11 @@ def pod(port: int, *, hangs: bool = False) -> Iterator[None]:
     """An Envoy that answers everything by itself; or is ready and answers no inference."""
     answer = {"status": 200, "body": {"inline_string": ANSWER}}
     table: list[dict[str, Any]] = [{"match": {"prefix": "/"}, "direct_response": answer}]
+    # An answer that is given before the body was read closes the connection.
+    buffer = {"@type": _BUFFER, "max_request_bytes": 1 << 20}
     filters: list[dict[str, Any]] = [
-        {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}
+        {"name": "envoy.filters.http.buffer", "typed_config": buffer},
+        {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}},
     ]
     if hangs:
         delay = {"fixed_delay": "3600s", "percentage": {"numerator": 100}}
