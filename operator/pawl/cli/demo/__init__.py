@@ -34,8 +34,8 @@ def run(keep: bool) -> None:
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="pawl-demo-"))
     kubeconfig = folder / "kubeconfig"
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)  # each of them still stops the cluster
+    for number in (signal.SIGTERM, signal.SIGHUP):  # each of them still stops the cluster
+        signal.signal(number, _interrupt)
     road = Road(console, folder, time.monotonic())
     cluster: subprocess.Popen[bytes] | None = None
     finished = False
@@ -57,4 +57,5 @@ def run(keep: bool) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    """As Ctrl-C, which asyncio takes as a cancellation."""
+    signal.raise_signal(signal.SIGINT)
