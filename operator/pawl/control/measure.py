@@ -56,18 +56,32 @@ class Measure:
     ) -> Measurement:
         candidate = version_number(state.candidate)
         versions = {v: list(_servers(pods, v)) for v in (state.reference, candidate)}
-        (arms, end), queries = await asyncio.gather(
-            self._monitors.arms(versions, begin, end), self._queries(state, spec, candidate)
+        (arms, end), users, queries = await asyncio.gather(
+            self._monitors.arms(versions, begin, end),
+            self._users(state, spec, versions, end),
+            self._queries(state, spec, candidate),
         )
-        stable, other = arms[state.reference], arms[candidate]
-        if spec.canary is not None and spec.canary.sticky is not None and state.phase != "Shadow":
-            whole, _ = await self._monitors.arms(versions, users_since(state, end), end)
-            stable = replace(stable, users=whole[state.reference].users)
-            other = replace(other, users=whole[candidate].users)
+        stable, other = (
+            replace(arms[version], users=users.get(version, arms[version].users))
+            for version in (state.reference, candidate)
+        )
         comparison = None
         if state.phase == "Shadow":
             comparison = await self._comparison(versions, state.reference, candidate, (begin, end))
         return Measurement(begin, end, stable, other, comparison, queries)
+
+    async def _users(
+        self,
+        state: RolloutStatus,
+        spec: RolloutSpec,
+        versions: Mapping[int, list[Object]],
+        end: int,
+    ) -> dict[int, Mapping[int, tuple[int, int]]]:
+        """Users of each version from the beginning; nothing where they are not sticky."""
+        if spec.canary is None or spec.canary.sticky is None or state.phase == "Shadow":
+            return {}
+        arms, _ = await self._monitors.arms(versions, users_since(state, end), end)
+        return {version: arm.users for version, arm in arms.items()}
 
     async def _comparison(
         self,

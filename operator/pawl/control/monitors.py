@@ -22,7 +22,8 @@ _MAX_PAGE = 4 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
 #: Pods of one version that are asked; more of them are a sample.
 _MOST_PODS = 32
-#: Seconds that a pod may be behind, by its clock or because it is busy, and is waited for.
+#: Seconds that a pod may be behind the others, by its clock or because it is busy, and is waited
+#: for. The operator's own clock says nothing of what pods know.
 _BEHIND = 5
 
 
@@ -44,11 +45,14 @@ class Monitors:
         little less when a pod does not know all of that yet. So no second is left out, or counted
         twice. A pod that does not answer is left out: what it did not say is in neither side's
         evidence."""
-        pages = await self._snapshots(pods, begin, end)
-        told = [page.end for many in pages.values() for page in many if page.end >= end - _BEHIND]
-        stop = max(begin, min(told, default=end))
+        found = await self._snapshots(pods, begin, end)
+        ends = [page.end for many in found.values() for _, page in many]
+        newest = max(ends, default=end)
+        stop = max(begin, min((to for to in ends if to >= newest - _BEHIND), default=end))
         if stop < end:
-            pages = await self._snapshots(pods, begin, stop)
+            answered = {version: [pod for pod, _ in many] for version, many in found.items()}
+            found = await self._snapshots(answered, begin, stop)
+        pages = {version: [page for _, page in many] for version, many in found.items()}
         return {
             version: _arm(version, [page for page in many if page.end >= stop], pages)
             for version, many in pages.items()
@@ -57,11 +61,11 @@ class Monitors:
     async def pairs(self, version: int, pods: Iterable[Object], begin: int, end: int) -> list[Pair]:
         """The sampled answers of one version's pods."""
         pages = await self._pages(version, pods, "pairs", (begin, end), parse_pairs)
-        return [pair for page in pages for pair in page]
+        return [pair for _, page in pages for pair in page]
 
     async def _snapshots(
         self, pods: Mapping[int, Iterable[Object]], begin: int, end: int
-    ) -> dict[int, list[Snapshot]]:
+    ) -> dict[int, list[tuple[Object, Snapshot]]]:
         asked = (
             self._pages(version, many, "monitor", (begin, end), parse_snapshot)
             for version, many in pods.items()
@@ -75,22 +79,22 @@ class Monitors:
         name: str,
         seconds: tuple[int, int],
         parse: Callable[[bytes, str | None, int], Page],
-    ) -> list[Page]:
+    ) -> list[tuple[Object, Page]]:
         """What the running pods say; without those that say nothing, or nothing sensible."""
 
-        async def one(pod: Object) -> Page | None:
+        async def one(pod: Object) -> tuple[Object, Page] | None:
             url = f"http://{pod['status']['podIP']}:{self._port}/{name}"
             query = dict(zip(("from", "to"), map(str, seconds), strict=True))
             model = pod["metadata"].get("labels", {}).get(c.LABEL_MODEL)
             try:
                 async with self._session.get(url, params=query) as response:
                     response.raise_for_status()
-                    return parse(await whole(response, _MAX_PAGE), model, version)
+                    return pod, parse(await whole(response, _MAX_PAGE), model, version)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
                 return None
 
         found = await asyncio.gather(*map(one, _running(pods)[:_MOST_PODS]))
-        return [page for page in found if page is not None]
+        return [told for told in found if told is not None]
 
 
 def _arm(version: int, pages: list[Snapshot], all_pages: Mapping[int, list[Snapshot]]) -> Arm:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pawl.control.snapshot import parse_pairs, parse_snapshot
+
 Start = Callable[..., Any]
 
 
@@ -58,7 +60,11 @@ def test_it_tells_what_all_processes_answered(
     assert sum(n for _, n, _ in found["users"]) == 20
     assert found["scoreKind"] is None
     assert sum(found["values"].values()) == 20
-    pairs = ask(port, "/pairs")["pairs"]
+    operator_hears = parse_snapshot(json.dumps(found).encode(), "churn", 7)
+    assert (operator_hears.requests, operator_hears.errors) == (21, 1)
+    page = ask(port, "/pairs")
+    assert len(parse_pairs(json.dumps(page).encode(), "churn", 7)) == 20
+    pairs = page["pairs"]
     assert len({pair[0] for pair in pairs}) == 20
     assert all(pair[5] == 200 and 0.5 <= pair[3] <= 1 for pair in pairs)
     assert server.metric('pawl_server_requests_total{operation="infer",code="200"}') == 20

@@ -247,6 +247,19 @@ async def test_nobody_is_counted_further_than_all_know(town: Town, session: Moni
     assert (end, arms[7].requests) == (1007, 0)
 
 
+async def test_the_operators_own_clock_may_be_ahead(town: Town, session: Monitors):
+    pods = [await town.pod(until(1003)), await town.pod(until(1004))]
+    arms, end = await session.arms({7: pods}, BEGIN, 1060)
+    assert (end, arms[7].requests, arms[7].pods) == (1003, 60, 2)
+
+
+async def test_who_did_not_answer_is_not_asked_again(town: Town, session: Monitors):
+    pods = [await town.pod(hang), await town.pod(until(1009))]
+    arms, end = await session.arms({7: pods}, BEGIN, 1010)
+    assert (end, arms[7].requests) == (1009, 90)
+    assert [asked[0] for asked in town.asked].count("127.3.0.1") == 1
+
+
 async def test_a_pod_that_is_far_behind_is_not_waited_for(town: Town, session: Monitors):
     pods = [await town.pod(until(2000)), await town.pod(until(1003))]
     arms, end = await session.arms({7: pods}, BEGIN, 1010)
