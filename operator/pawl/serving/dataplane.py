@@ -229,7 +229,7 @@ class Dataplane:
         if self._sealer is not None:
             tokens = self._sealer.seal(jobs, said, time())
             if self._recorder is not None:
-                self._recorder.issued(len(tokens) - tokens.count(None))
+                self._recorder.issued(_sealed(jobs, tokens, count))
         start = 0
         for job, token in zip_longest(jobs, tokens):
             stop = start + job.rows.size
@@ -242,6 +242,13 @@ class Dataplane:
         if self._served is None:
             raise NotReadyError("the model is being loaded")
         return self._served
+
+
+def _sealed(jobs: list[_InferJob], tokens: list[bytes | None], count: int) -> int:
+    """How many of `count` rows have a token."""
+    if None not in tokens:
+        return count
+    return sum(job.rows.size for job, token in zip(jobs, tokens, strict=True) if token is not None)
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from pawl.serving.protocol import shown
 
 #: Of all tokens of one request: it is handled on the event loop.
 MAX_TRUTHS: Final = 10_000
+#: Larger ones count as this, so that sums of squares stay finite.
+_MAX_ERROR: Final = 1e150
 
 
 class Taker:
@@ -93,8 +95,8 @@ class Taker:
                 continue
             if isinstance(said, float):
                 error = abs(self._number(truth, entry) - said)
-                if isfinite(error):
-                    errors.append(error)
+                if isfinite(said):
+                    errors.append(min(error, _MAX_ERROR))
             else:
                 n += 1
                 wrong += said != self._label(truth, entry, token)

@@ -102,14 +102,17 @@ class Sealer:
         self._heads: dict[bytes | None, bytes] = {}
 
     def seal(self, jobs: Sequence[Job], said: Predictions, now: float) -> list[bytes | None]:
-        """The tokens of a batch made at `now` (epoch seconds), None for requests of too many rows.
-        All at once: the cipher is much slower when other work comes in between."""
+        """The tokens of a batch made at `now` (epoch seconds); None for requests of too many rows,
+        and where the outputs say nothing that can be right or wrong. All at once: the cipher is
+        much slower when other work comes in between."""
         if int(now) != self._second:
             self._second = int(now)
             self._heads.clear()
         if len(jobs) == 1 and jobs[0].rows.size > MAX_TOKEN_ROWS:
             return [None]
         rows = self._rows(said)
+        if not rows:
+            return [None] * len(jobs)
         random, at = os.urandom(len(jobs) * _NONCE), 0
         encrypt, model, heads = self._encrypt, self._model, self._heads
         tokens: list[bytes | None] = []

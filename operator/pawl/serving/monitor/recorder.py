@@ -11,6 +11,7 @@ use while the processor still has it at hand, which costs more than the counting
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from math import floor
@@ -29,6 +30,7 @@ from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.sample import Sample
 from pawl.stats import loghist
 
+LOGGER = logging.getLogger(__name__)
 #: Numbers of one sort that are remembered before they are counted.
 MAX_REMEMBERED = 512
 _MAX_KNOWN_USERS = 4096
@@ -90,7 +92,7 @@ class Recorder:
         self._users: list[tuple[int, bool]] = []
         self._said: list[Any] = []
         self._rows = 0
-        self._tokens = 0
+        self._sealed = 0  # rows with a feedback token
         self._sample = Sample()
         self._buckets: dict[tuple[bytes, bytes], int] = {}
         self._mature: float = float("inf")
@@ -157,9 +159,9 @@ class Recorder:
         if len(self._failures) >= MAX_REMEMBERED:
             self.flush()
 
-    def issued(self, tokens: int) -> None:
-        """Answers of the last batch carry feedback tokens."""
-        self._tokens += tokens
+    def issued(self, rows: int) -> None:
+        """So many rows of the last batch have feedback tokens."""
+        self._sealed += rows
 
     def second(self) -> int:
         """The second in which something is counted now."""
@@ -186,29 +188,33 @@ class Recorder:
         self.memory.mine["closed"] = self._second
 
     def flush(self) -> None:
-        """Counts what is remembered."""
-        good, bad = len(self._latencies), len(self._failures)
-        if not (good or bad):
+        """Counts what is remembered. Whatever goes wrong here, requests are answered."""
+        if not (self._latencies or self._failures):
             return
-        rows = self.memory.cells(self._second)
+        try:
+            self._count(self.memory.cells(self._second))
+        except Exception:
+            LOGGER.exception("the monitor could not count")
+        self._latencies, self._failures, self._users, self._said = [], [], [], []
+        self._rows = self._sealed = 0
+
+    def _count(self, rows: tuple[Cells, Cells]) -> None:
+        failures = self._failures
         for cells in rows:
             totals = cells.totals
             totals[m.ROWS] += self._rows
-            totals[m.PREDICTIONS] += self._tokens
-            totals[m.REQUESTS] += good + bad
-            totals[m.ERRORS] += sum(status >= 500 for status, _ in self._failures)
-            totals[m.REFUSED] += sum(status < 500 for status, _ in self._failures)
-        if good:
+            totals[m.PREDICTIONS] += self._sealed
+            totals[m.REQUESTS] += len(self._latencies) + len(failures)
+            totals[m.ERRORS] += sum(status >= 500 for status, _ in failures)
+            totals[m.REFUSED] += sum(status < 500 for status, _ in failures)
+        for _, seconds in failures:
+            self._counters.observe(LATENCY, seconds)
+        if self._latencies:
             self._count_latencies(rows)
-        if bad:
-            for _, seconds in self._failures:
-                self._counters.observe(LATENCY, seconds)
-        if self._said and self._scores is not None:
-            self._scores.count(self._said, rows)
         if self._users:
             self._count_users(rows)
-        self._latencies, self._failures, self._users, self._said = [], [], [], []
-        self._rows = self._tokens = 0
+        if self._said and self._scores is not None:
+            self._scores.count(self._said, rows)
 
     def _count_latencies(self, rows: tuple[Cells, Cells]) -> None:
         """Of answers: an error that comes quickly makes nothing quicker."""

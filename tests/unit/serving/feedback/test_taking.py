@@ -49,6 +49,13 @@ def test_errors_of_values_are_counted(pod_of: Made, token_of: Made) -> None:
     assert "wrong" not in told
 
 
+def test_sums_stay_finite(pod_of: Made, token_of: Made) -> None:
+    pod = pod_of(classes=())
+    pod.take((token_of(1e300, classes=()), -1e300))
+    assert pod.told()["7"]["sum"] == 1e150
+    assert pod.told()["7"]["squares"] < float("inf")
+
+
 def test_an_exact_value_has_an_error_of_zero(pod_of: Made, token_of: Made) -> None:
     pod = pod_of(classes=())
     pod.take((token_of(3.0, classes=()), 3.0))

@@ -124,13 +124,34 @@ def test_keys_are_rotated(token_of: TokenOf) -> None:
         opener(KEY).open(new)
 
 
+def job(rows: int = 1) -> Any:
+    """A scored request, and its reply too."""
+    made = type("Job", (), {})()
+    made.rows, made.request, made.headers = Rows({}, rows), InferRequest(None, [], None), {}
+    made.reply = type("Reply", (), {"request": made})()
+    return made
+
+
+def test_only_requests_of_few_rows_get_a_token() -> None:
+    sealer = Sealer((KEY,), "churn", "7", LABELS, ("no", "yes"))
+    said = Predictions(None, ["no"] * 66 + ["yes"])
+    none, token = sealer.seal([job(66), job(1)], said, NOW)
+    assert none is None
+    assert token is not None
+    assert opener().open(token.decode()).rows == (label_hash("yes"),)
+    assert sealer.seal([job(65)], Predictions(None, ["no"] * 65), NOW) == [None]
+
+
+@pytest.mark.parametrize("kind", [LABELS, VALUES])
+def test_what_cannot_be_right_or_wrong_gets_no_token(kind: int) -> None:
+    sealer = Sealer((KEY,), "churn", "7", kind, ())
+    assert sealer.seal([job(), job()], Predictions(), NOW) == [None, None]
+
+
 def test_nonces_do_not_repeat(token_of: TokenOf) -> None:
-    job = type("Job", (), {})()
-    job.rows, job.request, job.headers = Rows({}, 1), InferRequest(None, [], None), {}
-    job.reply = type("Reply", (), {"request": job})()
     sealer = Sealer((KEY,), "churn", "7", LABELS, ("no", "yes"))
     said = Predictions(None, ["no"] * 500)
-    tokens = [sealed for _ in range(20) for sealed in sealer.seal([job] * 500, said, NOW)]
+    tokens = [sealed for _ in range(20) for sealed in sealer.seal([job()] * 500, said, NOW)]
     assert len({sealed[:16] for sealed in tokens if sealed is not None}) == 10_000
 
 

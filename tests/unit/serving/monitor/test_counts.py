@@ -164,3 +164,17 @@ def test_nothing_is_counted_twice_when_the_buffer_is_full(status: int, pod: Any)
         pod.answer(status)
     pod.wait(1)
     assert pod.monitor()["requests"] == 20 * MAX_REMEMBERED
+
+
+def test_requests_are_answered_though_the_monitor_fails(
+    pod: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(pod.recorders[0]._scores, "count", broken)
+    for _ in range(3 * MAX_REMEMBERED):
+        pod.answer()
+    pod.wait(1)
+    assert "could not count" in caplog.text
+    assert pod.monitor()["requests"] == 3 * MAX_REMEMBERED
