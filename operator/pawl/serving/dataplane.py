@@ -223,13 +223,9 @@ class Dataplane:
             return
         if non_finite:
             mine[c.NON_FINITE] += non_finite
-        if self._recorder is not None:
-            self._recorder.answered(jobs, said, count)
         tokens: list[bytes | None] = []
         if self._sealer is not None:
             tokens = self._sealer.seal(jobs, said, time())
-            if self._recorder is not None:
-                self._recorder.issued(_sealed(jobs, tokens, count))
         start = 0
         for job, token in zip_longest(jobs, tokens):
             stop = start + job.rows.size
@@ -237,6 +233,8 @@ class Dataplane:
             body = infer_response(self._head, job.request.id, outputs_of_job, token)
             job.reply.send(body)
             start = stop
+        if self._recorder is not None:
+            self._recorder.answered(jobs, said, count, _sealed(jobs, tokens, count))
 
     def _loaded(self) -> Served:
         if self._served is None:
@@ -246,6 +244,8 @@ class Dataplane:
 
 def _sealed(jobs: list[_InferJob], tokens: list[bytes | None], count: int) -> int:
     """How many of `count` rows have a token."""
+    if not tokens:
+        return 0
     if None not in tokens:
         return count
     return sum(job.rows.size for job, token in zip(jobs, tokens, strict=True) if token is not None)

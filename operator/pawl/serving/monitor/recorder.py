@@ -122,8 +122,9 @@ class Recorder:
 
     # -- the hot path
 
-    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int) -> None:
-        """A batch was scored and is being answered."""
+    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int, sealed: int = 0) -> None:
+        """A batch was scored and has just been answered, `sealed` of its rows with feedback tokens.
+        Its end counts as the end of all of them."""
         now = self._clock()
         if now >= self._end:
             self.roll()
@@ -131,6 +132,7 @@ class Recorder:
         if found is not None:
             self._said += found
         self._rows += rows
+        self._sealed += sealed
         latencies, limit = self._latencies, self._sample.limit
         row = 0
         for job in jobs:
@@ -158,10 +160,6 @@ class Recorder:
             self._users.append((self._bucket(request.headers), status >= 500))
         if len(self._failures) >= MAX_REMEMBERED:
             self.flush()
-
-    def issued(self, rows: int) -> None:
-        """So many rows of the last batch have feedback tokens."""
-        self._sealed += rows
 
     def second(self) -> int:
         """The second in which something is counted now."""
