@@ -142,6 +142,9 @@ class ShadowStage(ApiModel):
 class Sticky(ApiModel):
     """Who has the new version keeps it while its weight grows."""
 
+    model_config = cel(
+        ("!self.header.lowerAscii().startsWith('x-pawl-')", "headers x-pawl-* are the router's own")
+    )
     header: Annotated[str, Field(max_length=64, pattern=r"^[a-zA-Z0-9-]+$")] = Field(
         description="The request header that names the user."
     )

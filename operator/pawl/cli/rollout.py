@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def promote(target: Target, namespace: Namespace = None) -> None:
     """Promote the candidate: all gates have passed, or the spec accepts it unproven."""
-    _annotate(target, namespace, commands.PROMOTE, _running)
+    _annotate(target, namespace, commands.PROMOTE, _compared)
 
 
 def abort(target: Target, namespace: Namespace = None) -> None:
@@ -38,7 +38,7 @@ def abort(target: Target, namespace: Namespace = None) -> None:
 
 def pause(target: Target, namespace: Namespace = None) -> None:
     """Hold stage and weight; a gate that fails still rolls back."""
-    _annotate(target, namespace, commands.PAUSE, _running)
+    _annotate(target, namespace, commands.PAUSE, _compared)
 
 
 def resume(target: Target, namespace: Namespace = None) -> None:
@@ -56,6 +56,13 @@ def _running(status: DeploymentStatus) -> str:
     if state is None or state.phase == "RollingBack":
         raise UserError("no rollout is under way")
     return commands.reference(state.candidate, state.attempt)
+
+
+def _compared(status: DeploymentStatus) -> str:
+    named, state = _running(status), status.rollout
+    if state is not None and state.phase in ("Promoting", "Holdback"):
+        raise UserError(f"{state.candidate} is promoted already; `pawl abort` takes it back")
+    return named
 
 
 def _failed(status: DeploymentStatus) -> str:

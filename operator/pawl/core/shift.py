@@ -135,6 +135,8 @@ def step(now: Situation) -> Step:
     shadow = now.wanted.shadow
     if shadow is not None and not now.usable(shadow.version):
         shadow = now.shadow if now.shadow and now.shadow.version == shadow.version else None
+    if shadow is not None and weights.get(shadow.version):
+        shadow = None  # who answers users gets no copies: nobody else is left, or not for long
     confirmed = (
         now.routes_confirmed
         and now.positive == {v: w for v, w in now.wanted.weights.items() if w}

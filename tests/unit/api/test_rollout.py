@@ -126,6 +126,10 @@ def test_takes(schema: Structural, rollout: Any):
             "error_rate takes notWorseBy",
             id="absolute errors of a shadow",
         ),
+        pytest.param(
+            canary(sticky={"header": "X-Pawl-User"}), "the router's own", id="our own header"
+        ),
+        pytest.param(canary(sticky={"header": "x user"}), "should match", id="no header"),
         pytest.param(shadow(percent=0), "greater than or equal to 1", id="no copies"),
         pytest.param(
             {**canary(ERRORS), "decision": {"onInconclusive": "Promote"}},

@@ -92,6 +92,15 @@ def test_without_a_rollout_there_is_nothing_to_command(
     assert "annotations" not in api.get(name)["metadata"]
 
 
+@pytest.mark.parametrize("phase", ["Promoting", "Holdback"])
+@pytest.mark.parametrize("command", ["promote", "pause"])
+def test_what_is_promoted_can_only_be_aborted(api: Any, name: str, phase: str, command: str):
+    api.deployment(name, status(rollout={**ROLLING, "phase": phase}))
+    with pytest.raises(UserError, match="is promoted already"):
+        pawl(command, name)
+    assert "churn-v8" in pawl("abort", name)
+
+
 def test_resume_takes_the_pause_away(api: Any, name: str):
     api.deployment(name, status(rollout=ROLLING))
     pawl("pause", name)

@@ -181,6 +181,22 @@ def test_a_weight_grows_only_when_the_pods_for_it_are_there():
     assert step.message == "2 of 4 pods of v2 are ready"
 
 
+def test_who_has_to_answer_users_gets_no_copies():
+    world = World(shift.Wanted({1: 100}, 1, Shadow(2, 100)))
+    world.pods = {1: shift.Pods(2, 0), 2: shift.Pods(2, 2)}
+    world.published = route({1: 95, 2: 5})
+    world.routers = [Router(world.published, world.published)]
+    step = world.publish()
+    assert (step.weights, step.shadow) == ({1: 0, 2: 100}, None)
+    assert not step.confirmed
+    world.pods[1] = shift.Pods(2, 2)
+    for _ in range(4):
+        for part in ("clusters", "routes"):
+            world.sync(0, part)
+        step = world.publish()
+    assert (step.weights, step.shadow) == ({1: 100, 2: 0}, Shadow(2, 100))
+
+
 def test_a_shadow_gets_copies_and_no_weight():
     world = World()
     world.settle()
