@@ -14,7 +14,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import Cluster, EmbeddedCluster, RealCluster, Space
+from clusters import Cluster, EmbeddedCluster, RealCluster
+from harness import Space
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,216 +1,22 @@
-"""What the end-to-end tests need of a cluster, embedded or real."""
+"""What the end-to-end tests need of a namespace, and how they wait for what happens there."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from kubernetes import config, dynamic
+from clusters import API, Cluster, EmbeddedCluster
 from kubernetes.dynamic.exceptions import NotFoundError
 
 Object = Mapping[str, Any]
-API = "pawl.dev/v1alpha1"
 LIMIT = 120.0
-
-
-class Cluster:
-    """A cluster with Pawl on it."""
-
-    def __init__(self, kubeconfig: Path) -> None:
-        self.kubeconfig = kubeconfig
-        self.api = dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig)))
-
-    def claim(self, namespace: str, name: str) -> Path:
-        """The folder on this machine that a PersistentVolumeClaim is."""
-        raise NotImplementedError
-
-    def store_file(self, path: str, content: bytes) -> str:
-        """Writes a file into the artifact store, as somebody who imports a model would."""
-        target = self.store / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        return f"file://{self.store_seen_by_pods}/{path}"
-
-    @property
-    def store(self) -> Path:
-        """The folder of the artifact store on this machine."""
-        raise NotImplementedError
-
-    @property
-    def store_seen_by_pods(self) -> Path:
-        """The same folder, as pods see it."""
-        return self.store
-
-    def prepare(self, namespace: str) -> None:
-        """What a new namespace needs."""
-
-    def kill_operator(self) -> None:
-        """SIGKILL; something starts it again."""
-        raise NotImplementedError
-
-    def has_operator(self) -> bool:
-        """Whether one runs."""
-        raise NotImplementedError
-
-    def resource(self, kind: str) -> Any:
-        """By kind; ours where two have the same."""
-        ours = ("TrainingJob", "ModelVersion", "Deployment")
-        if kind in ours:
-            return self.api.resources.get(api_version=API, kind=kind)
-        if kind == "Workload":
-            return self.api.resources.get(api_version="apps/v1", kind="Deployment")
-        groups = {"Job": "batch/v1", "HorizontalPodAutoscaler": "autoscaling/v2"}
-        return self.api.resources.get(api_version=groups.get(kind, "v1"), kind=kind)
-
-    def kubectl(self, *words: str, check: bool = True) -> str:
-        """Runs the real kubectl and gives what it printed."""
-        done = subprocess.run(
-            ["kubectl", "--kubeconfig", str(self.kubeconfig), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"kubectl {' '.join(words)}: {done.stderr}")
-        return done.stdout + done.stderr
-
-
-class EmbeddedCluster(Cluster):
-    """`pawl local`, as a user starts it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        kubeconfig = folder / "kubeconfig"
-        self._local("up", "--detach", "--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
-        super().__init__(kubeconfig)
-
-    def claim(self, namespace: str, name: str) -> Path:
-        path = self.data / "volumes" / namespace / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def kill_operator(self) -> None:
-        pids = self._operators()
-        assert pids, "no operator is running"
-        for pid in pids:
-            os.kill(pid, 9)
-
-    def has_operator(self) -> bool:
-        return bool(self._operators())
-
-    def _operators(self) -> list[int]:
-        """Operator processes of this cluster and no other."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.cmdline()[-3:] != ["-m", "pawl", "operator"]:
-                    continue
-                mine = str(self.data) in process.environ().get("PAWL_STORE", "")
-            except psutil.Error:
-                continue
-            found += [process.pid] if mine else []
-        return found
-
-    @property
-    def store(self) -> Path:
-        return self.data / "store"
-
-    def down(self) -> None:
-        self._local("down", "--kubeconfig", str(self.kubeconfig))
-
-    def _local(self, *words: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "pawl", "local", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-
-
-class RealCluster(Cluster):
-    """Any cluster on which Pawl is installed (see docs/testing.md): its node is this machine, and
-    `volumes` is a folder that pods may mount by hostPath."""
-
-    def __init__(self, kubeconfig: Path, volumes: Path) -> None:
-        super().__init__(kubeconfig)
-        self.volumes = volumes
-
-    def claim(self, namespace: str, name: str) -> Path:
-        path = self.volumes / namespace / name
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o777)
-        return path
-
-    @property
-    def store(self) -> Path:
-        path = self.volumes / "store"
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o777)
-        return path
-
-    @property
-    def store_seen_by_pods(self) -> Path:
-        return Path("/pawl/store")
-
-    def prepare(self, namespace: str) -> None:
-        self._volume(namespace, "pawl-store", self.store)
-        self._volume(namespace, "data", self.claim(namespace, "data"))
-
-    def _volume(self, namespace: str, name: str, path: Path) -> None:
-        spec = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-        volume = f"{namespace}-{name}"
-        self.resource("PersistentVolume").create(
-            body={
-                "apiVersion": "v1",
-                "kind": "PersistentVolume",
-                "metadata": {"name": volume},
-                "spec": {
-                    **spec,
-                    "capacity": {"storage": "1Gi"},
-                    "hostPath": {"path": str(path)},
-                    "claimRef": {"namespace": namespace, "name": name},
-                },
-            }
-        )
-        self.resource("PersistentVolumeClaim").create(
-            namespace=namespace,
-            body={
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "metadata": {"name": name},
-                "spec": {
-                    **spec,
-                    "volumeName": volume,
-                    "resources": {"requests": {"storage": "1Gi"}},
-                },
-            },
-        )
-
-    def kill_operator(self) -> None:
-        self.kubectl(
-            "-n", "pawl-system", "delete", "pod", "-l", "app.kubernetes.io/name=pawl-operator",
-            "--grace-period=0", "--force",
-        )  # fmt: skip
-
-    def has_operator(self) -> bool:
-        ready = "jsonpath={.status.readyReplicas}"
-        return (
-            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator") == "1"
-        )
 
 
 @dataclass
@@ -235,8 +41,11 @@ class Space:
             )
 
     def close(self) -> None:
-        """Deletes the namespace; nothing may hold it back."""
+        """Deletes the namespace; nothing may hold it back. Its pods need not drain: nobody asks
+        them any more."""
         self.cluster.resource("Namespace").delete(name=self.name)
+        now = ("--all", "--grace-period=0", "--force", "--wait=false")
+        self.cluster.kubectl("delete", "pods", "-n", self.name, *now)
         eventually(lambda: not self._exists(), "the namespace to be gone", LIMIT)
 
     def _exists(self) -> bool:
@@ -368,44 +177,6 @@ def condition(status: Object, type_: str) -> dict[str, Any]:
     """A condition, or an empty one."""
     conditions = status.get("conditions") or []
     return next((c for c in conditions if c["type"] == type_), {"status": "absent"})
-
-
-class Load:
-    """Sends requests until it is stopped; remembers what failed and who answered."""
-
-    def __init__(self, url: str, model: str, body: Any, threads: int = 2) -> None:
-        self._url = f"{url}/v2/models/{model}/infer"
-        self._body = body
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
-        self.ok = 0
-        self.failed: list[str] = []
-        self.versions: set[str] = set()
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        with httpx.Client(timeout=20, trust_env=False) as session:
-            while not self._stop.is_set():
-                try:
-                    answer = session.post(self._url, json=self._body)
-                except httpx.HTTPError as error:
-                    self.failed.append(repr(error))
-                    continue
-                if answer.status_code != 200:
-                    self.failed.append(f"{answer.status_code} {answer.text[:200]}")
-                else:
-                    self.ok += 1
-                    self.versions.add(answer.json()["model_version"])
-                time.sleep(0.002)
 
 
 def infer(url: str, model: str, body: Any, path: str = "") -> httpx.Response:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import recipes
-from harness import Load, Space, columns_body, eventually
+from harness import Space, columns_body, eventually
+from load import Load
 
 
 def test_killed_in_the_middle_of_a_training_and_of_a_replacement(space: Space):

@@ -6,7 +6,9 @@ import textwrap
 import threading
 
 import recipes
-from harness import EmbeddedCluster, Load, Space, columns_body, condition, eventually, infer
+from clusters import EmbeddedCluster
+from harness import Space, columns_body, condition, eventually, infer
+from load import Load
 
 TRAIN = textwrap.dedent(
     """

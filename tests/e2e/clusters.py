@@ -1,0 +1,201 @@
+"""The clusters that end-to-end tests run on: an embedded one, or a real one with Pawl on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+from kubernetes import config, dynamic
+
+API = "pawl.dev/v1alpha1"
+
+
+class Cluster:
+    """A cluster with Pawl on it."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+        self.api = dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig)))
+
+    def claim(self, namespace: str, name: str) -> Path:
+        """The folder on this machine that a PersistentVolumeClaim is."""
+        raise NotImplementedError
+
+    def store_file(self, path: str, content: bytes) -> str:
+        """Writes a file into the artifact store, as somebody who imports a model would."""
+        target = self.store / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        return f"file://{self.store_seen_by_pods}/{path}"
+
+    @property
+    def store(self) -> Path:
+        """The folder of the artifact store on this machine."""
+        raise NotImplementedError
+
+    @property
+    def store_seen_by_pods(self) -> Path:
+        """The same folder, as pods see it."""
+        return self.store
+
+    def prepare(self, namespace: str) -> None:
+        """What a new namespace needs."""
+
+    def kill_operator(self) -> None:
+        """SIGKILL; something starts it again."""
+        raise NotImplementedError
+
+    def has_operator(self) -> bool:
+        """Whether one runs."""
+        raise NotImplementedError
+
+    def resource(self, kind: str) -> Any:
+        """By kind; ours where two have the same."""
+        ours = ("TrainingJob", "ModelVersion", "Deployment")
+        if kind in ours:
+            return self.api.resources.get(api_version=API, kind=kind)
+        if kind == "Workload":
+            return self.api.resources.get(api_version="apps/v1", kind="Deployment")
+        groups = {"Job": "batch/v1", "HorizontalPodAutoscaler": "autoscaling/v2"}
+        return self.api.resources.get(api_version=groups.get(kind, "v1"), kind=kind)
+
+    def kubectl(self, *words: str, check: bool = True) -> str:
+        """Runs the real kubectl and gives what it printed."""
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", str(self.kubeconfig), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(words)}: {done.stderr}")
+        return done.stdout + done.stderr
+
+
+class EmbeddedCluster(Cluster):
+    """`pawl local`, as a user starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        kubeconfig = folder / "kubeconfig"
+        self._local("up", "--detach", "--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
+        super().__init__(kubeconfig)
+
+    def claim(self, namespace: str, name: str) -> Path:
+        path = self.data / "volumes" / namespace / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def kill_operator(self) -> None:
+        pids = self._operators()
+        assert pids, "no operator is running"
+        for pid in pids:
+            os.kill(pid, 9)
+
+    def has_operator(self) -> bool:
+        return bool(self._operators())
+
+    def _operators(self) -> list[int]:
+        """Operator processes of this cluster and no other."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.cmdline()[-3:] != ["-m", "pawl", "operator"]:
+                    continue
+                mine = str(self.data) in process.environ().get("PAWL_STORE", "")
+            except psutil.Error:
+                continue
+            found += [process.pid] if mine else []
+        return found
+
+    @property
+    def store(self) -> Path:
+        return self.data / "store"
+
+    def down(self) -> None:
+        self._local("down", "--kubeconfig", str(self.kubeconfig))
+
+    def _local(self, *words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "pawl", "local", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+
+
+class RealCluster(Cluster):
+    """Any cluster on which Pawl is installed (see docs/testing.md): its node is this machine, and
+    `volumes` is a folder that pods may mount by hostPath."""
+
+    def __init__(self, kubeconfig: Path, volumes: Path) -> None:
+        super().__init__(kubeconfig)
+        self.volumes = volumes
+
+    def claim(self, namespace: str, name: str) -> Path:
+        path = self.volumes / namespace / name
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o777)
+        return path
+
+    @property
+    def store(self) -> Path:
+        path = self.volumes / "store"
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o777)
+        return path
+
+    @property
+    def store_seen_by_pods(self) -> Path:
+        return Path("/pawl/store")
+
+    def prepare(self, namespace: str) -> None:
+        self._volume(namespace, "pawl-store", self.store)
+        self._volume(namespace, "data", self.claim(namespace, "data"))
+
+    def _volume(self, namespace: str, name: str, path: Path) -> None:
+        spec = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+        volume = f"{namespace}-{name}"
+        self.resource("PersistentVolume").create(
+            body={
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": volume},
+                "spec": {
+                    **spec,
+                    "capacity": {"storage": "1Gi"},
+                    "hostPath": {"path": str(path)},
+                    "claimRef": {"namespace": namespace, "name": name},
+                },
+            }
+        )
+        self.resource("PersistentVolumeClaim").create(
+            namespace=namespace,
+            body={
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name},
+                "spec": {
+                    **spec,
+                    "volumeName": volume,
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            },
+        )
+
+    def kill_operator(self) -> None:
+        self.kubectl(
+            "-n", "pawl-system", "delete", "pod", "-l", "app.kubernetes.io/name=pawl-operator",
+            "--grace-period=0", "--force",
+        )  # fmt: skip
+
+    def has_operator(self) -> bool:
+        ready = "jsonpath={.status.readyReplicas}"
+        return (
+            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator") == "1"
+        )
