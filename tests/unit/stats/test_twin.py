@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pawl.stats.sequential import proportions, psi
+from pawl.stats.sequential import clusters, proportions, psi, ratio
 from pawl.stats.sequential.latency import FASTER, SLOWER
 from pawl.stats.sequential.odds import Interval, bets, log_odds
 
@@ -100,3 +101,36 @@ def test_psi(twin: Any, tilt: float) -> None:
 
 def _named(names: list[str], counts: Any) -> dict[str, int]:
     return {name: int(n) for name, n in zip(names, counts, strict=False)}
+
+
+def test_sample_ratio(twin: Any) -> None:
+    generator = np.random.default_rng(4)
+    theirs, ours = twin.Ratio(ROLLOUTS), [ratio.start()] * ROLLOUTS
+    effect = generator.uniform(1, 5, ROLLOUTS)
+    nothing = np.zeros(ROLLOUTS, dtype=int)
+    for share in (0.05, 0.25, 0.5):
+        nc = generator.binomial(400, share * 1.2, ROLLOUTS)
+        theirs.update(twin.Counts(400 - nc, nothing, nc, nothing), share, effect)
+        ours = [
+            ratio.update(s, int(400 - n), int(n), share=share, design_effect=d)
+            for s, n, d in zip(ours, nc, effect, strict=True)
+        ]
+    assert theirs.most == pytest.approx([state.most for state in ours])
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.3])
+def test_design_effects(twin: Any, rate: float) -> None:
+    world = importlib.import_module("benchmarks.rollouts.world")
+    generator = np.random.default_rng(5)
+    n = generator.poisson([[[30.0], [2.0]]], (ROLLOUTS, 2, 64))
+    k = generator.binomial(n, rate)
+    arms = [
+        [list(zip(n[i, arm].tolist(), k[i, arm].tolist(), strict=True)) for arm in (0, 1)]
+        for i in range(ROLLOUTS)
+    ]
+    theirs = world.design_effect(n.astype(float), k.astype(float))
+    assert theirs == pytest.approx([clusters.design_effect(*pair) for pair in arms])
+    shares = world.share_design_effect(n.astype(float), 0.05)
+    assert shares == pytest.approx(
+        [clusters.share_design_effect(*n[i].tolist(), 0.05) for i in range(ROLLOUTS)]
+    )

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 EFFECTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-EFFECT_WEIGHTS = (0.15, 0.5, 0.15, 0.1, 0.05, 0.05)
+EFFECT_WEIGHTS = (0.12, 0.6, 0.12, 0.08, 0.04, 0.04)
 TOLERATED = (0.0, -1.0, 0.5)
 TOLERATED_WEIGHTS = (0.6, 0.2, 0.2)
 MEMORY = 128.0
