@@ -42,6 +42,7 @@ ENV_ARTIFACT_DIGEST = "PAWL_ARTIFACT_DIGEST"
 ENV_BIND_ADDRESS = "BIND_ADDRESS"
 ENV_PORT = "PORT"
 ENV_MONITOR_PORT = "PAWL_MONITOR_PORT"  # 0 or unset: no monitor, no feedback
+ENV_PAIR_BY = "PAWL_PAIR_BY"  # what a request and its copy share: request-id (default) or body
 ENV_FEEDBACK_KEY = "PAWL_FEEDBACK_KEY"  # comma-separated, each 32 bytes in base64; the first seals
 
 STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its content

@@ -42,6 +42,7 @@ class Settings:
     allowed_types: tuple[str, ...] = ()
     termination_log: Path | None = None
     monitor_port: int | None = None
+    pair_by: str = "request-id"
     monitor_warm_up: float = 60.0
     feedback_keys: tuple[bytes, ...] = field(default=(), repr=False)
     feedback_max_age: float = 30 * 86_400.0
@@ -83,6 +84,7 @@ class Settings:
             ),
             termination_log=Path(termination_log) if termination_log else None,
             monitor_port=int(_number(env, constants.ENV_MONITOR_PORT, 0, 0, 65_535)) or None,
+            pair_by=_one_of(env, constants.ENV_PAIR_BY, ("request-id", "body")),
             monitor_warm_up=_number(
                 env, "PAWL_MONITOR_WARM_UP_SECONDS", cls.monitor_warm_up, 0, 3600
             ),
@@ -123,6 +125,13 @@ def _word(env: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
     value = _required(env, name)
     if not pattern.fullmatch(value):
         raise UserError(f"{name} is {value[:80]!r}; letters, digits, dots and dashes are allowed")
+    return value
+
+
+def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name, "").strip() or allowed[0]
+    if value not in allowed:
+        raise UserError(f"{name} is {value[:80]!r}; it must be {' or '.join(allowed)}")
     return value
 
 

@@ -92,6 +92,13 @@ def test_a_gateway_serves_without_router_pods():
     assert ("ConfigMap", "churn-router") not in world.objects
 
 
+def test_servers_behind_a_gateway_join_copies_by_what_was_asked():
+    world = behind(version(1))
+    world.settle()
+    env = world.workloads("server")[0]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "PAWL_PAIR_BY", "value": "body"} in env
+
+
 def test_nothing_is_taken_as_served_before_the_gateway_says_so():
     world = behind(version(1))
     world.accepts = False

@@ -164,6 +164,7 @@ def _pod(
                             "PAWL_MAX_BATCH_DELAY_MS": str(server.max_batch_delay_millis),
                             "PAWL_DRAIN_SECONDS": str(installation.server_drain_seconds),
                             "OMP_NUM_THREADS": "1",
+                            **({c.ENV_PAIR_BY: "body"} if spec.routing.gateway else {}),
                             **_allowed(version, installation),
                             **common.TMP_ENV,
                         }

@@ -30,7 +30,12 @@ class Monitor:
         )
         self._settings = settings
         self._memory = memory
-        self.recorder = Recorder(memory, counters, warm_up=settings.monitor_warm_up)
+        self.recorder = Recorder(
+            memory,
+            counters,
+            warm_up=settings.monitor_warm_up,
+            pair_by_body=settings.pair_by == "body",
+        )
         self._snapshots = Snapshots(about, memory, counters)
         # Counters of its own: who looks at the server is none of its load.
         self._http = HttpServer(MonitorRouter(self._snapshots).handle, Counters(), LIMITS)

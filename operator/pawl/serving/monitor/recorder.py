@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from math import floor
+from operator import attrgetter
 from time import perf_counter, time
 from typing import Any, Protocol
 from zlib import crc32
@@ -45,6 +46,7 @@ class Asked(Protocol):
     started: float
     request_id: bytes | None
     headers: dict[bytes, bytes]
+    body: bytes
 
 
 class Answering(Protocol):
@@ -74,10 +76,12 @@ class Recorder:
         counters: Counters,
         *,
         warm_up: float = 60.0,
+        pair_by_body: bool = False,
         wall: Callable[[], float] = time,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Latencies of the first `warm_up` seconds with a model are not counted."""
+        """Latencies of the first `warm_up` seconds with a model are not counted. Where a copy of a
+        request has another id, its body tells what it is a copy of (`pair_by_body`)."""
         self.memory = memory
         self._counters = counters
         self._warm_up = warm_up
@@ -94,6 +98,9 @@ class Recorder:
         self._rows = 0
         self._sealed = 0  # rows with a feedback token
         self._sample = Sample()
+        self._paired_by: Callable[[Asked], bytes | None] = attrgetter(
+            "body" if pair_by_body else "request_id"
+        )
         self._buckets: dict[tuple[bytes, bytes], int] = {}
         self._mature: float = float("inf")
         memory.mine["mature"] = self._mature
@@ -133,14 +140,14 @@ class Recorder:
             self._said += found
         self._rows += rows
         self._sealed += sealed
-        latencies, limit = self._latencies, self._sample.limit
+        latencies, limit, paired_by = self._latencies, self._sample.limit, self._paired_by
         row = 0
         for job in jobs:
             request = job.reply.request
             latencies.append(now - request.started)
-            request_id = request.request_id
-            if request_id is not None and crc32(request_id) <= limit:
-                self._keep(request, request_id, 200, now, said, row)
+            name = paired_by(request)
+            if name is not None and crc32(name) <= limit:
+                self._keep(request, name, 200, now, said, row)
             if _USER in request.headers:
                 self._users.append((self._bucket(request.headers), False))
             row += job.rows.size
@@ -153,9 +160,9 @@ class Recorder:
         if now >= self._end:
             self.roll()
         self._failures.append((status, now - request.started))
-        request_id = request.request_id
-        if request_id is not None and crc32(request_id) <= self._sample.limit:
-            self._keep(request, request_id, status, now)
+        name = self._paired_by(request)
+        if name is not None and crc32(name) <= self._sample.limit:
+            self._keep(request, name, status, now)
         if _USER in request.headers:
             self._users.append((self._bucket(request.headers), status >= 500))
         if len(self._failures) >= MAX_REMEMBERED:
@@ -237,7 +244,7 @@ class Recorder:
     def _keep(
         self,
         request: Asked,
-        request_id: bytes,
+        name: bytes,
         status: int,
         now: float,
         said: Predictions | None = None,
@@ -245,7 +252,7 @@ class Recorder:
     ) -> None:
         if self._scores is not None:
             label, value = self._scores.pair(said, row)
-            self._sample.add(request_id, label, value, now - request.started, status)
+            self._sample.add(name, label, value, now - request.started, status)
 
     def _bucket(self, headers: Mapping[bytes, bytes]) -> int:
         """The same in all servers, and not to be foreseen by who does not know the salt."""

@@ -40,6 +40,7 @@ class Request:
     started: float
     request_id: bytes | None
     headers: dict[bytes, bytes]
+    body: bytes = b""
 
 
 class Job:
@@ -55,7 +56,14 @@ class Job:
 class Pod:
     """The recorders of some processes, and what the pod tells. Time goes on by `wait` alone."""
 
-    def __init__(self, scores: Scores, processes: int = 1, *, warm_up: float = 0.0) -> None:
+    def __init__(
+        self,
+        scores: Scores,
+        processes: int = 1,
+        *,
+        warm_up: float = 0.0,
+        pair_by_body: bool = False,
+    ) -> None:
         self.clock = Clock()
         counted, seen = shared_memory(processes), os.memfd_create("test")
         self.counters = [Counters(processes, index, counted) for index in range(processes)]
@@ -64,6 +72,7 @@ class Pod:
         os.close(seen)
         self._scores = scores
         self._warm_up = warm_up
+        self._pair_by_body = pair_by_body
         self.recorders = [self.recorder(index) for index in range(processes)]
         about = About("churn", "7", "sha256:0", float(EPOCH))
         self.snapshots = Snapshots(about, self.memories[0], self.counters[0])
@@ -75,6 +84,7 @@ class Pod:
             self.memories[index],
             self.counters[index],
             warm_up=self._warm_up,
+            pair_by_body=self._pair_by_body,
             wall=self.clock.wall,
             clock=self.clock,
         )
@@ -88,11 +98,12 @@ class Pod:
         *,
         process: int = 0,
         took: float = 0.003,
+        body: bytes = b"",
         **headers: str,
     ) -> None:
         """One request of one row; headers as `x_request_id="a"`."""
         named = {name.replace("_", "-").encode(): v.encode() for name, v in headers.items()}
-        asked = Request(self.clock.now - took, named.get(b"x-request-id"), named)
+        asked = Request(self.clock.now - took, named.get(b"x-request-id"), named, body)
         if status != 200:
             self.recorders[process].failed(asked, status)
             return

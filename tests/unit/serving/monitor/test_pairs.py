@@ -31,6 +31,15 @@ def test_a_pair_says_what_was_answered(pod: Any, epoch: int) -> None:
     assert told["pairs"] == [[hash_of(b"abc"), epoch, 1, 0.75, 0.25, 200]]
 
 
+def test_where_copies_have_other_ids_their_bodies_join_them(pod_of: Made) -> None:
+    stable, shadow = pod_of(pair_by_body=True), pod_of(pair_by_body=True)
+    stable.answer(body=b"one", x_request_id="a")
+    shadow.answer(score=0.9, body=b"one", x_request_id="b")
+    for pod in (stable, shadow):
+        pod.wait(1)
+    assert stable.pairs()["pairs"][0][0] == shadow.pairs()["pairs"][0][0] == hash_of(b"one")
+
+
 def test_a_failed_request_says_nothing_but_its_status(pod: Any) -> None:
     pod.answer(503, x_request_id="abc")
     pod.wait(1)
