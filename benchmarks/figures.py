@@ -131,7 +131,8 @@ def slower() -> str:
     generator = np.random.default_rng(5)
     gate = {"quantile": 0.95, "ratio": 1.5}
     panel = _evidence("Evidence: Fail (red), Pass (blue)", (0, 600), NEED_FAIL)
-    panel.level(NEED_PASS, GREY, "")
+    panel.level(NEED_PASS, GREY)
+    panel.text(600, NEED_PASS, "100", GREY, anchor="end", dy=13)
     for median, colour, of, most in (
         (0.02, BLUE, "log_pass", NEED_PASS),
         (0.04, RED, "log_fail", NEED_FAIL),
