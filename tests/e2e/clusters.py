@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ class Cluster:
 
     def prepare(self, namespace: str) -> None:
         """What a new namespace needs."""
+
+    def clean(self, namespace: str) -> None:
+        """Removes what `prepare` made outside of the namespace, which is gone."""
 
     def kill_operator(self) -> None:
         """SIGKILL; something starts it again."""
@@ -157,6 +161,11 @@ class RealCluster(Cluster):
     def prepare(self, namespace: str) -> None:
         self._volume(namespace, "pawl-store", self.store)
         self._volume(namespace, "data", self.claim(namespace, "data"))
+
+    def clean(self, namespace: str) -> None:
+        for name in ("pawl-store", "data"):
+            self.resource("PersistentVolume").delete(name=f"{namespace}-{name}")
+        shutil.rmtree(self.volumes / namespace, ignore_errors=True)
 
     def _volume(self, namespace: str, name: str, path: Path) -> None:
         spec = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}

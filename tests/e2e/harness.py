@@ -47,6 +47,7 @@ class Space:
         now = ("--all", "--grace-period=0", "--force", "--wait=false")
         self.cluster.kubectl("delete", "pods", "-n", self.name, *now)
         eventually(lambda: not self._exists(), "the namespace to be gone", LIMIT)
+        self.cluster.clean(self.name)
 
     def _exists(self) -> bool:
         try:
@@ -153,6 +154,18 @@ class Space:
             for event in self.list("Event")
             if event["involvedObject"]["name"] == name
         ]
+
+    def told(self, name: str, beginning: str) -> str:
+        """An event of an object that begins so (reason and message). Events are written after the
+        status: who has seen that may have to wait for them."""
+        found: list[str] = []
+
+        def look() -> bool:
+            found[:] = [event for event in self.events(name) if event.startswith(beginning)]
+            return bool(found)
+
+        eventually(look, lambda: f"{beginning} of {name}: {self.events(name)}")
+        return found[0]
 
     def url(self, deployment: str) -> str:
         """Where this machine reaches the router."""

@@ -67,8 +67,7 @@ def test_an_error_in_the_input_is_told_and_not_tried_again(
     assert failed["reason"] == reason, failed
     for word in words:
         assert word in failed["message"]
-    told = [event for event in space.events("bad") if event.startswith("RunFailed")]
-    assert words[0] in told[0]
+    assert words[0] in space.told("bad", "RunFailed")
     assert len(space.list("Pod", "pawl.dev/training-job=bad")) == 1
 
 

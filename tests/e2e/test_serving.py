@@ -79,7 +79,7 @@ def test_it_scales_by_hand_and_back(space: Space):
     space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 1)
 
 
-def test_an_autoscaler_adds_pods_under_load(space: Space, embedded_only: None):
+def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
     rows = recipes.cancer()
     uri = space.put("cancer.parquet", rows)
     space.create("TrainingJob", "job", recipes.sklearn_job(uri))

@@ -47,6 +47,7 @@ def test_an_onnx_file_can_be_imported_and_a_wrong_digest_is_refused(space: Space
     space.create("ModelVersion", "mine-v3", {"model": "mine", "version": 3, "artifact": artifact})
     space.serving("mine", "mine-v3")
     assert space.status("ModelVersion", "mine-v2")["stage"] == "Rejected"
+    assert "sha256" in space.told("mine-v2", "Rejected")
     assert len(space.events("mine-v2")) == 1  # judged once
 
 
