@@ -25,10 +25,10 @@ CONNECT_SECONDS, READ_SECONDS = 3.0, 7.0
 @dataclass(frozen=True, slots=True)
 class Retry:
     """`attempts` tries; the pause before try i is `first_delay`·2^(i-1), ±20 %, `max_delay` at
-    most. No try is begun later than `patience` seconds after the first.
+    most. No try is begun when the other end has been silent for `patience` seconds.
 
-    A try that lasted longer than a request may be silent has had answers in between, as while a
-    large file was copied: the clock starts again at its end.
+    A try that lasted longer than one request may has had answers in between, as while a large file
+    was copied; and "come back later" is an answer: both end the silence.
     """
 
     attempts: int = 5
@@ -54,7 +54,7 @@ class Retry:
                 raise StoreError(f"{what}: access denied ({describe(error)})") from error
             except Exception as error:
                 now = self.clock()
-                if now - begun > CONNECT_SECONDS + READ_SECONDS:
+                if now - begun > CONNECT_SECONDS + READ_SECONDS or _answered(error):
                     silent_since = now
                 pause = min(self.max_delay, self.first_delay * 2 ** (attempt - 1))
                 pause *= random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
@@ -68,6 +68,15 @@ class Retry:
 
 #: Of a training pod that has hours of work in hand when it publishes.
 PATIENT = Retry(attempts=40, patience=120.0)
+
+
+def _answered(error: BaseException | None) -> bool:
+    """Whether the other end has said something: botocore's and aiohttp's errors of an answer."""
+    while error is not None:
+        if getattr(error, "response", None) or getattr(error, "status", None):
+            return True
+        error = error.__cause__
+    return False
 
 
 def describe(error: BaseException, limit: int = 300) -> str:

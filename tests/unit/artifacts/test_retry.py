@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,7 @@ class Clock:
 
     def __init__(self, *durations: float) -> None:
         self.now, self.durations, self.tries = 0.0, list(durations), 0
+        self.cause: Exception | None = None
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -80,7 +82,7 @@ class Clock:
     def attempt(self) -> None:
         self.now += self.durations[min(self.tries, len(self.durations) - 1)]
         self.tries += 1
-        raise TimeoutError
+        raise TimeoutError from self.cause
 
     def give_up(self, retry: Retry) -> float:
         """The seconds until `retry` has had enough."""
@@ -111,6 +113,19 @@ def test_how_often_a_store_is_tried(seconds: float, tries: int) -> None:
 def test_a_long_copy_that_breaks_off_is_tried_again() -> None:
     """It lasted longer than a request may: the store was there until then."""
     clock = Clock(300.0, 200.0, 0.1)
+    clock.give_up(Retry())
+    assert clock.tries == 5
+
+
+class SlowDownError(Exception):
+    """As botocore's ClientError carries the answer."""
+
+    response: ClassVar = {"Error": {"Code": "SlowDown"}}
+
+
+def test_a_store_that_asks_for_patience_gets_all_tries() -> None:
+    clock = Clock(READ_SECONDS)
+    clock.cause = SlowDownError()
     clock.give_up(Retry())
     assert clock.tries == 5
 
