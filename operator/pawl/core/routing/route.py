@@ -15,7 +15,7 @@ from typing import Any
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 _SALT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Of the translation to Envoy: routers that follow another one have not confirmed ours.
-_TRANSLATION = 4
+_TRANSLATION = 5
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ def _retries(when: str) -> dict[str, Any]:
                 "typed_config": {"@type": predicate},
             }
         ],
-        "host_selection_retry_max_attempts": "3",
+        # Each is blind: by a hash that has two pods to choose from, the dead one every other time.
+        "host_selection_retry_max_attempts": "20",
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
     }
