@@ -49,6 +49,11 @@ class Server(Placement):
     max_batch_delay_millis: Annotated[int, Field(ge=0, le=1000)] = Field(
         0, description="How long a request may wait for company; 0: only while the model is busy."
     )
+    feedback: bool = Field(
+        True,
+        description="Answers carry a token by which the truth can be told later "
+        "(POST …/feedback); it costs about a tenth of the throughput at full load.",
+    )
 
 
 class Tls(ApiModel):
@@ -127,6 +132,13 @@ class DeploymentSpec(ApiModel):
         (
             "self.version == 'latest' || self.version.startsWith(self.model + '-v')",
             "version must be latest or a version of this model, like <model>-v7",
+        ),
+        (
+            "!has(self.server) || !has(self.server.feedback) || self.server.feedback || "
+            "!has(self.rollout) || !has(self.rollout.canary) || !has(self.rollout.canary.gates) || "
+            "self.rollout.canary.gates.all(g, !has(g.metric) || "
+            "!(g.metric in ['accuracy', 'absolute_error_p90_ratio']))",
+            "accuracy and absolute_error_p90_ratio need server.feedback",
         ),
         (
             "!has(self.routing) || !has(self.routing.gateway) || !has(self.rollout) || "

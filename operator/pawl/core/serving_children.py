@@ -145,9 +145,10 @@ class Children:
         if published is not None:  # a plan that was made for an older route must not be written
             carrier["metadata"]["resourceVersion"] = published["metadata"]["resourceVersion"]
         applied += [carrier, *others]
-        key = EnsureSecret(meta["namespace"], serving.feedback_secret(meta["name"]), owner)
+        name = serving.feedback_secret(meta["name"])
+        keys = [EnsureSecret(meta["namespace"], name, owner)] if spec.server.feedback else []
         unwanted = self._unwanted({n for n in kept if capacity.scaled(n)}, set(kept), removable)
-        return [key, *(Apply(item) for item in applied), *unwanted]
+        return [*keys, *(Apply(item) for item in applied), *unwanted]
 
     def _unwanted(
         self, scaled: set[int], kept: set[int], removable: frozenset[int]

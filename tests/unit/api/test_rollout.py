@@ -21,12 +21,12 @@ def schema() -> Structural:
     return Structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
 
 
-def complaints(schema: Structural, rollout: Any) -> str:
+def complaints(schema: Structural, rollout: Any, **spec: Any) -> str:
     item = {
         "apiVersion": "pawl.dev/v1alpha1",
         "kind": "Deployment",
         "metadata": {"name": "churn", "namespace": "ml"},
-        "spec": {"model": "churn", "rollout": rollout},
+        "spec": {"model": "churn", "rollout": rollout, **spec},
     }
     schema.default(item)
     return "; ".join(str(cause) for cause in schema.validate(item))
@@ -171,3 +171,10 @@ def _field(model: Any, *path: str) -> Any:
         kinds = model.model_fields[name].annotation.__args__
         model = next(kind for kind in kinds if kind is not type(None))
     return model.model_fields[path[-1]]
+
+
+def test_gates_on_feedback_need_servers_that_take_it(schema: Structural):
+    accuracy = canary({"metric": "accuracy", "notWorseBy": 0.03})
+    assert "need server.feedback" in complaints(schema, accuracy, server={"feedback": False})
+    assert complaints(schema, accuracy, server={"feedback": True}) == ""
+    assert complaints(schema, canary(ERRORS), server={"feedback": False}) == ""

@@ -157,3 +157,14 @@ def readable(item: dict[str, Any]) -> dict[str, Any]:
         args = item["spec"]["template"]["spec"]["containers"][0]["args"]
         args[1] = json.loads(args[1])
     return item
+
+
+def test_servers_without_feedback_have_no_key():
+    names = {}
+    for feedback in (True, False):
+        spec = SPEC.model_copy(
+            update={"server": SPEC.server.model_copy(update={"feedback": feedback})}
+        )
+        pod = serving.build_server(DEPLOYMENT, spec, VERSION, 1, INSTALLATION)["spec"]["template"]
+        names[feedback] = {var["name"] for var in pod["spec"]["containers"][0]["env"]}
+    assert names[True] - names[False] == {"PAWL_FEEDBACK_KEY"}

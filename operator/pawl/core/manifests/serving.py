@@ -132,7 +132,6 @@ def _pod(
     deployment: str, spec: DeploymentSpec, version: ServedVersion, installation: Installation
 ) -> dict[str, Any]:
     server = spec.server
-    key = {"name": feedback_secret(deployment), "key": "key", "optional": True}
     access = common.store_access(installation)
     return {
         "automountServiceAccountToken": False,
@@ -147,7 +146,7 @@ def _pod(
                 "terminationMessagePath": common.TERMINATION_LOG,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": [
-                    {"name": c.ENV_FEEDBACK_KEY, "valueFrom": {"secretKeyRef": key}},
+                    *_feedback_key(deployment, spec),
                     *common.env(
                         **{
                             c.ENV_MODEL: spec.model,
@@ -194,6 +193,14 @@ def _pod(
         ],
         **common.placement(server),
     }
+
+
+def _feedback_key(deployment: str, spec: DeploymentSpec) -> list[dict[str, Any]]:
+    """What seals feedback tokens; without it there are none."""
+    if not spec.server.feedback:
+        return []
+    key = {"name": feedback_secret(deployment), "key": "key", "optional": True}
+    return [{"name": c.ENV_FEEDBACK_KEY, "valueFrom": {"secretKeyRef": key}}]
 
 
 def _allowed(version: ServedVersion, installation: Installation) -> dict[str, str]:
