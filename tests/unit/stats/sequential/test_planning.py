@@ -17,7 +17,7 @@ from pawl.stats.sequential.proportions import (
 )
 
 ALPHAS = {"alpha_fail": 0.01 / 6, "alpha_pass": 0.01}
-ROLLOUTS = 60
+ROLLOUTS = 40
 
 
 def _rollout(

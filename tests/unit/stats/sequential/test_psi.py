@@ -71,7 +71,7 @@ def test_verdicts(g: np.ndarray, verdict: str, most: int) -> None:
 @pytest.mark.parametrize("by", [0.236, 0.167])
 def test_at_the_limit_wrong_verdicts_are_rare(twin: Any, by: float) -> None:
     """Indices of 0.4 and 0.2, as limits; at 5 % each, over 25 looks."""
-    generator, size = np.random.default_rng(3), 100
+    generator, size = np.random.default_rng(3), 60
     g = _tilted(by)
     limit = index_of(EVEN.tolist(), g.tolist())
     gate = twin.Psi(limit, generator.multinomial(300, EVEN, size))
