@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pawl import constants as c
+from pawl.control import index
 from pawl.control.kinds import (
     AUTOSCALERS,
     BUDGETS,
@@ -61,14 +62,9 @@ class Cache:
         """All of our objects."""
         return [_key(item) for resource in OURS for item in self.all(resource)]
 
-    def all(self, resource: Resource, namespace: str | None = None) -> list[Object]:
+    def all(self, resource: Resource) -> list[Object]:
         """All objects of a kind."""
-        return [
-            item
-            for reflector in self._reflectors[resource]
-            for item in reflector.all()
-            if namespace is None or item["metadata"]["namespace"] == namespace
-        ]
+        return [item for reflector in self._reflectors[resource] for item in reflector.all()]
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object, if it is known; none of a kind that is not watched."""
@@ -88,32 +84,28 @@ class Cache:
 
     def labelled(self, resource: Resource, namespace: str, **labels: str) -> tuple[Object, ...]:
         """Objects of a kind with all of these labels (`training_job="x"` is
-        `pawl.dev/training-job=x`)."""
+        `pawl.dev/training-job=x`); one of them is in `index.LABELS`."""
         wanted = {f"{c.GROUP}/{name.replace('_', '-')}": value for name, value in labels.items()}
+        first = next(label for label in index.LABELS if label in wanted)
         return tuple(
             item
-            for item in self.all(resource, namespace)
+            for item in self._group(resource, index.labelled(namespace, first, wanted[first]))
             if wanted.items() <= item["metadata"].get("labels", {}).items()
         )
 
     def owned(self, resource: Resource, owner: Object) -> tuple[Object, ...]:
         """Objects of a kind that `owner` controls."""
-        meta = owner["metadata"]
-        return tuple(
-            item
-            for item in self.all(resource, meta["namespace"])
-            if any(ref["uid"] == meta["uid"] for ref in item["metadata"].get("ownerReferences", []))
-        )
+        return tuple(self._group(resource, index.owned_by(owner["metadata"]["uid"])))
 
     def of_model(self, resource: Resource, namespace: str, model: str) -> tuple[Object, ...]:
         """Objects of one of our kinds for a model."""
-        return tuple(
-            item
-            for item in self.all(resource, namespace)
-            if item.get("spec", {}).get("model") == model
-        )
+        return tuple(self._group(resource, index.of_model(namespace, model)))
 
-    def _changed(self, resource: Resource, item: Object) -> None:
+    def _group(self, resource: Resource, group: str) -> Iterator[Object]:
+        for reflector in self._reflectors[resource]:
+            yield from reflector.group(group)
+
+    def _changed(self, resource: Resource, item: Object, before: Object | None) -> None:
         """Wakes everything whose plan may look different now."""
         namespace = item["metadata"].get("namespace", "")
         if resource in (JOBS, WORKLOADS, SERVICES, CONFIG_MAPS, AUTOSCALERS, BUDGETS):
@@ -130,6 +122,8 @@ class Cache:
                     self._wake(Key(kind, namespace, labels[label]))
         else:
             self._wake(_key(item))
+            if resource == DEPLOYMENTS and before is not item and _serves(item) == _serves(before):
+                return
             model = item.get("spec", {}).get("model", "")
             for related in _RELATED.get(resource, ()):
                 for other in self.of_model(related, namespace, model):
@@ -139,3 +133,13 @@ class Cache:
 def _key(item: Object) -> Key:
     meta = item["metadata"]
     return Key(item["kind"], meta["namespace"], meta["name"])
+
+
+def _serves(deployment: Object | None) -> object:
+    """All that versions ask of a Deployment; the rest of its status changes every few seconds."""
+    if deployment is None:
+        return None
+    status = deployment.get("status", {})
+    parts = [status.get(role) or {} for role in ("stable", "candidate")]
+    served = [(part.get("name"), part.get("since")) for part in parts]
+    return deployment["metadata"]["uid"], deployment.get("spec", {}).get("version"), served

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pawl.control.index import Index, name_of
 from pawl.control.kinds import Resource
 from pawl.control.kube import Kube, KubeError
 
@@ -21,22 +22,22 @@ log = logging.getLogger(__name__)
 
 
 class Reflector:
-    """`items` are shared snapshots; nobody changes them. `changed(object)` is called for every
-    object that came, changed or went."""
+    """Objects are shared snapshots; nobody changes them. `changed(resource, now, before)` is called
+    for every object that came (`before` is None), changed, or went (both are its last state)."""
 
     def __init__(
         self,
         kube: Kube,
         resource: Resource,
         namespace: str | None,
-        changed: Callable[[Resource, Object], None],
+        changed: Callable[[Resource, Object, Object | None], None],
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
         self._kube = kube
         self._namespace = namespace
         self._changed = changed
-        self._items: dict[tuple[str, str], Object] = {}
+        self._index = Index()
         self._version = ""
 
     def covers(self, namespace: str) -> bool:
@@ -45,17 +46,20 @@ class Reflector:
 
     def get(self, namespace: str, name: str) -> Object | None:
         """One object, if there is one."""
-        return self._items.get((namespace, name))
+        return self._index.get((namespace, name))
 
     def all(self) -> Iterable[Object]:
         """All objects."""
-        return self._items.values()
+        return self._index.all()
+
+    def group(self, group: str) -> Iterable[Object]:
+        """Those of a group of the index."""
+        return self._index.group(group)
 
     def learn(self, item: Object) -> None:
         """Take over the API server's answer to a write of our own, without waiting for the
         watch. Whoever looks at the object is woken now: the watch's own event will be old news."""
-        if self._keep(_trimmed(item)):
-            self._changed(self.resource, item)
+        self._keep(_trimmed(item))
 
     async def run(self) -> None:
         """List and watch until cancelled; errors are logged and tried again."""
@@ -78,16 +82,19 @@ class Reflector:
 
     async def _list(self) -> None:
         items, self._version = await self._kube.list(self.resource, self._namespace)
-        fresh = {_key(item): _trimmed(item) for item in items}
-        gone = [item for key, item in self._items.items() if key not in fresh]
-        changed = [
-            item
-            for key, item in fresh.items()
-            if key not in self._items or _version(self._items[key]) != _version(item)
-        ]
-        self._items = fresh
-        for item in (*gone, *changed):
-            self._changed(self.resource, item)
+        fresh = {name_of(item): _trimmed(item) for item in items}
+        gone = [item for item in self._index.all() if name_of(item) not in fresh]
+        before = {name: self._index.get(name) for name in fresh}
+        for item in gone:
+            self._index.drop(name_of(item))
+        for item in fresh.values():
+            self._index.put(item)
+        for item in gone:
+            self._changed(self.resource, item, item)
+        for name, item in fresh.items():
+            known = before[name]
+            if known is None or _version(known) != _version(item):
+                self._changed(self.resource, item, known)
         self.synced.set()
 
     async def _watch(self) -> None:
@@ -101,25 +108,26 @@ class Reflector:
                 if event["type"] == "BOOKMARK":
                     continue
                 if event["type"] == "DELETED":
-                    self._items.pop(_key(item), None)
-                    self._changed(self.resource, item)
-                elif self._keep(_trimmed(item)):
-                    self._changed(self.resource, item)
+                    self._forget(item)
+                else:
+                    self._keep(_trimmed(item))
 
-    def _keep(self, item: Object) -> bool:
-        """False when what is known already is as new."""
-        old = self._items.get(_key(item))
+    def _forget(self, item: Object) -> None:
+        """Unless another one of that name is known by now."""
+        known = self._index.get(name_of(item))
+        if known is None or known["metadata"]["uid"] == item["metadata"]["uid"]:
+            self._index.drop(name_of(item))
+        self._changed(self.resource, item, item)
+
+    def _keep(self, item: Object) -> None:
+        """Unless what is known already is as new."""
+        old = self._index.get(name_of(item))
         if old is not None and old["metadata"]["uid"] == item["metadata"]["uid"]:
             known, new = _version(old), _version(item)
             if known == new or (known.isdigit() and new.isdigit() and int(known) > int(new)):
-                return False
-        self._items[_key(item)] = item
-        return True
-
-
-def _key(item: Object) -> tuple[str, str]:
-    meta = item["metadata"]
-    return meta.get("namespace", ""), meta["name"]
+                return
+        self._index.put(item)
+        self._changed(self.resource, item, old)
 
 
 def _version(item: Object) -> str:

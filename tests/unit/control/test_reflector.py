@@ -52,7 +52,7 @@ async def follow(server: Server) -> tuple[Reflector, list[str], asyncio.Task[Non
         server,  # type: ignore[arg-type]
         PODS,
         None,
-        lambda _, item: told.append(f"{item['metadata']['name']}@{_version(item)}"),
+        lambda _, item, before: told.append(f"{item['metadata']['name']}@{_version(item)}"),
     )
     task = asyncio.create_task(reflector.run())
     await asyncio.wait_for(server.idle.wait(), 10)

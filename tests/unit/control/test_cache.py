@@ -1,0 +1,63 @@
+"""The cache: who is woken by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pawl.control.cache import Cache
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, PODS
+from pawl.control.queue import Key
+
+VERSION = Key("ModelVersion", "ml", "m-v1")
+DEPLOYMENT = Key("Deployment", "ml", "m")
+
+
+def item(kind: str, name: str, revision: int, **parts: Any) -> dict[str, Any]:
+    meta = {"name": name, "namespace": "ml", "uid": name, "resourceVersion": str(revision)}
+    return {"apiVersion": "pawl.dev/v1alpha1", "kind": kind, "metadata": meta, **parts}
+
+
+def deployment(revision: int, **status: Any) -> dict[str, Any]:
+    return item("Deployment", "m", revision, spec={"model": "m"}, status=status)
+
+
+@pytest.fixture
+def woken() -> list[Key]:
+    return []
+
+
+@pytest.fixture
+def cache(woken: list[Key]) -> Cache:
+    made = Cache(None, (), woken.append)  # type: ignore[arg-type] - nothing is listed
+    made.learn(MODEL_VERSIONS, item("ModelVersion", "m-v1", 1, spec={"model": "m"}))
+    made.learn(DEPLOYMENTS, deployment(2))
+    woken.clear()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("status", "also"),
+    [
+        pytest.param({"stable": {"name": "m-v1", "since": "t"}}, [VERSION], id="what is served"),
+        pytest.param({"candidate": {"name": "m-v1"}}, [VERSION], id="what is tried"),
+        pytest.param({"rollout": {"measuredTo": 7}}, [], id="what was measured"),
+    ],
+)
+def test_versions_are_woken_by_what_is_served_and_not_by_every_measurement(
+    cache: Cache, woken: list[Key], status: Any, also: list[Key]
+):
+    cache.learn(DEPLOYMENTS, deployment(3, **status))
+    assert woken == [DEPLOYMENT, *also]
+
+
+def test_a_pod_is_found_by_its_labels_and_wakes_its_deployment(cache: Cache, woken: list[Key]):
+    labels = {"pawl.dev/deployment": "m", "pawl.dev/version": "1"}
+    pod = item("Pod", "p", 4)
+    pod["metadata"]["labels"] = labels
+    cache.learn(PODS, pod)
+    assert woken == [DEPLOYMENT]
+    assert cache.labelled(PODS, "ml", deployment="m", version="1") == (pod,)
+    assert cache.labelled(PODS, "ml", deployment="m", version="2") == ()
+    assert cache.labelled(PODS, "other", deployment="m") == ()
