@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from pawl.artifacts.redact import redact
 from pawl.constants import COMPONENT
@@ -36,6 +37,7 @@ from pawl.errors import ConflictError
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
 _SECRET_SECONDS = 600.0
+_FEW = 1000
 
 
 class Executor:
@@ -54,6 +56,7 @@ class Executor:
         self._records = records
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
+        self._most_applied = _FEW
         self._secrets: dict[tuple[str, str, str], float] = {}
 
     async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
@@ -88,13 +91,26 @@ class Executor:
     async def _apply(self, item: Object) -> None:
         resource, meta = resource_of(item), item["metadata"]
         key = (item["apiVersion"], item["kind"], meta["namespace"], meta["name"])
-        digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(_canonical(item)).hexdigest()
         there = self._cache.get(resource, meta["namespace"], meta["name"])
         if there is not None and self._applied.get(key) == (digest, _state(there)):
             return
         answer = await self._kube.apply(resource, item)
         self._cache.learn(resource, answer)
         self._applied[key] = (digest, _state(answer))
+        if len(self._applied) > self._most_applied:
+            self._forget_what_is_gone()
+
+    def _forget_what_is_gone(self) -> None:
+        """So that memory does not grow with all that ever was."""
+        self._applied = {
+            key: applied
+            for key, applied in self._applied.items()
+            if self._cache.get(named(key[0], key[1]), key[2], key[3]) is not None
+        }
+        self._most_applied = max(_FEW, 2 * len(self._applied))
+        now = self._clock()
+        self._secrets = {k: at for k, at in self._secrets.items() if now - at < _SECRET_SECONDS}
 
     async def _create(self, item: Object) -> None:
         """Already there is well when it is the same one: same owner, same run."""
@@ -199,8 +215,12 @@ def _state(item: Object) -> str:
     generation)."""
     meta = item["metadata"]
     version = meta.get("generation", meta["resourceVersion"])
-    labels = json.dumps([meta.get("labels"), meta.get("annotations")], sort_keys=True)
+    labels = _canonical([meta.get("labels"), meta.get("annotations")]).decode()
     return f"{meta['uid']}/{version}/{labels}"
+
+
+def _canonical(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _same_origin(there: Object, wanted: Object) -> bool:

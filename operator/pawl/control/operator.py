@@ -1,25 +1,21 @@
-"""The operator process: kopf hosts and wakes, our own loop works."""
+"""The operator process: its parts, from the first signal of life to the last."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from typing import Any, cast
 
-import kopf
-
-from pawl.constants import COMPONENT, GROUP, VERSION
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
-from pawl.control.kinds import OURS
+from pawl.control.host import host
 from pawl.control.kube import Kube
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
 from pawl.control.monitors import Monitors
 from pawl.control.observe import Observer
 from pawl.control.prometheus import Prometheus
-from pawl.control.queue import Key, Queue
+from pawl.control.queue import Queue
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.control.settings import Settings
@@ -30,9 +26,12 @@ log = logging.getLogger(__name__)
 async def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises)."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    take_signals()
     kube, routers, monitors = await Kube.connect(), Routers(), Monitors()
     address = settings.installation.prometheus
     prometheus = Prometheus(address) if address else None
@@ -44,7 +43,7 @@ async def run(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
-            tasks.append(group.create_task(_host(settings, queue, stop)))
+            tasks.append(group.create_task(host(settings, queue, cache, take_signals)))
             await cache.synced()
             log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
             tasks += [group.create_task(work.work()) for _ in range(settings.workers)]
@@ -57,37 +56,3 @@ async def run(settings: Settings) -> None:
         for connection in (routers, monitors, prometheus, kube):
             if connection is not None:
                 await connection.close()
-
-
-async def _host(settings: Settings, queue: Queue, stop: asyncio.Event) -> None:
-    """Kopf watches our kinds and answers the liveness probe. It is told to wake the queue and
-    nothing else: its state machine would write to the users' objects (docs/decisions)."""
-    registry = kopf.OperatorRegistry()
-    for resource in OURS:
-
-        @kopf.on.event(GROUP, VERSION, resource.plural, registry=registry, id=resource.plural)
-        async def wake(namespace: str | None, name: str | None, body: kopf.Body, **_: Any) -> None:
-            queue.add(Key(body["kind"], namespace or "", name or ""))
-
-    kopf.on.login(registry=registry)(_login)
-    options = kopf.OperatorSettings()
-    options.posting.enabled = False
-    options.peering.standalone = True
-    options.persistence.finalizer = f"{GROUP}/unused"
-    options.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    options.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
-    await kopf.operator(
-        registry=registry,
-        settings=options,
-        standalone=True,
-        identity=cast(Any, COMPONENT),  # else kopf asks for the user, and a uid may have no name
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        liveness_endpoint=settings.liveness_url,
-    )
-    stop.set()  # kopf took the signal, or it could not go on and has raised
-
-
-def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """In a pod by its service account, else by KUBECONFIG. Asked again when a token expires."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)

@@ -122,12 +122,19 @@ class Reflector:
     def _keep(self, item: Object) -> None:
         """Unless what is known already is as new."""
         old = self._index.get(name_of(item))
-        if old is not None and old["metadata"]["uid"] == item["metadata"]["uid"]:
-            known, new = _version(old), _version(item)
-            if known == new or (known.isdigit() and new.isdigit() and int(known) > int(new)):
-                return
+        if old is not None and not newer(item, old):
+            return
         self._index.put(item)
         self._changed(self.resource, item, old)
+
+
+def newer(item: Object, known: Object) -> bool:
+    """Whether this state of an object comes after another one, or is of another object."""
+    if known["metadata"]["uid"] != item["metadata"]["uid"]:
+        return True
+    old, new = _version(known), _version(item)
+    comparable = old.isdigit() and new.isdigit()
+    return int(old) < int(new) if comparable else old != new
 
 
 def _version(item: Object) -> str:

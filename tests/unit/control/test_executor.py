@@ -101,6 +101,17 @@ async def test_applying_the_same_twice_writes_once():
     assert len(api.requests) == 2
 
 
+async def test_what_is_remembered_does_not_grow_with_all_that_ever_was():
+    api, cache = Api(), Known()
+    hands = executor(api, cache)
+    for number in range(5000):
+        item = child()
+        item["metadata"] = {**item["metadata"], "name": f"c{number}"}
+        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(item),)))
+        cache.items.pop(("ConfigMap", f"c{number - 10}"), None)
+    assert len(hands._applied) <= 1001
+
+
 async def test_what_somebody_else_changed_is_applied_again():
     api, cache = Api(), Known()
     hands = executor(api, cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from pawl import constants as c
@@ -94,11 +95,21 @@ def build_router_config(
     labels = router_labels(meta["name"], spec.model)
     metadata = common.metadata(router_name(meta["name"]), meta["namespace"], owner, labels)
     metadata["annotations"] = {c.ANNOTATION_ROUTE: route.to_json()}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": dict(_files(route)),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _files(route: Route) -> tuple[tuple[str, str], ...]:
+    """Remembered: a route is looked at far more often than it changes."""
     files = {"cds.yaml": envoy.clusters(route), "rds.yaml": envoy.routes(route)}
     if route.tls:
         files["sds.yaml"] = envoy.secrets()
-    data = {name: json.dumps(content, indent=1) for name, content in files.items()}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    return tuple((name, json.dumps(content, indent=1)) for name, content in files.items())
 
 
 def _scheme(spec: DeploymentSpec) -> str:
@@ -133,6 +144,11 @@ def _pod(spec: DeploymentSpec, config_map: str, installation: Installation) -> d
     }
 
 
+@lru_cache(maxsize=2)
+def _bootstrap(*, tls: bool) -> str:
+    return json.dumps(envoy.bootstrap(tls=tls), separators=(",", ":"))
+
+
 def _container(spec: DeploymentSpec, installation: Installation) -> dict[str, Any]:
     tls = spec.routing.tls is not None
     mounts = [{"name": "config", "mountPath": envoy.CONFIG_DIR, "readOnly": True}, common.TMP_MOUNT]
@@ -144,7 +160,7 @@ def _container(spec: DeploymentSpec, installation: Installation) -> dict[str, An
         "imagePullPolicy": installation.image_pull_policy,
         "args": [
             "--config-yaml",
-            json.dumps(envoy.bootstrap(tls=tls), separators=(",", ":")),
+            _bootstrap(tls=tls),
             "--log-level",
             "warning",
             "--concurrency",
