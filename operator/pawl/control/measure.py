@@ -22,6 +22,9 @@ from pawl.stats import shadow
 Object = Mapping[str, Any]
 #: Seconds that a copy of a request may be answered later than its original, and still be compared.
 _PATIENCE = 3
+#: Of a longer window only the last seconds are compared: pairs are a sample anyway, and an operator
+#: that is late must not have more to do for it.
+_SAMPLED = 10
 
 
 class Measure:
@@ -93,6 +96,7 @@ class Measure:
         """Pairs of answers to the same request, of a window a little earlier: a copy may be
         answered later than its original, in one of the seconds that follow."""
         begin, end = (second - _PATIENCE for second in seconds)
+        begin = max(begin, end - _SAMPLED)
         stable, other = await asyncio.gather(
             self._monitors.pairs(reference, versions[reference], begin, end),
             self._monitors.pairs(candidate, versions[candidate], begin - 1, end + _PATIENCE),

@@ -137,6 +137,14 @@ async def test_pairs_of_a_shadow_are_those_of_a_little_earlier():
     assert pods.asked[1:] == [("pairs", 7, T + 3, T + 6), ("pairs", 8, T + 2, T + 9)]
 
 
+async def test_of_a_long_window_the_pairs_of_its_last_seconds_are_compared():
+    pods = Pods()
+    late = datetime.fromtimestamp(T + 601, UTC)
+    thing = item({"shadow": {}}, phase="Shadow")
+    await Measure(pods, None).rollout(thing, ALL, late)  # type: ignore[arg-type]
+    assert pods.asked[1:] == [("pairs", 7, T + 587, T + 597), ("pairs", 8, T + 586, T + 600)]
+
+
 async def test_a_copy_that_is_answered_later_is_compared_once():
     pods = Pods()
     originals = [Pair(n, T + n, 1, None, 0.01, 200) for n in range(12)]
