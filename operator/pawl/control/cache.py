@@ -41,7 +41,8 @@ class Cache:
     def __init__(
         self, kube: Kube, namespaces: tuple[str, ...], wake: Callable[[Key], None]
     ) -> None:
-        self._wake = wake
+        self._wake_up = wake
+        self._sleeping: Key | None = None
         scopes: tuple[str | None, ...] = namespaces or (None,)
         self._reflectors = {
             resource: [Reflector(kube, resource, scope, self._changed) for scope in scopes]
@@ -81,13 +82,16 @@ class Cache:
         known = self.get(resource, meta.get("namespace", ""), meta["name"])
         return known is not None and not newer(item, known)
 
-    def learn(self, resource: Resource, item: Object) -> None:
-        """Take over the API server's answer to a write of our own, if the kind is watched."""
+    def learn(self, resource: Resource, item: Object, *, quietly: bool = False) -> None:
+        """Take over the API server's answer to a write of our own, if the kind is watched.
+        `quietly` does not wake the object itself: its plan says when it is looked at again."""
         reflectors = self._reflectors.get(resource, [])
         namespace = item["metadata"]["namespace"]
+        self._sleeping = _key(item) if quietly else None
         for reflector in reflectors:
             if reflector.covers(namespace):
                 reflector.learn(item)
+        self._sleeping = None
 
     def labelled(self, resource: Resource, namespace: str, **labels: str) -> tuple[Object, ...]:
         """Objects of a kind with all of these labels (`training_job="x"` is
@@ -111,6 +115,10 @@ class Cache:
     def _group(self, resource: Resource, group: str) -> Iterator[Object]:
         for reflector in self._reflectors[resource]:
             yield from reflector.group(group)
+
+    def _wake(self, key: Key) -> None:
+        if key != self._sleeping:
+            self._wake_up(key)
 
     def _changed(self, resource: Resource, item: Object, before: Object | None) -> None:
         """Wakes everything whose plan may look different now."""

@@ -16,7 +16,7 @@ import orjson
 from pawl.artifacts.redact import redact
 from pawl.constants import COMPONENT
 from pawl.control.cache import Cache
-from pawl.control.kinds import EVENTS, SECRETS, Resource, named, resource_of
+from pawl.control.kinds import DEPLOYMENTS, EVENTS, SECRETS, Resource, named, resource_of
 from pawl.control.kube import Kube, KubeError
 from pawl.control.records import Records
 from pawl.core.manifests.common import metadata
@@ -158,7 +158,7 @@ class Executor:
         answer = await self._kube.merge(
             resource, meta["namespace"], meta["name"], patch, status=True
         )
-        self._cache.learn(resource, answer)
+        self._cache.learn(resource, answer, quietly=resource == DEPLOYMENTS)  # core.pace
 
     async def _tell(self, item: Object, event: Event) -> None:
         meta = item["metadata"]

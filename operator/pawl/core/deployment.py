@@ -16,7 +16,7 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolloutStatus
-from pawl.core import gates, rollout, shift
+from pawl.core import gates, pace, rollout, shift
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_work import DeploymentObserved, Work
@@ -29,8 +29,6 @@ from pawl.core.versions import read_versions
 
 __all__ = ["DeploymentObserved", "plan_deployment"]
 
-_MOVING = 1.0  # while traffic moves: router states are not watched but asked for
-_WATCH = 60.0
 _TOUCH = 5.0
 _REMEMBERED = 10
 
@@ -69,8 +67,11 @@ def plan_deployment(
         _serve(work, report, target, target.version)
     else:
         report.waiting(target)
-        work.draft.requeue(_WATCH)
-    return work.draft.finish(report.status(entrance.url()).render())
+        work.draft.requeue(pace.WATCH)
+    told = report.status(entrance.url())
+    if pace.stands(told) != pace.stands(status):
+        work.draft.requeue(0.0)  # what follows from it may be done at once
+    return work.draft.finish(told.render())
 
 
 def _target(work: Work) -> Target:
@@ -118,8 +119,7 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     work.draft.actions += _refresh(work)
     if step.confirmed:  # the front that was there before the spec asked for another one
         work.draft.actions += [deletion(item) for item in work.observed.front.leftovers]
-    watching = step.phase == "Serving" and turn.state is None
-    work.draft.requeue(_WATCH if watching else _MOVING)
+    work.draft.requeue(pace.pause(step, turn.state, work.now))
 
 
 def _turn(work: Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situation]:

@@ -63,16 +63,26 @@ def window(state: RolloutStatus, now: float) -> tuple[int, int] | None:
     """The seconds [begin, end) that come next, at `now` (epoch seconds). None when nothing is
     compared yet, or it is too early. Windows follow each other without a gap, unless the last one
     is longer ago than servers remember, or lies in the future of a clock that was set back."""
-    if state.measured_to is not None:
-        begin = state.measured_to
-    elif state.step_started_at is not None:
-        begin = int(parse_timestamp(state.step_started_at).timestamp())
-    else:
+    begin = _begin(state)
+    if begin is None:
         return None
     end = int(now) - LAG
     if begin > end + _AHEAD:
         begin = end - POLL
     return (max(begin, end - LONGEST), end) if end - begin >= POLL else None
+
+
+def due(state: RolloutStatus, now: float) -> float | None:
+    """Seconds until there is a next window; None when nothing is compared yet."""
+    begin = _begin(state)
+    return max(0.0, begin + POLL + LAG - now) if begin is not None else None
+
+
+def _begin(state: RolloutStatus) -> int | None:
+    if state.measured_to is not None:
+        return state.measured_to
+    since = state.step_started_at
+    return int(parse_timestamp(since).timestamp()) if since is not None else None
 
 
 def users_since(state: RolloutStatus, end: int) -> int:

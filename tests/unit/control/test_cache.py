@@ -52,6 +52,13 @@ def test_versions_are_woken_by_what_is_served_and_not_by_every_measurement(
     assert woken == [DEPLOYMENT, *also]
 
 
+def test_a_status_of_ones_own_wakes_others_and_not_oneself(cache: Cache, woken: list[Key]):
+    cache.learn(DEPLOYMENTS, deployment(3, stable={"name": "m-v1"}), quietly=True)
+    assert woken == [VERSION]
+    cache.learn(DEPLOYMENTS, deployment(4))
+    assert woken == [VERSION, DEPLOYMENT, VERSION]
+
+
 def test_a_pod_is_found_by_its_labels_and_wakes_its_deployment(cache: Cache, woken: list[Key]):
     labels = {"pawl.dev/deployment": "m", "pawl.dev/version": "1"}
     pod = item("Pod", "p", 4)

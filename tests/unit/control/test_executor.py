@@ -73,7 +73,7 @@ class Known:
     def get(self, resource: Any, namespace: str, name: str) -> Any:
         return self.items.get((resource.kind, name))
 
-    def learn(self, resource: Any, item: Any) -> None:
+    def learn(self, resource: Any, item: Any, *, quietly: bool = False) -> None:
         self.items[(resource.kind, item["metadata"]["name"])] = item
 
 
