@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("decisions", "embedded_cluster", "road", "router", "serving")
+NAMES = (
+    "decisions",
+    "embedded_cluster",
+    "many_rollouts",
+    "road",
+    "rollback",
+    "router",
+    "serving",
+)
 
 
 def main(names: list[str]) -> int:
