@@ -86,10 +86,11 @@ def test_sync_watch_goes_on_from_a_resource_version(sync_client, namespace):
     since = core.list_namespaced_config_map(namespace).metadata.resource_version
     core.create_namespaced_config_map(namespace, CONFIG_MAP)
     core.delete_namespaced_config_map("a", namespace)
-    stream = watch.Watch().stream(
+    events = watch.Watch().stream(
         core.list_namespaced_config_map, namespace, resource_version=since, timeout_seconds=10
     )
-    seen = [next(stream)["type"] for _ in range(2)]
+    with contextlib.closing(events) as stream:  # else its connection is left to the collector
+        seen = [next(stream)["type"] for _ in range(2)]
     assert seen == ["ADDED", "DELETED"]
 
 
