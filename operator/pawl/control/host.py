@@ -6,7 +6,7 @@ Nothing else: its state machine would write to the users' objects (docs/decision
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import signal
 from typing import Any, cast
 
 import kopf
@@ -18,9 +18,13 @@ from pawl.control.queue import Key, Queue
 from pawl.control.settings import Settings
 
 
-async def host(
-    settings: Settings, queue: Queue, cache: Cache, take_signals: Callable[[], None]
-) -> None:
+def take_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stop` from now on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def host(settings: Settings, queue: Queue, cache: Cache, stop: asyncio.Event) -> None:
     """Runs until it is cancelled; raises when kopf cannot go on.
 
     Kopf takes the signals when it starts, and would end a process by waiting in vain for tasks that
@@ -31,7 +35,7 @@ async def host(
         _watch(registry, resource, queue, cache)
     kopf.on.login(registry=registry)(_login)
     ready = asyncio.Event()
-    waiting = asyncio.create_task(_after(ready, take_signals))
+    waiting = asyncio.create_task(_take_signals_back(ready, stop))
     try:
         await kopf.operator(
             registry=registry,
@@ -45,7 +49,7 @@ async def host(
         )
     finally:
         waiting.cancel()
-    raise RuntimeError("kopf has ended by itself")
+    stop.set()  # a signal came before they were taken back
 
 
 def _watch(registry: kopf.OperatorRegistry, resource: Resource, queue: Queue, cache: Cache) -> None:
@@ -55,9 +59,9 @@ def _watch(registry: kopf.OperatorRegistry, resource: Resource, queue: Queue, ca
             queue.add(Key(resource.kind, namespace or "", name or ""))
 
 
-async def _after(ready: asyncio.Event, do: Callable[[], None]) -> None:
+async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
     await ready.wait()
-    do()
+    take_signals(stop)
 
 
 class _NothingToCompare(kopf.DiffBaseStorage):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
-from pawl.control.host import host
+from pawl.control.host import host, take_signals
 from pawl.control.kube import Kube
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
@@ -26,12 +25,7 @@ log = logging.getLogger(__name__)
 async def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises)."""
     stop = asyncio.Event()
-
-    def take_signals() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-    take_signals()
+    take_signals(stop)
     kube, routers, monitors = await Kube.connect(), Routers(), Monitors()
     address = settings.installation.prometheus
     prometheus = Prometheus(address) if address else None
@@ -43,11 +37,8 @@ async def run(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
-            tasks.append(group.create_task(host(settings, queue, cache, take_signals)))
-            await cache.synced()
-            log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
-            tasks += [group.create_task(work.work()) for _ in range(settings.workers)]
-            tasks.append(group.create_task(work.resync(settings.resync_seconds)))
+            tasks.append(group.create_task(host(settings, queue, cache, stop)))
+            tasks.append(group.create_task(_work(settings, cache, work)))
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -56,3 +47,13 @@ async def run(settings: Settings) -> None:
         for connection in (routers, monitors, prometheus, kube):
             if connection is not None:
                 await connection.close()
+
+
+async def _work(settings: Settings, cache: Cache, loop: Loop) -> None:
+    """Once everything that there is has been seen."""
+    await cache.synced()
+    log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
+    async with asyncio.TaskGroup() as group:
+        for _ in range(settings.workers):
+            group.create_task(loop.work())
+        group.create_task(loop.resync(settings.resync_seconds))
