@@ -118,17 +118,16 @@ def fetch_bundle(
     into.mkdir(parents=True, exist_ok=True)
     if uri.endswith(".onnx"):
         return _fetch_single(uri, digest_, into, retry)
-    store = open_store(uri, retry=retry)
-    manifest = read_manifest(store, digest_)
     wanted = None if names is None else set(names)
-    chosen = [file for file in manifest.files if wanted is None or file.name in wanted]
+    with open_store(uri, retry=retry) as store, ThreadPoolExecutor(_THREADS) as pool:
+        manifest = read_manifest(store, digest_)
 
-    def get(file: File) -> None:
-        target = into / file.name
-        store.get_file(file.name, target, max_bytes=file.size_bytes)
-        _verify_or_remove(target, file)
+        def get(file: File) -> None:
+            target = into / file.name
+            store.get_file(file.name, target, max_bytes=file.size_bytes)
+            _verify_or_remove(target, file)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+        chosen = [file for file in manifest.files if wanted is None or file.name in wanted]
         list(pool.map(get, chosen))
     (into / MANIFEST).write_bytes(canonical_json(manifest))
     return manifest
@@ -150,7 +149,8 @@ def verify_bundle(folder: Path, digest_: str) -> Manifest:
 def _fetch_single(uri: str, digest_: str, into: Path, retry: Retry | None) -> Manifest:
     base, _, name = uri.rpartition("/")
     target = into / MODEL_ONNX
-    open_store(base, retry=retry).get_file(name, target, max_bytes=MAX_BYTES[".onnx"])
+    with open_store(base, retry=retry) as store:
+        store.get_file(name, target, max_bytes=MAX_BYTES[".onnx"])
     file = File(name=MODEL_ONNX, size_bytes=target.stat().st_size, sha256=hex_of(digest_))
     _verify_or_remove(target, file)
     return Manifest(files=(file,))

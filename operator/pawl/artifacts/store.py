@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.canonical import file_digest
@@ -38,14 +38,26 @@ class Backend(Protocol):
 
     def list(self, prefix: str) -> list[str]: ...
 
+    def close(self) -> None: ...
+
 
 class Store:
-    """Blobs below `uri`."""
+    """Blobs below `uri`. A context manager; a closed store opens again when it is used."""
 
     def __init__(self, uri: str, backend: Backend, retry: Retry) -> None:
         self.uri = uri.rstrip("/")
         self._backend = backend
         self._retry = retry
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends its connections."""
+        self._backend.close()
 
     def __repr__(self) -> str:
         return f"Store({redact(self.uri)})"
@@ -201,6 +213,9 @@ class LocalBackend:
             for found in top.rglob("*")
             if found.is_file() and not found.name.startswith(_SCRATCH)
         ]
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 _SCRATCH = ".pawl-part-"

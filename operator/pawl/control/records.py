@@ -120,6 +120,7 @@ class Records:
     def close(self) -> None:
         """Do not wait for reads under way."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._store.close()
 
     def _numbers(self, namespace: str, model: str) -> str:
         return f"decisions/{self._id}/{namespace}/{model}/numbers"

@@ -34,7 +34,11 @@ def result_path(uid: str, run: int) -> str:
 
 def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     """Leaves the bundle and the result in the store."""
-    store = open_store(config.store, retry=PATIENT)
+    with open_store(config.store, retry=PATIENT) as store:
+        return _publish(config, spec, work, store)
+
+
+def _publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> Outcome:
     path = result_path(config.uid, config.run)
     if store.exists(path):
         log.info("an earlier try of this run has published already", result=path)

@@ -149,19 +149,18 @@ def _local(uri: str, path: Path) -> list[Path]:
 
 
 def _remote(uri: str, scheme: str, into: Path, retry: Retry) -> tuple[list[str], list[Path]]:
-    fs = filesystem(scheme)
-    names = retry.call(f"listing {redact(uri)}", lambda: _remote_names(fs, uri, scheme))
-    into.mkdir(parents=True, exist_ok=True)
-    paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]
+    with filesystem(scheme) as fs, ThreadPoolExecutor(_THREADS) as pool:
+        names = retry.call(f"listing {redact(uri)}", lambda: _remote_names(fs, uri, scheme))
+        into.mkdir(parents=True, exist_ok=True)
+        paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]
 
-    def get(pair: tuple[str, Path]) -> None:
-        name, path = pair
-        try:
-            retry.call(f"reading {redact(name)}", lambda: fs.get_file(name, str(path)))
-        except FileNotFoundError as error:
-            raise DataError(f"{redact(name)} does not exist", reason="DataNotFound") from error
+        def get(pair: tuple[str, Path]) -> None:
+            name, path = pair
+            try:
+                retry.call(f"reading {redact(name)}", lambda: fs.get_file(name, str(path)))
+            except FileNotFoundError as error:
+                raise DataError(f"{redact(name)} does not exist", reason="DataNotFound") from error
 
-    with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(get, zip(names, paths, strict=True)))
     return names, paths
 

@@ -22,11 +22,31 @@ class FakeS3:
         self.requests: list[str] = []
         self.lock = threading.Lock()
         self.url = ""
+        self.connections = 0
+        self.hung_up = threading.Condition()
+
+    def connected(self, change: int) -> None:
+        with self.hung_up:
+            self.connections += change
+            self.hung_up.notify_all()
+
+    def all_hung_up(self) -> bool:
+        """Whether every connection ends within ten seconds."""
+        with self.hung_up:
+            return self.hung_up.wait_for(lambda: self.connections == 0, 10)
 
 
 def _handler(s3: FakeS3) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            s3.connected(+1)
+
+        def finish(self) -> None:
+            super().finish()
+            s3.connected(-1)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -24,8 +24,9 @@ NO_WAIT = Retry(attempts=3, sleep=lambda _: None)
 
 
 @pytest.fixture
-def store(s3: Any) -> Store:
-    return open_store("s3://bucket/pawl", retry=NO_WAIT)
+def store(s3: Any) -> Iterator[Store]:
+    with open_store("s3://bucket/pawl", retry=NO_WAIT) as store:
+        yield store
 
 
 def test_what_is_put_can_be_got(store: Store, s3: Any) -> None:
@@ -47,7 +48,8 @@ def test_a_second_put_is_a_conflict(store: Store, s3: Any) -> None:
 def test_of_many_that_put_at_once_exactly_one_wins(s3: Any) -> None:
     def attempt(i: int) -> bool:
         try:
-            open_store("s3://bucket/pawl", retry=NO_WAIT).put("race", str(i).encode())
+            with open_store("s3://bucket/pawl", retry=NO_WAIT) as store:
+                store.put("race", str(i).encode())
         except ConflictError:
             return False
         return True
@@ -89,7 +91,8 @@ def dead(
     request: pytest.FixtureRequest, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[float]:
     """An endpoint that is of no use; gives the seconds after which one try must have ended."""
-    open_store("s3://bucket/pawl").exists("a")  # imports s3fs, which takes its time
+    with open_store("s3://bucket/pawl") as store:
+        store.exists("a")  # imports s3fs, which takes its time
     with ExitStack() as open_:
         server = open_.enter_context(socket.socket())
         server.bind(("127.0.0.1", 0))
@@ -114,20 +117,40 @@ def dead(
 )
 def test_one_layer_tries_again_and_a_try_is_bounded(dead: float, verb: str, call: Any) -> None:
     """botocore and s3fs left to themselves take half a minute, and for ever when they write."""
-    store = open_store("s3://bucket/pawl", retry=Retry(attempts=1))
     start = monotonic()
-    with pytest.raises(StoreError, match=f"{verb} s3://bucket/pawl/a: no answer after 1 try"):
+    with (
+        open_store("s3://bucket/pawl", retry=Retry(attempts=1)) as store,
+        pytest.raises(StoreError, match=f"{verb} s3://bucket/pawl/a: no answer after 1 try"),
+    ):
         call(store)
     assert monotonic() - start < dead + 10
 
 
 def test_http_can_be_read_but_not_written(s3: Any) -> None:
     s3.blobs["m/manifest.json"] = b"{}"
-    store = open_store(f"{s3.url}/bucket/m", retry=NO_WAIT)
-    assert store.get("manifest.json", max_bytes=9) == b"{}"
-    assert not store.exists("other.json")
-    with pytest.raises(NotAllowedError, match="can only be read"):
-        store.put("a", b"x")
+    with open_store(f"{s3.url}/bucket/m", retry=NO_WAIT) as store:
+        assert store.get("manifest.json", max_bytes=9) == b"{}"
+        assert not store.exists("other.json")
+        with pytest.raises(NotAllowedError, match="can only be read"):
+            store.put("a", b"x")
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/m", "{url}/bucket/m"])
+def test_a_closed_store_leaves_no_connection_and_opens_again(s3: Any, uri: str) -> None:
+    s3.blobs["m/a"] = b"x"
+    with open_store(uri.format(url=s3.url), retry=NO_WAIT) as store:
+        assert store.exists("a")
+        assert s3.connections == 1
+    assert s3.all_hung_up()
+    assert store.exists("a")
+    store.close()
+    assert s3.all_hung_up()
+
+
+def test_data_that_are_read_leave_no_connection(s3: Any, tmp_path: Path) -> None:
+    s3.blobs["lake/a.csv"] = CSV
+    collect("s3://bucket/lake", "auto", tmp_path, retry=NO_WAIT)
+    assert s3.all_hung_up()
 
 
 CSV = b"id,x\n1,0.5\n2,1.5\n"
