@@ -16,7 +16,7 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolloutStatus
-from pawl.core import gates, pace, rollout, shift
+from pawl.core import failures, gates, pace, rollout, shift
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_work import DeploymentObserved, Work
@@ -30,7 +30,6 @@ from pawl.core.versions import read_versions
 __all__ = ["DeploymentObserved", "plan_deployment"]
 
 _TOUCH = 5.0
-_REMEMBERED = 10
 
 
 def plan_deployment(
@@ -129,7 +128,7 @@ def _turn(work: Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situat
     broken = ""
     if state is not None:
         state, broken = _measured(work, state)
-    failures = work.failures(target.name)
+    earlier = work.failures(target.name)
     seen = rollout.Observation(
         spec=work.deployment.spec.rollout,
         stable=work.stable,
@@ -140,7 +139,7 @@ def _turn(work: Work, target: ServedVersion) -> tuple[rollout.Turn, shift.Situat
         uid=work.meta["uid"],
         generation=generation,
         approval=work.approvals.get(state.candidate if state else target.name, ""),
-        attempt=max((entry.attempt for entry in failures), default=0) + 1,
+        attempt=max((entry.attempt for entry in earlier), default=0) + 1,
         broken=broken,
         commands=work.commands,
     )
@@ -181,7 +180,7 @@ def _remember(work: Work, turn: rollout.Turn) -> Memory:
     """What outlives the status: failures, newest first."""
     entries = work.memory.rolled_back
     if turn.rolled_back is not None:
-        entries = (turn.rolled_back, *entries)[:_REMEMBERED]
+        entries = failures.remember(entries, turn.rolled_back)
     return Memory(work.memory.stable, entries)
 
 

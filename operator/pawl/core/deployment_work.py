@@ -12,6 +12,7 @@ from pawl.api.rollout_status import RolledBack, RolloutStatus
 from pawl.core import shift
 from pawl.core.capacity import Capacity
 from pawl.core.commands import Commands
+from pawl.core.failures import withdrawn
 from pawl.core.front import Front, FrontObserved
 from pawl.core.measurement import Measurement
 from pawl.core.plan import Draft
@@ -89,15 +90,8 @@ class Work:
     @property
     def withdrawn(self) -> dict[str, str]:
         """Candidates that are not tried again for now: name -> why."""
-        generation, approvals = self.meta.get("generation", 0), self.approvals
-        return {
-            last.version: last.message
-            for last in self.memory.rolled_back
-            if last.generation == generation
-            and last.approval == approvals.get(last.version, "")
-            and last.attempt == max(entry.attempt for entry in self.failures(last.version))
-            and not self.commands.retries(last.version, last.attempt)
-        }
+        generation = self.meta.get("generation", 0)
+        return withdrawn(self.memory.rolled_back, self.versions, generation, self.commands)
 
     def offline(self, state: RolloutStatus) -> float | None:
         """How often the candidate and the version that it is compared with disagreed on rows of
