@@ -12,6 +12,7 @@ candidate gets; lost are the requests without an answer.
     half         it fails every second request         target: at most 5 s
     tenth        it fails one in ten; margin 0.01, confidence 0.99: that takes evidence
     frozen       its pods take requests and never answer; requests time out after 3 s
+    killed       its processes are killed, once: nothing answers until its pods are back
 
 Everything is real but for the node: pods are processes of this machine, which carries the load too.
 Prints `RATIO <name> <worst of the rounds> <target> ok|SHORT`, and `INFO` where there is no target.
@@ -23,6 +24,7 @@ import argparse
 import asyncio
 import hashlib
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -45,8 +47,9 @@ from pawl.control.kube import Kube
 MODEL, CONNECTIONS = "bench", 12
 MAX_SECONDS = 5.0
 #: Which of ten requests are bad, by kind of trouble.
-TROUBLE = {"everything": 10, "half": 5, "tenth": 1, "frozen": 0}
+TROUBLE = {"everything": 10, "half": 5, "tenth": 1, "frozen": 0, "killed": 0}
 JUDGED = ("everything", "half")
+SIGNALS = {"frozen": signal.SIGSTOP, "killed": signal.SIGKILL}
 ROLLOUT = {
     "canary": {
         "steps": [{"weight": 20, "duration": "1h"}],
@@ -103,6 +106,7 @@ class Bench:
     folder: Path
     rate: float
     number: int = 1
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     async def version(self, content: bytes) -> str:
         """Imports a model as the next version."""
@@ -134,10 +138,11 @@ class Bench:
         number = str(self.number - 1)
         async with self.load() as load:
             await self.until(lambda s: measured(s, name))
+            await asyncio.sleep(self.chance.uniform(0, 2))  # at any moment between two looks
             begun = time.monotonic()
-            if kind == "frozen":
-                freeze(number)
             load.bad = TROUBLE[kind]
+            if kind in SIGNALS:
+                signal_all(number, SIGNALS[kind])
             await self.until(lambda s: s.get("phase") == "Serving" and not s.get("rollout"))
             await asyncio.sleep(1.0)  # users go on
         trouble = [r for r in load.requests if r.sent >= begun]
@@ -164,8 +169,8 @@ def measured(status: dict[str, Any], candidate: str) -> bool:
     return state.get("candidate") == candidate and state.get("stepSamples", 0) >= 100
 
 
-def freeze(version: str) -> None:
-    """All server processes of a version of this benchmark stop, as on a node that hangs."""
+def signal_all(version: str, number: signal.Signals) -> None:
+    """To all server processes of a version of this benchmark."""
     for process in psutil.process_iter():
         try:
             environment = process.environ()
@@ -175,7 +180,7 @@ def freeze(version: str) -> None:
             MODEL,
             version,
         ):
-            os.kill(process.pid, signal.SIGSTOP)
+            os.kill(process.pid, number)
 
 
 async def measure(folder: Path, kubeconfig: Path, rounds: int, rate: float) -> bool:
