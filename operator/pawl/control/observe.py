@@ -100,9 +100,9 @@ class Observer:
         meta = item["metadata"]
         namespace, name = meta["namespace"], meta["name"]
         pods = self._cache.labelled(PODS, namespace, deployment=name)
-        entrance, measured = await asyncio.gather(
-            self._front(item, pods), self._measure.rollout(item, pods, now)
-        )
+        measured = await self._measure.rollout(item, pods, now)
+        # Afterwards: a pod that hangs lets a measurement wait, and routers know by then.
+        entrance = await self._front(item, pods)
         return DeploymentObserved(
             object=item,
             versions=self._cache.of_model(MODEL_VERSIONS, namespace, item["spec"].get("model", "")),
