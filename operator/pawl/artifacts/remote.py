@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,12 +89,14 @@ class RemoteBackend:
         self._scheme = parts.scheme
         self._root = uri.rstrip("/")
         self._opened: Any = None
+        self._opening = Lock()
 
     @property
     def _fs(self) -> Any:
-        if self._opened is None:
-            self._opened = _open(self._scheme)
-        return self._opened
+        with self._opening:  # threads share a store
+            if self._opened is None:
+                self._opened = _open(self._scheme)
+            return self._opened
 
     def close(self) -> None:
         opened, self._opened = self._opened, None
