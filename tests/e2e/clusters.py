@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -95,15 +94,17 @@ class EmbeddedCluster(Cluster):
         return path
 
     def kill_operator(self) -> None:
-        pids = self._operators()
-        assert pids, "no operator is running"
-        for pid in pids:
-            os.kill(pid, 9)
+        operators = self._operators()
+        assert operators, "no operator is running"
+        for operator in operators:
+            operator.kill()
+        _, alive = psutil.wait_procs(operators, timeout=10)
+        assert not alive, f"not gone after a kill: {alive}"
 
     def has_operator(self) -> bool:
         return bool(self._operators())
 
-    def _operators(self) -> list[int]:
+    def _operators(self) -> list[psutil.Process]:
         """Operator processes of this cluster and no other."""
         found = []
         for process in psutil.process_iter():
@@ -113,7 +114,7 @@ class EmbeddedCluster(Cluster):
                 mine = str(self.data) in process.environ().get("PAWL_STORE", "")
             except psutil.Error:
                 continue
-            found += [process.pid] if mine else []
+            found += [process] if mine else []
         return found
 
     @property
