@@ -1,0 +1,90 @@
+"""How much less rows say that come in bursts: the design effect δ, per feature, from a window.
+
+n rows of which those of a block resemble each other say as much about a share as n/δ independent
+ones. With p̂_k = X_k/n a ratio of sums over m blocks,
+
+    var(p̂_k) = m/(m − 1) · Σ_b (X_bk − p̂_k·n_b)² / n²,       d_k = n·var(p̂_k) / (p̂_k(1 − p̂_k)),
+
+and for all K bins together, the mean of the eigenvalues that Pearson's X² and the likelihood ratio
+are multiplied by (Rao & Scott 1981, first order),
+
+    δ = Σ_k (1 − p̂_k)·d_k / (K − 1).
+
+m is Kish's effective number of blocks, n²/Σn_b²: the number of blocks if all have the same size,
+and with it δ is free of bias for independent rows in blocks of any size. δ is never below 1.
+
+An estimate from few blocks may be low by chance, and then tests are wrong too often. For tests it
+is *raised* to its upper 95 % bound, δ·ν/χ²_ν(5 %) by Wilson & Hilferty (1931), with ν = m − 1, as
+if the bins of a feature only moved together (Satterthwaite's degrees of freedom lie between m − 1
+and (m − 1)(K − 1)): 1.4 times δ for the sixty minutes of an hour. With fewer than EIGHT effective
+blocks nothing can be said about how rows resemble each other; then each block counts as one row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pawl.stats.drift.layout import Layout
+from pawl.stats.drift.window import Window
+from pawl.stats.metrics import Floats, Ints
+
+EIGHT = 8
+_Z = 1.6448536269514722
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Per feature [F]: the estimate, and what tests divide by."""
+
+    value: Floats
+    raised: Floats
+
+
+def none(layout: Layout) -> Effect:
+    """Of independent rows."""
+    one = np.ones(len(layout.features))
+    return Effect(one, one)
+
+
+def of_bins(window: Window, layout: Layout) -> Effect:
+    """δ of the shares of a feature's bins."""
+    at = layout.bin_cells
+    n, n2 = (layout.bins.spread(whole[0]) for whole in (window.whole, window.whole2))
+    x, scatter = window.counts[at], _scatter(window, at, n, n2)
+    free = layout.bins.sum(x > 0) - 1
+    whole = layout.bins.sum(_over(scatter, x))
+    return _estimated(_over(whole, free), window.whole[0], window.whole2[0])
+
+
+def of_cells(window: Window, layout: Layout, cells: Ints) -> Effect:
+    """d of the share of one cell per feature [F]: of all rows for `missing`, else of those with a
+    value."""
+    which = np.where(layout.present[cells], 0, 1)
+    features = np.arange(len(cells))
+    n, n2 = window.whole[which, features], window.whole2[which, features]
+    x = window.counts[cells]
+    found = _over(_scatter(window, cells, n, n2), x * (1.0 - _over(x, n)))
+    return _estimated(found, n, n2)
+
+
+def _scatter(window: Window, cells: Ints, n: Floats, n2: Floats) -> Floats:
+    """Σ_b (X_b − p̂·n_b)²."""
+    p = _over(window.counts[cells], n)
+    return np.maximum(window.squares[cells] - 2 * p * window.cross[cells] + p**2 * n2, 0.0)
+
+
+def _estimated(found: Floats, n: Floats, n2: Floats) -> Effect:
+    blocks = _over(n**2, n2)
+    freedom = np.maximum(blocks, EIGHT) - 1.0
+    value = np.maximum(found * (1.0 + 1.0 / freedom), 1.0)
+    low = 1.0 - 2.0 / (9.0 * freedom) - _Z * np.sqrt(2.0 / (9.0 * freedom))
+    as_blocks = np.maximum(_over(n, blocks), 1.0)
+    few = blocks < EIGHT
+    return Effect(np.where(few, as_blocks, value), np.where(few, as_blocks, value / low**3))
+
+
+def _over(above: Floats, below: Floats) -> Floats:
+    """above / below, 0 where nothing is below."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
