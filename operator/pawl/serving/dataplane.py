@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 import pawl
-from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature, Tensor
+from pawl.artifacts.records import Baseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
 from pawl.serving.codec import Codec, Outputs, Rows, answer
@@ -59,7 +59,7 @@ class Served:
     signature: Signature
     codec: Codec
     engine: Engine
-    baseline: NumericBaseline | CategoryBaseline | None
+    baseline: Baseline | None
     batchable: bool
     seconds_per_row: float
     load_seconds: float
@@ -175,15 +175,14 @@ class Dataplane:
 
     def metrics(self) -> bytes:
         """GET /metrics"""
-        if self._recorder is not None:
-            self._recorder.flush()
+        counted = self._recorder.exposition() if self._recorder is not None else ()
         info = {
             "model": self.model,
             "version": self.version,
             "engine": self._served.engine.name if self._served else "",
             "digest": self._settings.artifact_digest,
         }
-        return exposition(self.counters, info)
+        return exposition(self.counters, info, counted)
 
     def infer(self, body: bytes, reply: Reply) -> None:
         """Raises SignatureError, TooLargeError, OverloadedError or NotReadyError at once; else

@@ -23,13 +23,7 @@ from pawl.artifacts.bundle import (
     SIGNATURE,
     fetch_bundle,
 )
-from pawl.artifacts.records import (
-    CategoryBaseline,
-    Lineage,
-    NumericBaseline,
-    Record,
-    Signature,
-)
+from pawl.artifacts.records import Baseline, Lineage, Signature
 from pawl.errors import IntegrityError, SignatureError, StoreError
 from pawl.serving.codec import Codec, Feed, Outputs, codec_for
 from pawl.serving.dataplane import Served
@@ -43,12 +37,6 @@ _WARM_UP_RUNS = 3
 _SECONDS_PER_ROW = 0.001
 #: Of a file that is read whole: about 3,000 features.
 _MAX_BASELINE_BYTES = 16 << 20
-
-
-class _PredictionBaseline(Record):
-    """The part of a `Baseline` that a server needs."""
-
-    prediction: NumericBaseline | CategoryBaseline
 
 
 def load(settings: Settings, wait: Callable[[float], bool]) -> Served:
@@ -134,15 +122,15 @@ def _signature(folder: Path) -> Signature:
         ) from error
 
 
-def _baseline(path: Path) -> NumericBaseline | CategoryBaseline | None:
-    """The bins of the predictions, where the bundle has them (imported versions have none)."""
+def _baseline(path: Path) -> Baseline | None:
+    """What is counted against, where the bundle has it (imported versions have none)."""
     if not path.exists():
         return None
     if path.stat().st_size > _MAX_BASELINE_BYTES:
-        LOGGER.warning("the baseline is too large; scores are not counted in its bins")
+        LOGGER.warning("the baseline is too large; nothing is counted in its bins")
         return None
     try:
-        return _PredictionBaseline.model_validate_json(path.read_bytes()).prediction
+        return Baseline.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise IntegrityError(
             f"the bundle has no readable {BASELINE}", reason="BadBaseline"

@@ -1,14 +1,15 @@
 """/metrics: the counters as Prometheus text (exposition format 0.0.4).
 
-The number of series is fixed at the start: operations, codes and buckets are closed lists, and
-nothing that a client sends becomes a label.
+The number of series is fixed at the start: operations, codes, buckets and the cells of a baseline
+are closed lists, and nothing that a client sends becomes a label.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from pawl.serving import counters as c
@@ -26,20 +27,20 @@ _SIMPLE = (
 )
 
 
-def exposition(counters: Counters, info: dict[str, str]) -> bytes:
-    """Everything; `info` are the labels of the model that is served."""
-    return "".join(line + "\n" for line in _lines(counters, info)).encode()
+def exposition(counters: Counters, info: dict[str, str], more: Iterable[str] = ()) -> bytes:
+    """Everything; `info` are the labels of the model that is served, `more` are lines."""
+    return "".join(line + "\n" for line in chain(_lines(counters, info), more)).encode()
 
 
 def _lines(counters: Counters, info: dict[str, str]) -> Iterator[str]:
-    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in info.items())
-    yield from _head("pawl_server_model_info", "gauge", "The model that is served.")
+    labels = ",".join(f'{name}="{escaped(value)}"' for name, value in info.items())
+    yield from head("pawl_server_model_info", "gauge", "The model that is served.")
     yield f"pawl_server_model_info{{{labels}}} 1"
-    yield from _head("pawl_server_ready", "gauge", "1 when every process can answer.")
+    yield from head("pawl_server_ready", "gauge", "1 when every process can answer.")
     yield f"pawl_server_ready {int(counters.ready)}"
-    yield from _head("pawl_server_model_load_seconds", "gauge", "Fetching, verifying, loading.")
+    yield from head("pawl_server_model_load_seconds", "gauge", "Fetching, verifying, loading.")
     yield f"pawl_server_model_load_seconds {_number(max(counters.each(c.LOAD_SECONDS)))}"
-    yield from _head("pawl_server_requests_total", "counter", "Answers, by operation and code.")
+    yield from head("pawl_server_requests_total", "counter", "Answers, by operation and code.")
     for operation in c.OPERATIONS:
         for code in c.CODES:
             count = counters.total(c.request_slot(operation, code))
@@ -49,7 +50,7 @@ def _lines(counters: Counters, info: dict[str, str]) -> Iterator[str]:
                     f"{_number(count)}"
                 )
     for slot, kind, name, text in _SIMPLE:
-        yield from _head(f"pawl_server_{name}", kind, text)
+        yield from head(f"pawl_server_{name}", kind, text)
         yield f"pawl_server_{name} {_number(counters.total(slot))}"
     yield from _histogram(
         counters,
@@ -64,7 +65,7 @@ def _lines(counters: Counters, info: dict[str, str]) -> Iterator[str]:
 
 
 def _histogram(counters: Counters, histogram: Histogram, name: str, text: str) -> Iterator[str]:
-    yield from _head(name, "histogram", text)
+    yield from head(name, "histogram", text)
     bounds = [f"{bound:g}" for bound in histogram.bounds] + ["+Inf"]
     total = 0.0
     for index, bound in enumerate(bounds):
@@ -81,9 +82,9 @@ def _process(counters: Counters) -> Iterator[str]:
             resident, cpu = _usage(int(pid))
             memory += resident
             seconds += cpu
-    yield from _head("process_resident_memory_bytes", "gauge", "Of all processes of the server.")
+    yield from head("process_resident_memory_bytes", "gauge", "Of all processes of the server.")
     yield f"process_resident_memory_bytes {_number(memory)}"
-    yield from _head("process_cpu_seconds_total", "counter", "Of all processes of the server.")
+    yield from head("process_cpu_seconds_total", "counter", "Of all processes of the server.")
     yield f"process_cpu_seconds_total {_number(seconds)}"
 
 
@@ -103,7 +104,8 @@ def _page_size() -> int:
     return os.sysconf("SC_PAGE_SIZE")
 
 
-def _head(name: str, kind: str, text: str) -> tuple[str, str]:
+def head(name: str, kind: str, text: str) -> tuple[str, str]:
+    """What the series of a name begin with."""
     return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
 
 
@@ -111,5 +113,6 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _escaped(value: str) -> str:
+def escaped(value: str) -> str:
+    """The value of a label."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -225,7 +225,7 @@ def with_baseline(bundles: Any, graphs: Graphs, signature: Any, content: bytes) 
     )
 
 
-def test_the_bins_of_the_predictions_come_with_the_model(
+def test_the_baseline_comes_with_the_model(
     bundles: Any, graphs: Graphs, signature: Any
 ) -> None:
     prediction = {
@@ -235,7 +235,7 @@ def test_the_bins_of_the_predictions_come_with_the_model(
     content = json.dumps({"rows": 7, "prediction": prediction, "predictionRows": 7}).encode()
     baseline = load_once(with_baseline(bundles, graphs, signature, content)).baseline
     assert baseline is not None
-    assert baseline.counts == (3, 4)
+    assert baseline.prediction.counts == (3, 4)
 
 
 def test_a_bundle_may_have_no_baseline(bundles: Any) -> None:

@@ -48,6 +48,8 @@ PAIR: Final = np.dtype(
     ]
 )
 NO_LABEL: Final = -(2**63)
+#: Bytes of a block for what is as wide as the model (see `minutes`).
+WIDE: Final = 32 << 20
 #: Sets and ways of the table of tokens that were counted.
 SEEN: Final = (2**16, 16)
 PAIRS: Final = np.dtype([("at", "i8"), ("count", "i8"), ("pairs", PAIR, SAMPLE)])
@@ -62,6 +64,8 @@ ERROR_BINS: Final = valuehist.SIZE // 2 + 1
 FIRST_ERROR_BIN: Final = valuehist.SIZE - ERROR_BINS
 #: Of some predictions: how many, then how many were wrong and 0, or the sums of |error|, error².
 TALLY: Final = 3
+#: Of binary predictions: predicted and true, predicted only, true only, neither.
+CONFUSION: Final = ("tp", "fp", "fn", "tn")
 FEEDBACK: Final = np.dtype(
     [
         ("late", "f8"),
@@ -70,6 +74,7 @@ FEEDBACK: Final = np.dtype(
         ("weights", "f8", (PERCENTS, TALLY)),
         ("groups", "f8", (GROUPS + 1, TALLY)),  # the last: all other groups
         ("errors", "u4", ERROR_BINS),
+        ("confusion", "f8", (GROUPS + 1, len(CONFUSION))),  # the first: all; no other groups
     ]
 )
 #: What a version predicts; None is counted of others.
@@ -118,15 +123,26 @@ class Memory:
     def __init__(self, blocks: int = 1, index: int = 0, descriptor: int = -1) -> None:
         """Without a descriptor the memory is this process's alone; else its size is set here."""
         size = blocks * BLOCK.itemsize
-        whole = size + SEEN[0] * SEEN[1] * 8
+        wide = size + SEEN[0] * SEEN[1] * 8
+        wide += -wide % mmap.PAGESIZE
+        whole = wide + blocks * WIDE
         if descriptor >= 0:
             os.ftruncate(descriptor, whole)
         mapped = mmap.mmap(descriptor, whole)
         self.descriptor = descriptor
+        self.index = index
         self.blocks: NDArray[Any] = np.frombuffer(mapped, dtype=BLOCK, count=blocks)
         self.mine: Any = self.blocks[index]
         #: Of the pod: see `feedback.seen`.
-        self.seen: NDArray[np.uint64] = np.frombuffer(mapped, "u8", offset=size).reshape(SEEN)
+        self.seen: NDArray[np.uint64] = np.frombuffer(
+            mapped, "u8", SEEN[0] * SEEN[1], offset=size
+        ).reshape(SEEN)
+        self._wide = memoryview(mapped)[wide:]
+
+    def wide(self, block: np.dtype[Any]) -> NDArray[Any]:
+        """The part of all processes that is laid out for the model, at most WIDE bytes each. All
+        processes serve the same one."""
+        return np.frombuffer(self._wide, dtype=block, count=len(self.blocks))
 
     def cells(self, second: int) -> tuple[Cells, Cells]:
         """This process's row of a second and of its minute, empty when they are new."""
@@ -146,3 +162,21 @@ class Memory:
         place["pairs"][: len(pairs)] = pairs
         place["count"] = len(pairs)
         place["at"] = second
+
+
+def place_of(names: NDArray[Any], name: str, second: int) -> tuple[int | None, bool]:
+    """Where a name is in a table of NAMES, and whether it is new there; None when there is no
+    place. A new one takes the place of one that the rings no longer hold anything of."""
+    encoded = name.encode()
+    used = names["used"]
+    found = np.flatnonzero(names["name"] == encoded)
+    new = len(found) == 0
+    if new:
+        free = np.flatnonzero(used + 60 * RING < second)
+        if len(free) == 0:
+            return None, False
+        found = free
+        names[found[0]]["name"] = encoded
+    place = int(found[0])
+    names[place]["used"] = max(int(used[place]), second)
+    return place, new

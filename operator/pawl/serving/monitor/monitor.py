@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pawl.artifacts.records import CategoryBaseline, NumericBaseline, Signature
+from pawl.artifacts.records import Baseline, Signature
 from pawl.serving.counters import Counters
 from pawl.serving.http.server import HttpServer
+from pawl.serving.monitor.cells import layout_of
+from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.http import LIMITS, MonitorRouter
 from pawl.serving.monitor.memory import Memory
+from pawl.serving.monitor.minutes import Minutes
+from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.monitor.snapshot import About, Snapshots
@@ -37,18 +41,24 @@ class Monitor:
             pair_by_body=settings.pair_by == "body",
         )
         self._snapshots = Snapshots(about, memory, counters)
+        self._pages = FeaturePages(about, self._snapshots.closed)
         # Counters of its own: who looks at the server is none of its load.
-        self._http = HttpServer(MonitorRouter(self._snapshots).handle, Counters(), LIMITS)
+        self._http = HttpServer(
+            MonitorRouter(self._snapshots, self._pages).handle, Counters(), LIMITS
+        )
         self._listener = part.listener
 
     def install(
-        self, signature: Signature, baseline: NumericBaseline | CategoryBaseline | None
+        self, signature: Signature, baseline: Baseline | None
     ) -> tuple[Sealer | None, Taker | None]:
         """There is a model from now on. What makes the tokens of its answers, if it says anything
         that can be right or wrong, and what takes feedback; neither without a key."""
-        scores = Scores(signature, baseline)
-        self.recorder.install(scores)
+        scores = Scores(signature, baseline.prediction if baseline is not None else None)
+        layout = layout_of(signature, baseline, scores.score_kind)
+        minutes = Minutes(self._memory, layout.width, layout.fine)
+        self.recorder.install(scores, Features(layout, minutes))
         self._snapshots.install(scores)
+        self._pages.install(layout, minutes)
         if not self._settings.feedback_keys:
             return None, None
         # Only here: it costs 10 MB.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from math import floor
 from operator import attrgetter
@@ -23,9 +23,11 @@ from zlib import crc32
 import numpy as np
 
 from pawl.constants import HEADER_SALT, HEADER_USER
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Predictions
 from pawl.serving.counters import LATENCY, Counters
+from pawl.serving.monitor import features
 from pawl.serving.monitor import memory as m
+from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Cells, Memory
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.sample import Sample
@@ -35,6 +37,9 @@ LOGGER = logging.getLogger(__name__)
 #: Numbers of one sort that are remembered before they are counted.
 MAX_REMEMBERED = 512
 _MAX_KNOWN_USERS = 4096
+#: Seconds after which a process that was held up counts rows in the minute that lasts: others may
+#: have told the one in which they came (see `snapshot`, which waits for 5).
+_LATE = 3
 _USER, _SALT = HEADER_USER.encode(), HEADER_SALT.encode()
 _UPPERS = np.array(loghist.UPPERS)
 _BOUNDS = np.array(LATENCY.bounds)
@@ -57,10 +62,8 @@ class Answering(Protocol):
         """What is answered."""
 
 
-class Job(Protocol):
+class Job(features.Job, Protocol):
     """A request that was scored."""
-
-    rows: Rows
 
     @property
     def reply(self) -> Answering:
@@ -88,6 +91,7 @@ class Recorder:
         self._wall = wall
         self._clock = clock
         self._scores: Scores | None = None
+        self._features: Features | None = None
         self._labelled = False
         self._timer: asyncio.TimerHandle | None = None
         # What is remembered, of the second that lasts.
@@ -108,9 +112,10 @@ class Recorder:
         self._end = 0.0
         self._begin()
 
-    def install(self, scores: Scores) -> None:
+    def install(self, scores: Scores, features: Features | None = None) -> None:
         """There is a model from now on."""
         self._scores = scores
+        self._features = features
         self._labelled = scores.counts_labels
         self._mature = floor(self._wall() + self._warm_up)
         self.memory.mine["mature"] = self._mature
@@ -152,7 +157,9 @@ class Recorder:
                 self._users.append((self._bucket(request.headers), False))
             row += job.rows.size
         if len(latencies) >= MAX_REMEMBERED or len(self._said) >= MAX_REMEMBERED:
-            self.flush()
+            self._settle()
+        if self._features is not None:
+            self._features.answered(jobs, said, rows, self._second)
 
     def failed(self, request: Asked, status: int) -> None:
         """A request is being answered with another status than 200."""
@@ -166,12 +173,17 @@ class Recorder:
         if _USER in request.headers:
             self._users.append((self._bucket(request.headers), status >= 500))
         if len(self._failures) >= MAX_REMEMBERED:
-            self.flush()
+            self._settle()
 
     def second(self) -> int:
         """The second in which something is counted now."""
         self.roll()
         return self._second
+
+    def exposition(self) -> Iterable[str]:
+        """The lines for Prometheus of what all processes counted."""
+        self.flush()
+        return self._features.exposition() if self._features is not None else ()
 
     # -- counting
 
@@ -193,7 +205,14 @@ class Recorder:
         self.memory.mine["closed"] = self._second
 
     def flush(self) -> None:
-        """Counts what is remembered. Whatever goes wrong here, requests are answered."""
+        """Counts what is remembered."""
+        self._settle()
+        if self._features is not None:
+            late = self._clock() > self._end + _LATE
+            self._features.flush(floor(self._wall()) if late else self._second)
+
+    def _settle(self) -> None:
+        """All but the features. Whatever goes wrong here, requests are answered."""
         if not (self._latencies or self._failures):
             return
         try:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pawl.artifacts.records import NumericBaseline, Signature, Tensor
+from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Signature, Tensor
 from pawl.serving.codec.base import Predictions, Rows
 from pawl.serving.counters import Counters, shared_memory
+from pawl.serving.monitor.cells import Layout, layout_of
+from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Memory
+from pawl.serving.monitor.minutes import Minutes
+from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.monitor.snapshot import About, Snapshots
+from pawl.stats.binning import category_table, numeric_bins
 
 #: The beginning of a minute.
 EPOCH = 1_789_999_980
+_ONE = Rows({}, 1)
 
 
 class Clock:
@@ -41,16 +50,16 @@ class Request:
     request_id: bytes | None
     headers: dict[bytes, bytes]
     body: bytes = b""
+    group: str | None = None
 
 
 class Job:
     """A job, and its reply too."""
 
-    rows = Rows({}, 1)
-
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, rows: Rows = _ONE) -> None:
         self.request = request
         self.reply = self
+        self.rows = rows
 
 
 class Pod:
@@ -63,6 +72,7 @@ class Pod:
         *,
         warm_up: float = 0.0,
         pair_by_body: bool = False,
+        layout: Layout | None = None,
     ) -> None:
         self.clock = Clock()
         counted, seen = shared_memory(processes), os.memfd_create("test")
@@ -73,10 +83,18 @@ class Pod:
         self._scores = scores
         self._warm_up = warm_up
         self._pair_by_body = pair_by_body
+        self._layout = layout
         self.recorders = [self.recorder(index) for index in range(processes)]
         about = About("churn", "7", "sha256:0", float(EPOCH))
         self.snapshots = Snapshots(about, self.memories[0], self.counters[0])
         self.snapshots.install(scores)
+        self.pages = FeaturePages(about, self.snapshots.closed)
+        if layout is not None:
+            self.pages.install(layout, self._minutes(0))
+
+    def _minutes(self, index: int) -> Minutes:
+        assert self._layout is not None
+        return Minutes(self.memories[index], self._layout.width, self._layout.fine)
 
     def recorder(self, index: int) -> Recorder:
         """A new one, as of a process that begins."""
@@ -88,8 +106,24 @@ class Pod:
             wall=self.clock.wall,
             clock=self.clock,
         )
-        recorder.install(self._scores)
+        layout = self._layout
+        recorder.install(
+            self._scores, None if layout is None else Features(layout, self._minutes(index))
+        )
         return recorder
+
+    def score(
+        self,
+        *numbers: list[float],
+        scores: list[float],
+        process: int = 0,
+        group: str | None = None,
+    ) -> None:
+        """One request of so many rows of numbers."""
+        rows = Rows({"numeric": np.array(numbers, dtype=np.float64)}, len(numbers))
+        labels = ["yes" if score >= 0.5 else "no" for score in scores]
+        job = Job(Request(self.clock.now, None, {}, group=group), rows)
+        self.recorders[process].answered([job], Predictions(scores, labels), len(numbers))
 
     def answer(
         self,
@@ -116,6 +150,11 @@ class Pod:
         for index in processes or range(len(self.recorders)):
             self.recorders[index].roll()
 
+    def minute(self) -> None:
+        """A minute goes by, in which seconds are closed in time."""
+        self.wait(1)
+        self.wait(59)
+
     def monitor(self, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
         """GET /monitor, times as seconds after EPOCH."""
         return self.snapshots.monitor(self._window(start, stop))
@@ -123,6 +162,23 @@ class Pod:
     def pairs(self, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
         """GET /pairs, times as seconds after EPOCH."""
         return self.snapshots.pairs(self._window(start, stop))
+
+    def features(
+        self, start: int | None = None, stop: int | None = None, *, fine: bool = False
+    ) -> dict[str, Any]:
+        """GET /features, times as seconds after EPOCH; arrays as they were before base64."""
+        page = self.pages.counts(
+            None if start is None else EPOCH + start,
+            None if stop is None else EPOCH + stop,
+            fine=fine,
+        )
+        minutes = len(page["rows"])
+        kinds = {"cells": "<u4", "fine": "<u4", "sums": "<f8"}
+        for name in kinds.keys() & page.keys():
+            page[name] = np.frombuffer(b64decode(page[name]), dtype=kinds[name]).tolist()
+        width = len(page["cells"]) // minutes if minutes else 0
+        page["cells"] = [page["cells"][at * width : (at + 1) * width] for at in range(minutes)]
+        return page
 
     def _window(self, start: int | None, stop: int | None) -> Any:
         return self.snapshots.window(
@@ -158,7 +214,45 @@ def bins(*edges: float) -> NumericBaseline:
     )
 
 
-@pytest.fixture
+def baseline(
+    numeric: dict[str, list[float]], categorical: dict[str, list[str]], prediction: list[Any]
+) -> Baseline:
+    """Of these columns, as training makes it."""
+    said = (
+        category("prediction", prediction)
+        if isinstance(prediction[0], str)
+        else number("prediction", prediction)
+    )
+    return Baseline(
+        rows=1,
+        numeric=tuple(number(name, values) for name, values in numeric.items()),
+        categorical=tuple(category(name, values) for name, values in categorical.items()),
+        prediction_rows=len(prediction),
+        prediction=said,
+    )
+
+
+def number(name: str, values: list[float]) -> NumericBaseline:
+    found = numeric_bins(np.array(values, dtype=np.float64))
+    fields = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in asdict(found).items()
+    }
+    return NumericBaseline(name=name, **fields)
+
+
+def category(name: str, values: list[str]) -> CategoryBaseline:
+    counts = Counter(values)
+    missing = counts.pop("", 0)
+    return CategoryBaseline(name=name, **asdict(category_table(counts.items(), missing=missing)))
+
+
+@pytest.fixture(scope="session")
+def baseline_of() -> Callable[..., Baseline]:
+    return baseline
+
+
+@pytest.fixture(scope="session")
 def signature_of() -> Callable[..., Signature]:
     return binary
 
@@ -176,6 +270,25 @@ def pod_of() -> Callable[..., Pod]:
         return Pod(Scores(binary("no", "yes"), bins(0.2, 0.8)), *processes, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def watched_of() -> Callable[..., Pod]:
+    """As `pod_of`, with a feature `a` in the bins ≤ 1, ≤ 2, > 2; the scores' are ≤ 0.2, > 0.2."""
+
+    def make(*processes: int) -> Pod:
+        found = baseline({"a": [1.0, 2.0, 3.0]}, {}, prediction=[0.2, 0.8])
+        scores = Scores(binary("no", "yes"), found.prediction)
+        return Pod(
+            scores, *processes, layout=layout_of(binary("no", "yes"), found, scores.score_kind)
+        )
+
+    return make
+
+
+@pytest.fixture
+def watched(watched_of: Callable[..., Pod]) -> Pod:
+    return watched_of()
 
 
 @pytest.fixture

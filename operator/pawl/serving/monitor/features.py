@@ -1,0 +1,159 @@
+"""The hot path of cells: rows that were answered are copied into a buffer, and counted many at a
+time. What is in the buffer belongs to one second (see `recorder`)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.monitor.cells import Layout, NumericPart
+from pawl.serving.monitor.counting import Table
+from pawl.serving.monitor.exposition import lines
+from pawl.serving.monitor.minutes import Minutes
+
+LOGGER = logging.getLogger(__name__)
+#: Rows that are kept before they are counted.
+CAPACITY: Final = 256
+
+
+class Asked(Protocol):
+    """An infer request as it was read."""
+
+    @property
+    def group(self) -> str | None:
+        """Of its rows."""
+
+
+class Job(Protocol):
+    """A request that was scored."""
+
+    @property
+    def rows(self) -> Rows:
+        """Its inputs."""
+
+    @property
+    def request(self) -> Asked:
+        """What was asked."""
+
+
+class Features:
+    """Counts the rows that one process answers."""
+
+    def __init__(self, layout: Layout, minutes: Minutes) -> None:
+        self._layout = layout
+        self._minutes = minutes
+        self._table = Table(layout)
+        self._held = _Held(CAPACITY, layout)
+
+    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int, second: int) -> None:
+        """A batch of so many rows. Whatever goes wrong here, requests are answered."""
+        try:
+            held = self._held
+            if rows > CAPACITY:
+                held = _Held(rows, self._layout)
+            elif held.rows + rows > CAPACITY:
+                self._count(held, second)
+            held.put(jobs, said, rows)
+            if held is not self._held:
+                self._count(held, second)
+        except Exception:
+            self._failed()
+
+    def flush(self, second: int) -> None:
+        """Counts what is kept, in the minute of this second."""
+        if not self._held.rows:
+            return
+        try:
+            self._count(self._held, second)
+        except Exception:
+            self._failed()
+
+    def exposition(self) -> Iterable[str]:
+        """The lines for Prometheus of what all processes counted."""
+        return lines(self._layout, self._minutes.totals())
+
+    def _count(self, held: _Held, second: int) -> None:
+        for start in range(0, held.rows, CAPACITY):
+            stop = min(start + CAPACITY, held.rows)
+            counts = self._table.count(
+                held.numbers[start:stop], held.categories[start:stop], held.labels[start:stop]
+            )
+            groups = held.take_groups() if start == 0 else {}
+            self._minutes.add(second, stop - start, counts, groups)
+        held.clear()
+
+    def _failed(self) -> None:
+        LOGGER.exception("the monitor could not count features")
+        self._held.clear()
+
+
+class _Held:
+    """Rows as a layout wants them."""
+
+    def __init__(self, size: int, layout: Layout) -> None:
+        self._numeric, self._categorical = layout.numeric, layout.categorical
+        self._scored = isinstance(layout.prediction, NumericPart)
+        self._positive = layout.positive
+        self.rows = 0
+        self.numbers: NDArray[np.float64] = np.full((size, layout.numeric + 1), np.nan)
+        self.categories: NDArray[Any] = np.full((size, layout.categorical), "", dtype=object)
+        self.labels: list[Any] = []
+        self._groups: list[tuple[str, bool]] = []
+
+    def put(self, jobs: Sequence[Job], said: Predictions, rows: int) -> None:
+        """There must be room for them."""
+        at, stop = self.rows, self.rows + rows
+        if self._numeric:
+            _copy(jobs, "numeric", self.numbers[at:stop, : self._numeric])
+        if self._categorical:
+            _copy(jobs, "categorical", self.categories[at:stop])
+        if self._scored:
+            scores = self.numbers[at:stop, self._numeric]
+            scores[:] = said.values
+            scores[np.isinf(scores)] = np.nan
+        elif said.labels is not None:
+            self.labels += said.labels
+        if self._positive is not None and said.labels is not None:
+            self._group(jobs, said.labels)
+        self.rows = stop
+
+    def _group(self, jobs: Sequence[Job], labels: list[Any]) -> None:
+        start = 0
+        for job in jobs:
+            stop = start + job.rows.size
+            group = job.request.group
+            if group is not None:
+                self._groups += [
+                    (group, label == self._positive)
+                    for label in labels[start:stop]
+                    if label is not None
+                ]
+            start = stop
+
+    def take_groups(self) -> dict[str, tuple[int, int]]:
+        """What was predicted by group; none is left."""
+        found: dict[str, tuple[int, int]] = {}
+        for (group, positive), count in Counter(self._groups).items():
+            n, positives = found.get(group, (0, 0))
+            found[group] = n + count, positives + positive * count
+        self._groups = []
+        return found
+
+    def clear(self) -> None:
+        self.rows = 0
+        self.labels = []
+        self._groups = []
+
+
+def _copy(jobs: Sequence[Job], name: str, into: NDArray[Any]) -> None:
+    """The blocks of all jobs, one below the other."""
+    if len(jobs) == 1:
+        into[:] = jobs[0].rows.feed[name]
+    else:
+        np.concatenate([job.rows.feed[name] for job in jobs], out=into)

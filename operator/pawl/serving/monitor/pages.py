@@ -1,0 +1,88 @@
+"""What is told of cells: GET /features and /features/layout.
+
+Whole minutes only. A minute is told once it is over in every living process, and does not change
+any more: who goes on from the last `to` counts everything once.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from pawl.serving.errors import NotReadyError
+from pawl.serving.monitor import memory as m
+from pawl.serving.monitor.cells import Layout
+from pawl.serving.monitor.minutes import Minutes
+from pawl.serving.monitor.snapshot import About, Window, up_to_minute
+
+
+class FeaturePages:
+    """Reads the minutes; any process may."""
+
+    def __init__(self, about: About, closed: Callable[[], int]) -> None:
+        """`closed` gives the second before which all is told."""
+        self._about = about
+        self._closed = closed
+        self._installed: tuple[Layout, Minutes] | None = None
+
+    def install(self, layout: Layout, minutes: Minutes) -> None:
+        """There is a model from now on."""
+        self._installed = layout, minutes
+
+    def layout(self) -> dict[str, Any]:
+        """Which cells there are, and what the baseline has in them. NotReadyError without a
+        model."""
+        layout, _ = self._model()
+        head = self._about.head(Window(0, 0, 0))
+        del head["from"], head["to"], head["started"]
+        return head | {
+            "layout": layout.digest,
+            "features": orjson.Fragment(layout.features),
+            "uncounted": layout.uncounted,
+        }
+
+    def counts(self, start: int | None, stop: int | None, *, fine: bool) -> dict[str, Any]:
+        """The counts of the minutes within [start, stop), the last one when nothing is said.
+        NotReadyError without a model."""
+        layout, minutes = self._model()
+        window = self._window(start, stop)
+        start, stop = window.start, window.stop
+        rows, cells = minutes.cells(start, stop)
+        message = self._about.head(window) | {
+            "layout": layout.digest,
+            "rows": rows.tolist(),
+            "cells": _base64(cells, "<u4"),
+        }
+        groups, others = minutes.groups(start, stop)
+        if groups:
+            message |= {"groups": groups, "otherGroups": others}
+        if fine:
+            bins, sums = minutes.fine(start, stop)
+            message |= {"fine": _base64(bins, "<u4"), "sums": _base64(sums, "<f8")}
+        return message
+
+    def _window(self, start: int | None, stop: int | None) -> Window:
+        closed = self._closed() // 60 * 60
+        stop = closed if stop is None else min(stop // 60 * 60, closed)
+        started = int(self._about.started)
+        # There is nothing in a pod's first minute before its start.
+        first = started // 60 * 60
+        if start is None:
+            start = stop - 60
+        start = first if start <= started else up_to_minute(start)
+        start = max(start, closed - 60 * m.MINUTES)
+        return Window(start, start, max(start, stop))
+
+    def _model(self) -> tuple[Layout, Minutes]:
+        if self._installed is None:
+            raise NotReadyError("the model is being loaded")
+        return self._installed
+
+
+def _base64(array: NDArray[np.generic], kind: str) -> str:
+    return b64encode(array.astype(kind).tobytes()).decode()
