@@ -17,14 +17,13 @@ from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import VALUES, Memory
 from pawl.stats import valuehist
 
-_KEPT_SECONDS = 60 * m.RING
 _STEPS = (1, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The truth about one token. `made`: epoch second of the prediction; `wrong` of `n` labels, or
-    the absolute errors of n values."""
+    the absolute errors of n values. `confusion`: labels of two classes, as `memory.CONFUSION`."""
 
     version: str
     kind: int
@@ -34,6 +33,7 @@ class Judged:
     n: int
     wrong: int = 0
     errors: tuple[float, ...] = ()
+    confusion: tuple[int, ...] | None = None
 
     @property
     def tally(self) -> tuple[float, float, float]:
@@ -68,6 +68,10 @@ class Ledger:
             row["weights"][judged.weight] += tally
             if group is not None:
                 row["groups"][group] += tally
+            if judged.confusion is not None:
+                row["confusion"][0] += judged.confusion
+                if group is not None and group < m.GROUPS:
+                    row["confusion"][1 + group] += judged.confusion
             for bin_ in bins:
                 row["errors"][max(bin_ - m.FIRST_ERROR_BIN, 0)] += 1
         return True
@@ -94,7 +98,7 @@ class Ledger:
 
     def _version(self, version: str, kind: int, second: int) -> int | None:
         versions = self._mine["versions"]
-        place, new = _place(versions, version, second)
+        place, new = m.place_of(versions, version, second)
         if place is None:
             return None
         if new:
@@ -103,7 +107,7 @@ class Ledger:
         return place
 
     def _group(self, group: str, second: int) -> int:
-        place, _ = _place(self._mine["groups"], group, second)
+        place, _ = m.place_of(self._mine["groups"], group, second)
         return m.GROUPS if place is None else place
 
 
@@ -119,6 +123,8 @@ class _Sum:
     errors: NDArray[Any] = field(default_factory=lambda: np.zeros(m.ERROR_BINS))
     groups: dict[str, NDArray[Any]] = field(default_factory=dict)
     others: NDArray[Any] = field(default_factory=lambda: np.zeros(m.TALLY))
+    confusion: NDArray[Any] = field(default_factory=lambda: np.zeros(len(m.CONFUSION)))
+    confusions: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def add(self, rows: NDArray[Any], groups: list[str], kind: int) -> None:
         self.kind = kind
@@ -128,9 +134,12 @@ class _Sum:
             total += rows[name].sum(axis=0)
         by_group = rows["groups"].sum(axis=0)
         self.others += by_group[m.GROUPS]
+        confusion = rows["confusion"].sum(axis=0)
+        self.confusion += confusion[0]
         for place, name in enumerate(groups):
             if by_group[place, 0]:
                 self.groups[name] = self.groups.get(name, 0) + by_group[place]
+                self.confusions[name] = self.confusions.get(name, 0) + confusion[1 + place]
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
@@ -152,6 +161,13 @@ class _Sum:
         message["weights"] = self._table({str(i): row for i, row in enumerate(self.weights)})
         message["groups"] = self._table({name: self.groups[name] for name in by_size[: m.GROUPS]})
         message["otherGroups"] = self._tally(self.others)
+        if self.confusion.any():
+            message["confusion"] = _confusion(self.confusion)
+            message["groupConfusion"] = {
+                name: _confusion(self.confusions[name])
+                for name in by_size[: m.GROUPS]
+                if self.confusions[name].any()
+            }
         return message
 
     def _table(self, rows: dict[str, NDArray[Any]]) -> dict[str, list[float]]:
@@ -178,6 +194,10 @@ def told(blocks: NDArray[Any], seconds: tuple[int, int], minutes: tuple[int, int
     return {version: sums[version].told() for version in sorted(sums)}
 
 
+def _confusion(counts: NDArray[Any]) -> dict[str, int]:
+    return dict(zip(m.CONFUSION, map(int, counts), strict=True))
+
+
 def age_bucket(seconds: float) -> int:
     """0: less than a minute; i: from 2^(i−1) minutes up to twice as much; the last is open."""
     return min(max(int(seconds // 60), 0).bit_length(), m.AGES - 1)
@@ -186,23 +206,6 @@ def age_bucket(seconds: float) -> int:
 def age_minutes(bucket: int) -> int:
     """The least age of a bucket."""
     return 1 << bucket - 1 if bucket else 0
-
-
-def _place(names: NDArray[Any], name: str, second: int) -> tuple[int | None, bool]:
-    """Where a name is in a table, and whether it is new there; None when there is no place."""
-    encoded = name.encode()
-    used = names["used"]
-    found = np.flatnonzero(names["name"] == encoded)
-    new = len(found) == 0
-    if new:
-        free = np.flatnonzero(used + _KEPT_SECONDS < second)
-        if len(free) == 0:
-            return None, False
-        found = free
-        names[found[0]]["name"] = encoded
-    place = int(found[0])
-    names[place]["used"] = max(int(used[place]), second)
-    return place, new
 
 
 def _clear(row: Any) -> None:

@@ -14,7 +14,7 @@ from pawl.serving.feedback.ledger import Judged, Ledger
 from pawl.serving.feedback.message import Entry, parse_feedback
 from pawl.serving.feedback.seen import Seen
 from pawl.serving.feedback.tokens import Opened, Opener, fingerprint, label_hash
-from pawl.serving.monitor.memory import VALUES
+from pawl.serving.monitor.memory import CONFUSION, VALUES
 from pawl.serving.protocol import shown
 
 #: Of all tokens of one request: it is handled on the event loop.
@@ -44,6 +44,7 @@ class Taker:
         self._classes = classes
         self._hashes = frozenset(map(label_hash, classes))
         self._fingerprint = fingerprint(classes)
+        self._two = tuple(map(label_hash, classes)) if len(classes) == 2 else None
         self._max_age = max_age
         self._second = second
 
@@ -90,6 +91,8 @@ class Taker:
         not given is wrong."""
         n = wrong = 0
         errors = []
+        confusion = [0] * len(CONFUSION)
+        two = self._two if token.classes == self._fingerprint else None
         for truth, said in zip(entry.truth, token.rows, strict=True):
             if truth is None:
                 continue
@@ -98,8 +101,11 @@ class Taker:
                 if isfinite(said):
                     errors.append(min(error, _MAX_ERROR))
             else:
+                label = self._label(truth, entry, token)
                 n += 1
-                wrong += said != self._label(truth, entry, token)
+                wrong += said != label
+                if two is not None and said in two:
+                    confusion[2 * (said != two[1]) + (label != two[1])] += 1
         return Judged(
             version=token.version,
             kind=token.kind,
@@ -109,6 +115,7 @@ class Taker:
             n=len(errors) if token.kind == VALUES else n,
             wrong=wrong,
             errors=tuple(errors),
+            confusion=tuple(confusion) if any(confusion) else None,
         )
 
     def _number(self, truth: Any, entry: Entry) -> float:

@@ -254,3 +254,44 @@ def test_the_oldest_of_a_set_is_forgotten_first() -> None:
     assert all(seen.add(ids))
     assert seen.add(ids[1:]) == [False] * ways
     assert seen.add(ids[:1]) == [True]
+
+
+def test_of_two_classes_it_is_counted_which_was_taken_for_which(pod: Any, token_of: Made) -> None:
+    pod.take(
+        (token_of("yes", "yes", "yes", "yes"), ["yes", "yes", "yes", "no"]),
+        (token_of("no", "no", "no"), ["yes", "yes", None]),
+        (token_of("no"), "no"),
+        (token_of(None), "yes"),
+    )
+    told = pod.told()["7"]
+    assert told["confusion"] == {"tp": 3, "fp": 1, "fn": 2, "tn": 1}
+    assert (told["n"], told["wrong"]) == (8, 4)
+
+
+def test_it_is_counted_by_group_too(pod_of: Made, token_of: Made) -> None:
+    pod = pod_of(processes=2)
+    pod.take((token_of("yes", group="a"), "yes"), process=0)
+    pod.take((token_of("yes", group="a"), "no"), (token_of("no"), "no"), process=1)
+    told = pod.told()["7"]
+    assert told["confusion"] == {"tp": 1, "fp": 1, "fn": 0, "tn": 1}
+    assert told["groupConfusion"] == {"a": {"tp": 1, "fp": 1, "fn": 0, "tn": 0}}
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        pytest.param((), (), id="numbers"),
+        pytest.param(("a", "b", "c"), ("a", "b", "c"), id="three classes"),
+        pytest.param(("a", "b"), ("a", "b", "c"), id="a version that had others"),
+    ],
+)
+def test_there_is_no_such_table_where_nothing_is_known_to_be_positive(
+    here: tuple[str, ...], there: tuple[str, ...], pod_of: Made, token_of: Made
+) -> None:
+    pod = pod_of(classes=here)
+    said: Any = "a" if there else 1.0
+    pod.take((token_of(said, classes=there, group="g"), said))
+    told = pod.told()["7"]
+    assert told["n"] == 1
+    assert "confusion" not in told
+    assert "groupConfusion" not in told
