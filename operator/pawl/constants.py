@@ -54,6 +54,7 @@ ROUTER_PORT = 8080
 # Exit codes of the stages; the Job's podFailurePolicy reads them (docs/file-contract.md).
 EXIT_USER_ERROR = 10  # the input is wrong: trying again cannot help
 EXIT_STORE_UNREACHABLE = 11  # retried in the pod first, then by the Job's backoffLimit
+EXIT_NO_NEW_DATA = 12  # of prepare: the data are those that were trained on; nothing is trained
 
 ANNOTATION_SERVED = f"{GROUP}/served-version"  # on a server: which artifact, as JSON
 ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.route.Route as JSON

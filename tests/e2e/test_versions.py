@@ -78,3 +78,28 @@ def test_a_model_that_onnx_cannot_hold_is_served_by_scikit_learn(space: Space):
     space.serving("cancer", name)
     body = columns_body({n: float(rows[n][0]) for n in recipes.FEATURES})
     assert infer(space.url("cancer"), "cancer", body).status_code == 200
+
+
+def test_a_retrain_whose_data_have_not_changed_trains_nothing(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    space.create("TrainingJob", "first", recipes.sklearn_job(uri))
+    space.trained("first")
+    digest = space.status("TrainingJob", "first")["dataDigest"]
+    cause = {"deployment": "cancer", "reason": "Drifted", "dataDigest": digest}
+    space.create("TrainingJob", "again", recipes.sklearn_job(uri, seed=9, cause=cause))
+    status = space.until("TrainingJob", "again", lambda s: bool(s.get("completionTime")))
+    assert status["phase"] == "NoNewData"
+    assert condition(status, "Complete")["reason"] == "NoNewData"
+    said = f"the data have not changed since {digest[:19]} was trained on; nothing was trained"
+    assert space.told("again", "NoNewData") == f"NoNewData: {said}"
+    space.cluster.kill_operator()
+    eventually(space.cluster.has_operator, "another operator")
+    shown = space.cluster.kubectl("get", "tj", "again", "-n", space.name, "-o", "wide")
+    assert "NoNewData" in shown
+    assert said in shown
+    assert len(space.list("ModelVersion")) == 1
+    (job,) = space.list("Job", "pawl.dev/training-job=again")
+    (pod,) = space.list("Pod", "pawl.dev/training-job=again")
+    ran = [s["name"] for s in pod["status"]["initContainerStatuses"] if "terminated" in s["state"]]
+    assert ran == ["prepare"]
+    assert condition(job["status"], "Failed")["reason"] == "PodFailurePolicy"

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from pawl.api.base import (
     ApiModel,
+    Column,
     Digest,
     GateStatus,
     Name,
@@ -38,6 +39,25 @@ class PodTemplate(Placement):
     config_maps: Annotated[
         tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=8)
     ] = Field((), description="ConfigMaps mounted into train at /pawl/config-maps/<name>.")
+
+
+class Cause(ApiModel):
+    """Why Pawl started this training of its own accord. It is a record: users leave it out."""
+
+    deployment: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        description="The Deployment whose model needs a successor."
+    )
+    reason: Annotated[str, Field(min_length=1, max_length=128)]
+    message: Annotated[str, Field(max_length=512)] = ""
+    features: Annotated[tuple[Column, ...], Field(max_length=10)] = Field(
+        (), description="What has drifted most, worst first."
+    )
+    window: Time | None = Field(None, description="End of the window that showed it.")
+    data_digest: Digest | None = Field(
+        None,
+        description="Of the data that the served version was trained on. When the data still have "
+        "it, nothing is trained and the run ends as NoNewData.",
+    )
 
 
 class TrainingJobSpec(ApiModel):
@@ -76,13 +96,16 @@ class TrainingJobSpec(ApiModel):
     ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
         None, description="The finished run's Job is removed after this; the object stays."
     )
+    cause: Cause | None = Field(None, description="Why Pawl trains; users leave it out.")
 
 
 class RunStatus(StatusModel):
     """One run of the recipe."""
 
     number: int
-    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Superseded"]
+    phase: Literal["Pending", "Running", "Succeeded", "NoNewData", "Failed", "Superseded"] = Field(
+        description="NoNewData: the data have not changed, so nothing was trained."
+    )
     recipe_digest: Digest
     started_at: Time | None = None
     finished_at: Time | None = None

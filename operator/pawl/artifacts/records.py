@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 FORMAT_VERSION = 1
@@ -213,6 +213,7 @@ class RunConfig(Record):
     code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
+    unless_data: str | None = None  # nothing is trained when the data have this digest
     allowed_estimators: tuple[str, ...] = ()
 
 
@@ -260,6 +261,30 @@ class RunResult(Record):
     disagreement: Disagreement | None = None
     lineage: Lineage
     code: Code | None = None  # not in the lineage: another commit may train the same model
+
+
+class NoNewData(Record):
+    """result.json of a run that found the data that had been trained on before, and trained
+    nothing. `RunResult` does not read it, nor it a `RunResult`."""
+
+    format_version: int = FORMAT_VERSION
+    uid: str
+    run: int
+    outcome: Literal["NoNewData"] = "NoNewData"
+    data_digest: str
+
+    def sentence(self) -> str:
+        """For the user."""
+        short = self.data_digest[:19]  # sha256: and twelve digits
+        return f"the data have not changed since {short} was trained on; nothing was trained"
+
+
+def read_result(data: bytes) -> RunResult | NoNewData:
+    """result.json. ValidationError when it is neither."""
+    return _RESULT.validate_json(data)
+
+
+_RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
 
 
 class Termination(Record):

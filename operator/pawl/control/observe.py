@@ -10,7 +10,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.modelversion import Artifact
 from pawl.api.trainingjob import TrainingJobStatus
-from pawl.artifacts.records import RunResult
+from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.cache import Cache
 from pawl.control.kinds import (
     AUTOSCALERS,
@@ -59,7 +59,7 @@ class Observer:
         namespace = meta["namespace"]
         jobs = self._cache.owned(JOBS, item)
         run = _run_number(item, jobs)
-        result: RunResult | None = None
+        result: RunResult | NoNewData | None = None
         highest, claim, error = 0, None, None
         if _may_have_result(item, jobs, run):
             try:
@@ -177,11 +177,14 @@ def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
 
 
 def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
-    """The current run is not finished, and its Job is complete, or gone."""
+    """The current run is not finished, and its Job is complete, or gone; or it failed, which is how
+    a Job ends of which `prepare` has found that the data have not changed."""
     status = TrainingJobStatus.model_validate(item.get("status") or {})
     if status.run is not None and status.run.phase not in ("Pending", "Running"):
         return False
     job = next((j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)), None)
     if job is None:
         return status.run is None or status.run.phase == "Running"
+    if job_condition(job, "Failed"):
+        return bool((item["spec"].get("cause") or {}).get("dataDigest"))
     return job_condition(job, "Complete") is not None

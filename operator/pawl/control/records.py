@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pawl.api.modelversion import Artifact
 from pawl.artifacts.bundle import fetch_bundle
-from pawl.artifacts.records import RunResult
+from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
@@ -40,15 +40,15 @@ class Records:
         self._store = open_store(installation.store, retry=self._retry)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
-    async def result(self, uid: str, run: int) -> RunResult | None:
+    async def result(self, uid: str, run: int) -> RunResult | NoNewData | None:
         """result.json of a run, if it is there. StoreError when the store does not answer."""
 
-        def read() -> RunResult | None:
+        def read() -> RunResult | NoNewData | None:
             try:
                 data = self._store.get(f"runs/{uid}-{run}/result.json", max_bytes=_MAX_RECORD)
             except FileNotFoundError:
                 return None
-            return RunResult.model_validate_json(data)
+            return read_result(data)
 
         try:
             return await self._do(read)

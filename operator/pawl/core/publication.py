@@ -1,9 +1,12 @@
-"""From a run's result to its ModelVersion: reserve a number, claim it, create, tell."""
+"""From a run's result to its ModelVersion: reserve a number, claim it, create, tell.
+
+A run that found nothing new to train on ends without one.
+"""
 
 from __future__ import annotations
 
 from pawl.api.base import GateStatus
-from pawl.artifacts.records import RunResult
+from pawl.artifacts.records import NoNewData, RunResult
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event
@@ -11,15 +14,30 @@ from pawl.core.run_work import Work
 from pawl.core.versions import Version, champion
 
 
-def publish(work: Work, made: Version | None) -> None:
+def publish(work: Work, made: Version | None, result: RunResult | None) -> None:
     """One step towards the ModelVersion of the current run. `made` is it, once it exists."""
-    result = work.observed.result
     if made is not None:
         _finish(work, made.name, result, made)
     elif result is not None and result.outcome == "Recorded":
         _finish(work, result.artifact.name, result, None)
     elif result is not None:
         _make(work, result)
+
+
+def nothing_new(work: Work, result: NoNewData) -> None:
+    """The run has ended without a version, and nothing is wrong."""
+    message, finished = result.sentence(), timestamp(work.now)
+    work.update_run(phase="NoNewData", finished_at=finished, message=message)
+    work.values |= {
+        "progress": 100,
+        "data_digest": result.data_digest,
+        "completion_time": finished,
+    }
+    work.conditions.set("Complete", True, "NoNewData", message)
+    work.conditions.set("Failed", False, "NoNewData", message)
+    work.conditions.accept(ready=True, reason="NoNewData", message=message)
+    work.conditions.drop("Suspended")
+    work.draft.events.append(Event("NoNewData", message))
 
 
 def _make(work: Work, result: RunResult) -> None:

@@ -4,13 +4,13 @@ published."""
 from __future__ import annotations
 
 from pawl import constants as c
-from pawl.artifacts.records import Code, KnownVersion, RunConfig
+from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig
 from pawl.artifacts.redact import redact
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config, train_threads
 from pawl.core.plan import Create, Event, MergePatch
-from pawl.core.publication import publish
+from pawl.core.publication import nothing_new, publish
 from pawl.core.run_work import Object, Work
 from pawl.core.versions import champion
 
@@ -18,11 +18,15 @@ from pawl.core.versions import champion
 def drive(work: Work) -> None:
     """One step of a run that is not finished."""
     made = next((v for v in work.versions if v.run_key == work.key), None)
-    if made is not None or work.observed.result is not None:
-        publish(work, made)
+    result = work.observed.result
+    if isinstance(result, NoNewData):
+        nothing_new(work, result)
+        return
+    if made is not None or result is not None:
+        publish(work, made, result)
         return
     job = work.job_of(work.run.number)
-    if work.observed.store_error is not None and (job is None or _complete(job)):
+    if work.observed.store_error is not None:
         message = f"the artifact store cannot be read: {work.observed.store_error}"
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
         work.draft.requeue(10)
@@ -58,6 +62,7 @@ def _create(work: Work) -> None:
         image=work.installation.images.trainer,
         champion=best.reference() if best else None,
         known=_known(work),
+        unless_data=spec.cause.data_digest if spec.cause else None,
         allowed_estimators=work.installation.allowed_estimators,
         threads=train_threads(spec),
         code=_code(meta),

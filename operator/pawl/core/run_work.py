@@ -9,14 +9,14 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
-from pawl.artifacts.records import RunResult
+from pawl.artifacts.records import NoNewData, RunResult
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
 from pawl.core.plan import Draft
 from pawl.core.versions import Version
 
 Object = Mapping[str, Any]
-FINISHED = ("Succeeded", "Failed", "Superseded")
+FINISHED = ("Succeeded", "NoNewData", "Failed", "Superseded")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TrainingJobObserved:
     pods: tuple[Object, ...] = ()
     versions: tuple[Object, ...] = ()
     deployments: tuple[Object, ...] = ()
-    result: RunResult | None = None
+    result: RunResult | NoNewData | None = None
     store_error: str | None = None
     highest_claim: int = 0
     claim: str | None = None

@@ -51,9 +51,9 @@ def plan_training_job(
 
 def _tell_finished(work: Work) -> None:
     """Refresh what kstatus reads; the outcome itself stays as it was told."""
-    succeeded = work.run.phase == "Succeeded"
-    reason = "Complete" if succeeded else "Failed"
-    work.conditions.accept(ready=succeeded, reason=reason, message=work.run.message)
+    ready = work.run.phase in ("Succeeded", "NoNewData")
+    reason = {"Succeeded": "Complete", "NoNewData": "NoNewData"}.get(work.run.phase, "Failed")
+    work.conditions.accept(ready=ready, reason=reason, message=work.run.message)
     work.conditions.drop("Suspended")
 
 

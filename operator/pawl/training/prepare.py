@@ -19,7 +19,7 @@ from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.records import DataLineage, RunConfig
 from pawl.artifacts.redact import redact
 from pawl.errors import DataError
-from pawl.training import log, recorded, source, suspicions
+from pawl.training import log, recorded, results, source, suspicions
 from pawl.training.checks import missing_mask, run_checks
 from pawl.training.columns import (
     Roles,
@@ -44,12 +44,22 @@ from pawl.training.workspace import (
 
 
 def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
-    """Leaves the parts, the schema and `prepared.json` in the workspace."""
+    """Leaves the parts, the schema and `prepared.json` in the workspace, or ends the run: when the
+    data have not changed, with a result and an exit code of its own, so that no trainer runs."""
     data = spec.data
     work.fresh()
     _write_parameters(spec, work)
     files, table = _read(data, work)
-    known = recorded.find(config, source.content_digest(files))
+    digest = source.content_digest(files)
+    unchanged = results.nothing_new(config, digest)
+    if unchanged is not None:
+        return Outcome(
+            unchanged.sentence(),
+            results.path(config),
+            reason="NoNewData",
+            exit_code=constants.EXIT_NO_NEW_DATA,
+        )
+    known = recorded.find(config, digest)
     if known is not None:
         write_record(work.recorded, known)
         log.info("recorded before for the same recipe and data", version=known.version.name)
@@ -77,7 +87,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     work.schema.write_bytes(canonical_json(schema))
     lineage = DataLineage(
         uri=redact(data.uri),
-        digest=source.content_digest(files),
+        digest=digest,
         rows=table.num_rows,
         train_rows=int(sizes[0]),
         validation_rows=int(sizes[1]),

@@ -13,23 +13,15 @@ from pathlib import Path
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts import bundle
 from pawl.artifacts.canonical import canonical_json, digest
-from pawl.artifacts.records import Lineage, RunConfig, RunResult, StoreRef
+from pawl.artifacts.records import Lineage, NoNewData, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.store import Store, open_store
-from pawl.errors import ConflictError
-from pawl.training import artifact, baseline, card, log, recorded
+from pawl.training import artifact, baseline, card, log, recorded, results
 from pawl.training.evaluate import Judgement, judge
 from pawl.training.lineage import build_lineage
 from pawl.training.parts import Parts, load_parts
 from pawl.training.signature import build_signature
 from pawl.training.workspace import Outcome, Prepared, Schema, Trained, Workspace, read_record
-
-MAX_RESULT_BYTES = 16 << 20
-
-
-def result_path(uid: str, run: int) -> str:
-    """Where a run's result lies in the store."""
-    return f"runs/{uid}-{run}/result.json"
 
 
 def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
@@ -39,16 +31,13 @@ def publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
 
 
 def _publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> Outcome:
-    path = result_path(config.uid, config.run)
+    path = results.path(config)
     if store.exists(path):
         log.info("an earlier try of this run has published already", result=path)
         return _outcome(store, path)
     known = recorded.noted(work)
     result = recorded.result(config, known) if known else _made(config, spec, work, store)
-    try:
-        store.put(path, canonical_json(result))
-    except ConflictError:
-        log.info("another try of this run was first", result=path)
+    results.put(store, config, result)
     return _outcome(store, path)
 
 
@@ -84,8 +73,10 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
 
 def _outcome(store: Store, path: str) -> Outcome:
     """What the store says the run's result is: the truth, whoever wrote it."""
-    data = store.get(path, max_bytes=MAX_RESULT_BYTES)
-    result = RunResult.model_validate_json(data)
+    data = store.get(path, max_bytes=results.MAX_BYTES)
+    result = read_result(data)
+    if isinstance(result, NoNewData):
+        return Outcome(result.sentence(), path, digest(data))
     return Outcome(_summary(result), path, digest(data), result.warnings)
 
 

@@ -53,18 +53,19 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
         outcome = _stage_function(stage)(*_inputs(env))
     except Exception as error:
         return _failed(stage, error, env)
-    log.info("stage completed", result=outcome.result)
+    log.info("stage completed", result=outcome.result, reason=outcome.reason)
     _terminate(
         env,
         Termination(
             stage=stage,
+            reason=outcome.reason,
             message=outcome.message,
             result=outcome.result,
             digest=outcome.digest,
             warnings=outcome.warnings,
         ),
     )
-    return 0
+    return outcome.exit_code
 
 
 def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Workspace], Outcome]:

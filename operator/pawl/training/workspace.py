@@ -93,6 +93,8 @@ class Outcome:
     result: str | None = None
     digest: str | None = None
     warnings: tuple[str, ...] = ()
+    reason: str = "Completed"
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Pod:
     known: tuple[KnownVersion, ...] = ()
     threads: int = 1
     code: Code | None = None
+    unless_data: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
@@ -73,6 +74,7 @@ class Pod:
             known=self.known,
             threads=self.threads,
             code=self.code,
+            unless_data=self.unless_data,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))

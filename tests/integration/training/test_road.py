@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 
 from pawl.artifacts.bundle import fetch_bundle, verify_bundle
-from pawl.artifacts.records import Code, KnownVersion, Metrics, StoreRef
+from pawl.artifacts.records import (
+    Code,
+    KnownVersion,
+    Metrics,
+    NoNewData,
+    StoreRef,
+    read_result,
+)
 from pawl.artifacts.retry import Retry
-from pawl.constants import EXIT_STORE_UNREACHABLE
+from pawl.constants import EXIT_NO_NEW_DATA, EXIT_STORE_UNREACHABLE
+from pawl.training.source import collect, content_digest
 
 
 def test_a_recipe_becomes_a_verified_bundle(
@@ -135,3 +143,30 @@ def test_the_same_recipe_and_data_give_the_recorded_version_back(
     assert again.metrics == first.metrics
     other = KnownVersion(version=version, data_digest="sha256:" + "0" * 64)
     assert pod(recipe, uid="other", known=(other,)).all().outcome == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        pytest.param({"sklearn": {"estimator": "sklearn.svm.SVC"}}, id="sklearn"),
+        pytest.param({"container": {"image": "mine:1"}}, id="container"),
+    ],
+)
+def test_prepare_ends_a_retrain_whose_data_have_not_changed(
+    recipe: dict[str, Any], pod: Any, trainer: dict[str, Any], breast_cancer: Path
+) -> None:
+    unchanged = content_digest(collect(breast_cancer.as_uri(), "auto", breast_cancer.parent))
+    recipe["trainer"] = trainer
+    mine = pod(recipe, unless_data=unchanged, processes=True)
+    mine.stage("prepare", expect=EXIT_NO_NEW_DATA)
+    assert mine.termination.reason == "NoNewData"
+    assert "the data have not changed since sha256:" in mine.termination.message
+    assert not (mine.work / "data/train.parquet").exists()
+    told = Path(mine.store.removeprefix("file://")) / mine.termination.result
+    assert read_result(told.read_bytes()) == NoNewData(
+        uid=mine.uid, run=mine.run, data_digest=unchanged
+    )
+
+
+def test_a_retrain_trains_on_data_that_have_changed(recipe: dict[str, Any], pod: Any) -> None:
+    assert pod(recipe, unless_data="sha256:" + "0" * 64).all().outcome == "Succeeded"

@@ -91,6 +91,7 @@ def test_names_that_the_documentation_promises():
         pytest.param({"suspend": True}, id="suspend"),
         pytest.param({"backoffLimit": 9}, id="backoffLimit"),
         pytest.param({"approval": "Required"}, id="approval"),
+        pytest.param({"cause": {"deployment": "churn", "reason": "Drifted"}}, id="cause"),
         pytest.param({"data": {**SPEC["data"], "format": "auto"}}, id="a nested default"),
     ],
 )

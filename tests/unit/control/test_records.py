@@ -12,12 +12,13 @@ import pytest
 from onnx.helper import make_graph, make_model
 
 from pawl.api.modelversion import Artifact
+from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.records import Records
 from pawl.errors import ConflictError, StoreError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
-from world import INSTALLATION, run_result
+from world import DIGEST, INSTALLATION, run_result
 
 
 @pytest.fixture
@@ -46,12 +47,21 @@ async def test_a_decision_is_written_once(records: Records, tmp_path: Path):
     assert b"first" in path.read_bytes()
 
 
-async def test_a_result_is_read_back(records: Records, tmp_path: Path):
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(run_result(), id="a version"),
+        pytest.param(NoNewData(uid="uid-1", run=1, data_digest=DIGEST), id="no new data"),
+    ],
+)
+async def test_a_result_is_read_back(
+    records: Records, tmp_path: Path, result: RunResult | NoNewData
+):
     assert await records.result("uid-1", 1) is None
     path = tmp_path / "runs" / "uid-1-1" / "result.json"
     path.parent.mkdir(parents=True)
-    path.write_text(run_result().model_dump_json(by_alias=True))
-    assert await records.result("uid-1", 1) == run_result()
+    path.write_text(result.model_dump_json(by_alias=True))
+    assert await records.result("uid-1", 1) == result
 
 
 async def test_a_result_that_is_none_is_a_store_error(records: Records, tmp_path: Path):

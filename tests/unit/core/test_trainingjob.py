@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import (
+    DIGEST,
+    INSTALLATION,
     ConflictError,
     OperatorDiedError,
     World,
@@ -17,7 +20,8 @@ from world import (
     training_job,
 )
 
-from pawl.artifacts.records import Code, GateResult, Termination
+from pawl.artifacts.records import Code, GateResult, NoNewData, Termination
+from pawl.core.trainingjob import plan_training_job
 
 NAME = "churn-nov"
 
@@ -235,6 +239,77 @@ def test_a_recorded_recipe_gives_its_old_version_back():
     w.settle()
     assert w.status("TrainingJob", NAME)["modelVersion"] == "churn-v1"
     assert len(w.of("ModelVersion")) == 1
+
+
+CAUSE = {"deployment": "churn", "reason": "Drifted", "dataDigest": DIGEST}
+NOTHING = NoNewData(uid="uid-1", run=1, data_digest=DIGEST)
+
+
+def without_new_data() -> World:
+    """The pod found the data unchanged: its result is in the store, its Job failed, it is gone."""
+    w = world(cause=CAUSE)
+    w.settle()
+    w.results["uid-1-1"] = NOTHING
+    w.fail_job("PodFailurePolicy")
+    return w
+
+
+def test_a_retrain_is_told_which_data_are_not_worth_one():
+    w = world(cause=CAUSE)
+    w.settle()
+    (config,) = w.of("ConfigMap")
+    assert json.loads(config["data"]["run.json"])["unlessData"] == DIGEST
+
+
+def test_a_run_without_new_data_ends_well_and_makes_no_version():
+    w = without_new_data()
+    w.settle()
+    status = w.status("TrainingJob", NAME)
+    assert (status["phase"], status["run"]["phase"]) == ("NoNewData", "NoNewData")
+    assert status["dataDigest"] == DIGEST
+    states = {t: condition(w, t)["status"] for t in ("Ready", "Complete", "Failed")}
+    assert states == {"Ready": "True", "Complete": "True", "Failed": "False"}
+    said = "the data have not changed since sha256:abababababab was trained on"
+    assert said in condition(w, "Ready")["message"]
+    assert [e.type for e in w.events if e.reason == "NoNewData"] == ["Normal"]
+    assert not any(event.type == "Warning" for event in w.events)
+    assert w.versions_made == 0
+    assert len(w.of("Job")) == 1
+
+
+def test_a_run_without_new_data_stays_ended_when_its_job_goes():
+    w = without_new_data()
+    w.settle()
+    del w.objects[("Job", f"{NAME}-r1")]
+    w.settle()
+    assert w.status("TrainingJob", NAME)["phase"] == "NoNewData"
+    assert condition(w, "Ready")["reason"] == "NoNewData"
+    assert w.of("Job") == ()
+
+
+@given(st.lists(st.integers(0, 4), max_size=8), st.booleans())
+def test_an_operator_that_dies_anywhere_tells_no_new_data_all_the_same(
+    deaths: list[int], wiped: bool
+):
+    w = without_new_data()
+    for writes in deaths:
+        survive(w, writes)
+    if wiped:
+        w.objects[("TrainingJob", NAME)].pop("status", None)
+    w.settle()
+    assert w.status("TrainingJob", NAME)["phase"] == "NoNewData"
+    assert w.versions_made == 0
+
+
+def test_a_failed_job_waits_for_a_store_that_may_say_why():
+    w = without_new_data()
+    observed = replace(w.observe_job(NAME), result=None, store_error="timed out")
+    plan = plan_training_job(observed, INSTALLATION, w.clock)
+    assert plan.status is not None
+    assert plan.status["run"]["phase"] == "Pending"
+    (ready,) = (c for c in plan.status["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "StoreUnreachable")
+    assert plan.requeue_after == 10
 
 
 def test_numbers_are_not_used_again_after_a_deletion():

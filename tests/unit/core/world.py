@@ -13,6 +13,7 @@ from pawl.artifacts.records import (
     DataLineage,
     GateResult,
     Lineage,
+    NoNewData,
     RunResult,
     Signature,
     StoreRef,
@@ -113,7 +114,7 @@ class World:
     """Objects by (kind, name), the store's records, and the events that were told."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    results: dict[str, RunResult] = field(default_factory=dict)
+    results: dict[str, RunResult | NoNewData] = field(default_factory=dict)
     claims: dict[int, str] = field(default_factory=dict)
     decisions: dict[str, Any] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

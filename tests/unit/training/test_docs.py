@@ -25,6 +25,7 @@ def test_the_exit_codes_are_those_of_the_job() -> None:
     text = (DOCS / "file-contract.md").read_text()
     assert f"| {constants.EXIT_USER_ERROR} | the input is wrong" in text
     assert f"| {constants.EXIT_STORE_UNREACHABLE} | the artifact store" in text
+    assert f"| {constants.EXIT_NO_NEW_DATA} | of `prepare` only" in text
 
 
 def test_the_variables_are_those_of_the_pod() -> None:

@@ -84,6 +84,14 @@ def build_job(
                     "action": "FailJob",
                     "onExitCodes": {"operator": "In", "values": [c.EXIT_USER_ERROR]},
                 },
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {
+                        "containerName": "prepare",
+                        "operator": "In",
+                        "values": [c.EXIT_NO_NEW_DATA],
+                    },
+                },
             ]
         },
         "template": {

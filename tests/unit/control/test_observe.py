@@ -1,0 +1,72 @@
+"""The observer: the store is asked for a result when there may be one, and not before."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import pytest
+
+from pawl.constants import LABEL_RUN
+from pawl.control.observe import Observer
+
+CAUSE = {"deployment": "churn", "reason": "Drifted", "dataDigest": "sha256:" + "ab" * 32}
+
+
+def training_job(phase: str | None, cause: dict[str, str] | None) -> dict[str, Any]:
+    status: dict[str, Any] = {}
+    if phase is not None:
+        run = {"number": 1, "phase": phase, "recipeDigest": "sha256:" + "0" * 64}
+        status = {"status": {"run": run}}
+    spec = {"model": "churn"} | ({"cause": cause} if cause else {})
+    return {"metadata": {"name": "a", "namespace": "ml", "uid": "u"}, "spec": spec} | status
+
+
+class Cache:
+    """Holds the Job of run 1, or none."""
+
+    def __init__(self, *ended: str) -> None:
+        conditions = [{"type": type_, "status": "True"} for type_ in ended if type_ != "gone"]
+        job = {"metadata": {"labels": {LABEL_RUN: "1"}}, "status": {"conditions": conditions}}
+        self.jobs = () if "gone" in ended else (job,)
+
+    def owned(self, *_: Any) -> tuple[Any, ...]:
+        return self.jobs
+
+    def labelled(self, *_: Any, **__: Any) -> tuple[Any, ...]:
+        return ()
+
+    def of_model(self, *_: Any) -> tuple[Any, ...]:
+        return ()
+
+
+class Store:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def result(self, uid: str, run: int) -> None:
+        self.asked += 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "ended", "cause", "asked"),
+    [
+        pytest.param("Running", (), CAUSE, 0, id="under way"),
+        pytest.param("Running", ("Complete",), None, 1, id="complete"),
+        pytest.param("Running", ("gone",), None, 1, id="the Job is gone"),
+        pytest.param(None, ("gone",), None, 1, id="the status is lost, and the Job gone"),
+        pytest.param("Running", ("Failed",), None, 0, id="failed"),
+        pytest.param("Running", ("Failed",), CAUSE, 1, id="failed, perhaps without new data"),
+        pytest.param("NoNewData", ("Failed",), CAUSE, 0, id="told before"),
+    ],
+)
+async def test_the_store_is_asked_when_there_may_be_a_result(
+    phase: str | None, ended: tuple[str, ...], cause: dict[str, str] | None, asked: int
+):
+    store = Store()
+    parts: dict[str, Any] = {"cache": Cache(*ended), "records": store}  # it asks no others
+    observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
+    await observer.training_job(training_job(phase, cause))
+    assert store.asked == asked
