@@ -52,6 +52,11 @@ class NumericPart:
         return len(self.baseline.fine_counts)
 
     @property
+    def last(self) -> int:
+        """The last fine bin."""
+        return self.fine_at + self.fine - 1
+
+    @property
     def labels(self) -> list[str]:
         """As Prometheus and people read them; each is another."""
         texts = ["-inf", *_texts(self.baseline.edges), "inf"]
