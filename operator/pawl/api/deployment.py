@@ -18,6 +18,7 @@ from pawl.api.base import (
     Uri,
     cel,
 )
+from pawl.api.notify import Notify
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolledBack, RolloutStatus
 
@@ -173,6 +174,9 @@ class DeploymentSpec(ApiModel):
         description="How a new version is tried before it is promoted. Without it a version "
         "replaces the one before directly, as soon as its pods are ready; so do the first version "
         "and a pin of an older one.",
+    )
+    notify: Annotated[tuple[Notify, ...], Field(max_length=8)] = Field(
+        (), description="Who is told what happens to this Deployment."
     )
 
 

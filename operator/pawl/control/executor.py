@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from pawl.artifacts.redact import redact
-from pawl.constants import COMPONENT
 from pawl.control.cache import Cache
-from pawl.control.kinds import DEPLOYMENTS, EVENTS, SECRETS, Resource, named, resource_of
+from pawl.control.events import tell
+from pawl.control.kinds import DEPLOYMENTS, SECRETS, Resource, named, resource_of
 from pawl.control.kube import Kube, KubeError
+from pawl.control.notify import Notifier
 from pawl.control.records import Records
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import (
@@ -27,7 +25,6 @@ from pawl.core.plan import (
     Create,
     Delete,
     EnsureSecret,
-    Event,
     MergePatch,
     Plan,
     RecordDecision,
@@ -35,7 +32,6 @@ from pawl.core.plan import (
 from pawl.errors import ConflictError
 
 Object = Mapping[str, Any]
-log = logging.getLogger(__name__)
 _SECRET_SECONDS = 600.0
 _FEW = 1000
 
@@ -49,11 +45,13 @@ class Executor:
         cache: Cache,
         records: Records,
         clock: Callable[[], float] = time.monotonic,
+        notifier: Notifier | None = None,
     ) -> None:
         self._kube = kube
         self._clock = clock
         self._cache = cache
         self._records = records
+        self._notifier = notifier
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._most_applied = _FEW
@@ -67,7 +65,9 @@ class Executor:
         if plan.status is not None and plan.status != item.get("status"):
             await self._write_status(resource, item, plan.status)
         for event in plan.events:
-            await self._tell(item, event)
+            if self._notifier is not None and resource == DEPLOYMENTS:
+                self._notifier.tell(item, plan.status or item.get("status", {}), event)
+            await tell(self._kube, item, event)
 
     async def _act(self, action: Action) -> None:
         match action:
@@ -127,8 +127,8 @@ class Executor:
             self._cache.learn(resource, there)
 
     async def _ensure_secret(self, namespace: str, name: str, owner: Object) -> None:
-        """Creates without looking: reading Secrets is a right that the operator does not have. So
-        it tries again now and then: somebody may have deleted it."""
+        """Creates without looking: reading such Secrets is a right that the operator does not have.
+        So it tries again now and then: somebody may have deleted it."""
         known = (namespace, name, owner["metadata"]["uid"])
         tried = self._secrets.get(known)
         if tried is not None and self._clock() - tried < _SECRET_SECONDS:
@@ -159,43 +159,6 @@ class Executor:
             resource, meta["namespace"], meta["name"], patch, status=True
         )
         self._cache.learn(resource, answer, quietly=resource == DEPLOYMENTS)  # core.pace
-
-    async def _tell(self, item: Object, event: Event) -> None:
-        meta = item["metadata"]
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "name": f"{meta['name'][:200]}.{time.time_ns():x}",
-                "namespace": meta["namespace"],
-            },
-            "involvedObject": {
-                "apiVersion": item["apiVersion"],
-                "kind": item["kind"],
-                "namespace": meta["namespace"],
-                "name": meta["name"],
-                "uid": meta["uid"],
-                "resourceVersion": meta["resourceVersion"],
-            },
-            "type": event.type,
-            "reason": event.reason,
-            "message": redact(event.message)[:1000],
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
-            "reportingInstance": "",
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
-        told = f"{item['kind']}/{meta['namespace']}/{meta['name']}"
-        extra = {"fields": {"object": told, "reason": event.reason}}
-        log.info("%s", event.message, extra=extra)
-        try:
-            await self._kube.create(EVENTS, body)
-        except KubeError as error:  # an event is a courtesy: the status has been written
-            level = logging.DEBUG if error.namespace_ends else logging.WARNING
-            log.log(level, "event not told: %s", error, extra=extra)
 
 
 def _replacing(old: Object, new: Object) -> dict[str, Any]:

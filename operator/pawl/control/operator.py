@@ -12,12 +12,14 @@ from pawl.control.kube import Kube
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
 from pawl.control.monitors import Monitors
+from pawl.control.notify import Notifier
 from pawl.control.observe import Observer
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.control.settings import Settings
+from pawl.control.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,10 @@ async def run(settings: Settings) -> None:
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
     observer = Observer(cache, kube, records, routers, Measure(monitors, prometheus))
-    work = Loop(queue, cache, observer, Executor(kube, cache, records), settings.installation)
+    webhooks = Webhooks(kube, private=settings.notify_private)
+    notifier = Notifier(kube, webhooks.send)
+    executor = Executor(kube, cache, records, notifier=notifier)
+    work = Loop(queue, cache, observer, executor, settings.installation)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
@@ -44,7 +49,7 @@ async def run(settings: Settings) -> None:
                 task.cancel()
     finally:
         records.close()
-        for connection in (routers, monitors, prometheus, kube):
+        for connection in (notifier, webhooks, routers, monitors, prometheus, kube):
             if connection is not None:
                 await connection.close()
 

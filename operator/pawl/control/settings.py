@@ -13,13 +13,15 @@ from pawl.errors import UserError
 
 @dataclass(frozen=True)
 class Settings:
-    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe."""
+    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe;
+    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses)."""
 
     installation: Installation
     namespaces: tuple[str, ...] = ()
     workers: int = 8
     resync_seconds: float = 300.0
     liveness_url: str | None = None
+    notify_private: bool = False
 
 
 def from_environment(env: Mapping[str, str] | None = None) -> Settings:
@@ -44,6 +46,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         namespaces=_list(env.get("PAWL_NAMESPACES", "")),
         workers=_number(env, "PAWL_WORKERS", 8),
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
+        notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
     )
 
 
@@ -64,6 +67,13 @@ def _images(env: Mapping[str, str]) -> Images:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "false")
+    if text not in ("true", "false"):
+        raise UserError(f"{name} must be true or false, not {text!r}")
+    return text == "true"
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

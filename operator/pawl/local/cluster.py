@@ -172,6 +172,7 @@ class Cluster:
             "PAWL_STORE": (self.data.path / "store").as_uri(),
             # names live for 5 s here, not for CoreDNS's 30 to 60
             "PAWL_SERVER_DRAIN_SECONDS": "10",
+            "PAWL_NOTIFY_PRIVATE": "true",  # receivers are on this machine too
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
         }

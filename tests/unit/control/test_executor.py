@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pawl.control.executor import Executor, _replacing
-from pawl.control.kinds import TRAINING_JOBS
+from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS
 from pawl.control.kube import KubeError
 from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan
 from pawl.errors import ConflictError
@@ -224,3 +224,44 @@ async def test_a_secret_that_cannot_be_made_stops_what_follows():
         with pytest.raises(KubeError):
             await hands.run(TRAINING_JOBS, JOB, Plan(actions=(SECRET, Apply(child()))))
     assert [name for name, _ in api.requests] == ["create", "create"]
+
+
+class Notified:
+    """Keeps what is to be told, and by which request it had to be true."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.told: list[tuple[Any, str, list[str]]] = []
+
+    def tell(self, item: Any, status: Any, event: Event) -> None:
+        self.told.append((status, event.reason, [kind for kind, _ in self.api.requests]))
+
+
+DEPLOYMENT = {**JOB, "kind": "Deployment"}
+
+
+async def test_webhooks_of_a_deployment_are_told_once_its_status_is_written():
+    api = Api()
+    notified = Notified(api)
+    executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
+    status = {"phase": "Serving"}
+    await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan(status, events=(Event("Promoted", "m"),)))
+    assert notified.told == [(status, "Promoted", ["status"])]
+
+
+async def test_webhooks_are_not_told_of_what_could_not_be_written():
+    api = Api()
+    api.conflict = True
+    notified = Notified(api)
+    executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
+    with pytest.raises(KubeError):
+        await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan({}, events=(Event("Promoted", "m"),)))
+    assert notified.told == []
+
+
+async def test_other_objects_have_no_webhooks():
+    api = Api()
+    notified = Notified(api)
+    executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
+    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, events=(Event("Run", "m"),)))
+    assert notified.told == []

@@ -15,6 +15,7 @@ def test_defaults():
     assert settings.installation.store == "s3://models"
     assert settings.installation.images.server.startswith("pawl/server:")
     assert settings.namespaces == ()
+    assert not settings.notify_private
 
 
 def test_images_by_prefix_and_one_by_name():
@@ -30,6 +31,7 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({}, "PAWL_STORE", id="no store"),
         pytest.param({"PAWL_STORE": "/var/models"}, "PAWL_STORE", id="no scheme"),
         pytest.param({**STORE, "PAWL_WORKERS": "many"}, "PAWL_WORKERS", id="no number"),
+        pytest.param({**STORE, "PAWL_NOTIFY_PRIVATE": "yes"}, "PAWL_NOTIFY_PRIVATE", id="no flag"),
     ],
 )
 def test_what_is_wrong_is_named(env: dict[str, str], words: str):
