@@ -37,7 +37,7 @@ from pawl.stats.metrics import Floats
 
 Metric = Literal["psi", "js", "chi2", "ks", "wasserstein"]
 
-DEFAULTS: dict[Metric, float] = {"psi": 0.2, "js": 0.1, "chi2": 0.1, "ks": 0.1, "wasserstein": 0.1}
+DEFAULTS: dict[str, float] = {"psi": 0.2, "js": 0.1, "chi2": 0.1, "ks": 0.1, "wasserstein": 0.1}
 #: Metrics of ordered values that ten bins are too coarse for.
 FINE: frozenset[Metric] = frozenset({"ks", "wasserstein"})
 _ADDED = 0.5

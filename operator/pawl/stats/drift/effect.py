@@ -58,11 +58,10 @@ def of_bins(window: Window, layout: Layout) -> Effect:
     return _estimated(_over(whole, free), window.whole[0], window.whole2[0])
 
 
-def of_cells(window: Window, layout: Layout, cells: Ints) -> Effect:
-    """d of the share of one cell per feature [F]: of all rows for `missing`, else of those with a
-    value."""
+def of_cells(window: Window, layout: Layout, features: Ints, cells: Ints) -> Effect:
+    """d of the share of one cell in each of some features: of all rows for `missing`, else of those
+    with a value."""
     which = np.where(layout.present[cells], 0, 1)
-    features = np.arange(len(cells))
     n, n2 = window.whole[which, features], window.whole2[which, features]
     x = window.counts[cells]
     found = _over(_scatter(window, cells, n, n2), x * (1.0 - _over(x, n)))

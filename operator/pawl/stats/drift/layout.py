@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from pawl.stats.metrics import Floats, Ints
 
 Kind = Literal["numeric", "category"]
+#: The name of the last feature.
+PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pawl.stats.drift.decision import Finding, Rule, judge, judge_quality
+from pawl.stats.drift.decision import Finding, Rule, judge
 from pawl.stats.drift.layout import Feature, Layout
 from pawl.stats.drift.window import Window, counted
 
@@ -26,9 +26,14 @@ def _rows(shares: np.ndarray, n: int, repeat: int = 1, seed: int = 1) -> np.ndar
     return repeat * np.random.default_rng(seed).multinomial(n // 60 // repeat, shares, 60)
 
 
+def _each(layout: Layout, *rules: Rule) -> dict[str, tuple[Rule, ...]]:
+    """The same rules for every feature."""
+    return {feature.name: rules for feature in layout.features}
+
+
 def _one(plain: Callable, blocks: np.ndarray, rule: Rule | None = None) -> Finding:
     layout, window = plain(REFERENCE, blocks, features=60)
-    return judge(window, layout, [rule or Rule()] * 60, windows=HOURS)[0]
+    return judge(window, layout, _each(layout, rule or Rule()), windows=HOURS)[0]
 
 
 @pytest.mark.parametrize(
@@ -72,20 +77,24 @@ def test_a_smaller_threshold_is_a_stricter_rule(plain: Callable) -> None:
     assert _one(plain, blocks, Rule("js", 0.1)).verdict == "Pass"
 
 
-def test_each_feature_has_its_rule(plain: Callable) -> None:
+def test_each_feature_has_its_rules(plain: Callable) -> None:
     layout, window = plain(REFERENCE, _rows(_tilted(0.12), 6000), features=3)
-    found = judge(window, layout, [Rule(), Rule("js"), Rule("chi2", 0.9)], windows=HOURS)
-    assert [(f.metric, f.threshold, f.verdict) for f in found] == [
-        ("psi", 0.2, "Pass"),
-        ("js", 0.1, "Fail"),
-        ("chi2", 0.9, "Pass"),
+    found = judge(
+        window,
+        layout,
+        {"f2": [Rule("chi2", 0.9)], "f0": [Rule(), Rule("js")]},
+        windows=HOURS,
+    )
+    assert [(f.feature, f.metric, f.threshold, f.verdict) for f in found] == [
+        ("f0", "psi", 0.2, "Pass"),
+        ("f0", "js", 0.1, "Fail"),
+        ("f2", "chi2", 0.9, "Pass"),
     ]
-    assert [f.name for f in found] == ["f0", "f1", "f2"]
 
 
 def test_a_category_has_no_order(plain: Callable) -> None:
     layout, window = plain(REFERENCE, _rows(EVEN, 6000))
-    [found] = judge(window, layout, [Rule("ks", 0.01)], windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule("ks", 0.01)), windows=HOURS)
     assert (found.metric, found.threshold) == ("psi", 0.2)
 
 
@@ -94,41 +103,44 @@ def test_ordered_metrics_of_numbers(numbers: Callable) -> None:
     table = numbers([generator.normal(0, 1, 10_000)] * 2)
     window = table.window([generator.normal(0, 1, 6000), generator.normal(0.4, 1, 6000)])
     for metric in ("ks", "wasserstein"):
-        found = judge(window, table.layout, [Rule(metric)] * 2, windows=HOURS)
+        found = judge(window, table.layout, _each(table.layout, Rule(metric)), windows=HOURS)
         assert [f.verdict for f in found] == ["Pass", "Fail"]
 
 
 def test_more_bins_need_more_rows(plain: Callable) -> None:
     shares = np.full(20, 0.05)
     layout, window = plain([500] * 20, np.random.default_rng(1).multinomial(15, shares, 60))
-    [found] = judge(window, layout, [Rule()], windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule()), windows=HOURS)
     assert (found.samples, found.why) == (900, "TooFewRows")  # 50 per bin are 1,000
 
 
 def test_without_a_reference_nothing_is_said(plain: Callable) -> None:
     layout, window = plain([0] * 10, _rows(EVEN, 6000))
-    [found] = judge(window, layout, [Rule()], windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule()), windows=HOURS)
     assert (found.verdict, found.why) == ("Inconclusive", "NoReference")
 
 
 def test_a_constant_feature_passes(plain: Callable) -> None:
     layout, window = plain([1000], np.full((60, 1), 20))
-    [found] = judge(window, layout, [Rule()], windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule()), windows=HOURS)
     assert (found.value, found.p, found.verdict) == (0.0, 1.0, "Pass")
 
 
 def test_an_earlier_window_takes_the_place_of_the_reference(plain: Callable) -> None:
     layout, before = plain(REFERENCE, _rows(_tilted(0.25), 6000))
     _, now = plain(REFERENCE, _rows(_tilted(0.25), 6000, seed=2))
-    assert judge(now, layout, [Rule()], windows=HOURS)[0].verdict == "Fail"
-    assert judge(now, layout, [Rule()], windows=HOURS, reference=before)[0].verdict == "Pass"
+    assert judge(now, layout, _each(layout, Rule()), windows=HOURS)[0].verdict == "Fail"
+    assert (
+        judge(now, layout, _each(layout, Rule()), windows=HOURS, reference=before)[0].verdict
+        == "Pass"
+    )
 
 
 def test_bursts_in_the_reference_count(plain: Callable) -> None:
     layout, now = plain(REFERENCE, _rows(_tilted(0.2), 6000, seed=2))
     plainly, burst = (plain(REFERENCE, _rows(EVEN, 6000, repeat))[1] for repeat in (1, 20))
     of_plain, of_burst = (
-        judge(now, layout, [Rule()], windows=HOURS, reference=before)[0]
+        judge(now, layout, _each(layout, Rule()), windows=HOURS, reference=before)[0]
         for before in (plainly, burst)
     )
     assert of_burst.p > of_plain.p
@@ -145,7 +157,7 @@ def test_p_values_are_not_too_small(plain: Callable, repeat: int) -> None:
         rows = repeat * generator.multinomial(60 // repeat, EVEN, (60, 60))
         cells = np.concatenate([rows, np.zeros((60, 60, 1), int)], axis=2).reshape(60, -1)
         window = counted(layout, cells.astype(np.uint32))
-        found += [f.p for f in judge(window, layout, [Rule()] * 60, windows=HOURS)]
+        found += [f.p for f in judge(window, layout, _each(layout, Rule()), windows=HOURS)]
     assert np.mean(np.array(found) <= 0.01) <= 0.012
 
 
@@ -159,6 +171,11 @@ LAYOUT = Layout.of(
 )
 
 
+def _asked(metric: str, maximum: float) -> dict[str, list[Rule]]:
+    kinds = {"missing": ("age", "city"), "unseen": ("city",), "out_of_range": ("age",)}
+    return {name: [Rule(metric, maximum)] for name in kinds[metric]}
+
+
 def _quality(block: list[int], blocks: int = 60) -> Window:
     return counted(LAYOUT, np.array([block] * blocks, np.uint32))
 
@@ -170,24 +187,26 @@ def _quality(block: list[int], blocks: int = 60) -> Window:
         pytest.param("missing", [5, 5, 10, 0, 10, 10, 0, 0], "age", 0.4, "Fail", id="missing"),
         pytest.param("missing", [9, 9, 2, 0, 5, 5, 0, 10], "city", 0.5, "Fail", id="no city"),
         pytest.param("unseen", [9, 9, 2, 0, 5, 5, 10, 0], "city", 0.48, "Fail", id="unseen"),
-        pytest.param("outOfRange", [9, 9, 2, 9, 5, 5, 10, 0], "age", 0.5, "Fail", id="outside"),
-        pytest.param("outOfRange", [9, 9, 2, 0, 5, 5, 10, 0], "age", 0, "Pass", id="inside"),
+        pytest.param("out_of_range", [9, 9, 2, 9, 5, 5, 10, 0], "age", 0.5, "Fail", id="outside"),
+        pytest.param("out_of_range", [9, 9, 2, 0, 5, 5, 10, 0], "age", 0, "Pass", id="inside"),
     ],
 )
 def test_quality(metric: str, block: list[int], name: str, value: float, verdict: str) -> None:
-    found = judge_quality(_quality(block), LAYOUT, metric, 0.05, windows=HOURS)
-    [finding] = [f for f in found if f.name == name]
+    found = judge(_quality(block), LAYOUT, _asked(metric, 0.05), windows=HOURS)
+    [finding] = [f for f in found if f.feature == name]
     assert (finding.value, finding.verdict) == (pytest.approx(value), verdict)
     assert (finding.metric, finding.threshold) == (metric, 0.05)
 
 
-def test_quality_is_asked_of_those_that_have_it() -> None:
+@pytest.mark.parametrize(("metric", "name"), [("unseen", "age"), ("out_of_range", "city")])
+def test_values_that_a_feature_cannot_have_are_not_asked_for(metric: str, name: str) -> None:
     window = _quality([9, 9, 2, 0, 10, 10, 0, 0])
-    names = [
-        [f.name for f in judge_quality(window, LAYOUT, metric, 0.05, windows=HOURS)]
-        for metric in ("missing", "unseen", "outOfRange")
-    ]
-    assert names == [["age", "city"], ["city"], ["age"]]
+    with pytest.raises(ValueError, match=metric):
+        judge(window, LAYOUT, {name: [Rule(metric)]}, windows=HOURS)
+
+
+def test_without_rules_nothing_is_judged() -> None:
+    assert judge(_quality([9, 9, 2, 0, 10, 10, 0, 0]), LAYOUT, {}, windows=HOURS) == []
 
 
 @pytest.mark.parametrize(
@@ -203,7 +222,7 @@ def test_a_rate_must_be_proved(bad: int, verdict: str, why: str) -> None:
     cells = np.stack([0 * missing + 8, 0 * missing + 8, missing, 0 * missing], axis=1)
     layout = Layout.of([Feature("age", "numeric", [500, 500, 0, 0])])
     window = counted(layout, cells.astype(np.uint32))
-    [found] = judge_quality(window, layout, "missing", 0.05, windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule("missing")), windows=HOURS)
     assert (found.verdict, found.why) == (verdict, why)
 
 
@@ -212,12 +231,16 @@ def test_one_burst_of_missing_values_proves_nothing() -> None:
     cells[7] = [0, 0, 200, 0]
     layout = Layout.of([Feature("age", "numeric", [500, 500, 0, 0])])
     window = counted(layout, cells.astype(np.uint32))
-    [found] = judge_quality(window, layout, "missing", 0.05, windows=HOURS)
+    [found] = judge(window, layout, _each(layout, Rule("missing")), windows=HOURS)
     assert found.value == pytest.approx(200 / 1380)
     assert found.verdict == "Inconclusive"
 
 
 def test_a_limit_of_nothing() -> None:
-    none = judge_quality(_quality([9, 9, 2, 0, 5, 5, 0, 0]), LAYOUT, "outOfRange", 0, windows=HOURS)
-    some = judge_quality(_quality([9, 9, 2, 1, 5, 5, 0, 0]), LAYOUT, "outOfRange", 0, windows=HOURS)
+    none = judge(
+        _quality([9, 9, 2, 0, 5, 5, 0, 0]), LAYOUT, _asked("out_of_range", 0), windows=HOURS
+    )
+    some = judge(
+        _quality([9, 9, 2, 1, 5, 5, 0, 0]), LAYOUT, _asked("out_of_range", 0), windows=HOURS
+    )
     assert (none[0].verdict, some[0].verdict) == ("Pass", "Fail")

@@ -96,5 +96,7 @@ def test_missing_values_in_bursts() -> None:
     missing = 20 * (generator.random(200) < 0.2)
     cells = np.stack([10 - missing // 2, 10 - missing // 2, missing, 0 * missing], axis=1)
     window = counted(layout, cells.astype(np.uint32))
-    assert effect.of_cells(window, layout, layout.missing).value[0] == pytest.approx(20, rel=0.02)
-    assert effect.of_cells(window, layout, layout.extra).value.tolist() == [1.0]
+    first = np.array([0])
+    missing_effect = effect.of_cells(window, layout, first, layout.missing)
+    assert missing_effect.value[0] == pytest.approx(20, rel=0.02)
+    assert effect.of_cells(window, layout, first, layout.extra).value.tolist() == [1.0]
