@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,18 +18,13 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.answer import ANSWER
 from pawl.control.routers import parse_state
 from pawl.core.routing import envoy
 from pawl.core.routing.route import Route
 from pawl.local.node.envoy import binary
 
 PATH = "/v2/models/churn/infer"
-ANSWER = json.dumps(
-    {
-        "model_name": "churn",
-        "outputs": [{"name": "label", "shape": [1], "datatype": "BYTES", "data": ["yes"]}],
-    }
-)
 _BUFFER = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer"
 _FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
@@ -90,7 +86,7 @@ def cpu(process: psutil.Process) -> float:
 @contextmanager
 def pod(port: int, *, hangs: bool = False) -> Iterator[None]:
     """An Envoy that answers everything by itself; or is ready and answers no inference."""
-    answer = {"status": 200, "body": {"inline_string": ANSWER}}
+    answer = {"status": 200, "body": {"inline_string": ANSWER.decode()}}
     table: list[dict[str, Any]] = [{"match": {"prefix": "/"}, "direct_response": answer}]
     # An answer that is given before the body was read closes the connection.
     buffer = {"@type": _BUFFER, "max_request_bytes": 1 << 20}
@@ -124,6 +120,32 @@ def bare_envoy(port: int, target: int) -> Iterator[Bare]:
     with tempfile.TemporaryDirectory() as folder, process(json.dumps(config), folder) as started:
         eventually(lambda: listens("127.0.0.1", port))
         yield Bare(f"http://127.0.0.1:{port}{PATH}", psutil.Process(started.pid))
+
+
+@contextmanager
+def one_core(*processes: psutil.Process) -> Iterator[None]:
+    """All threads of these processes, and what this one starts meanwhile, share one core."""
+    cores = os.sched_getaffinity(0)
+    threads = [0, *(thread.id for process in processes for thread in process.threads())]
+    for thread in threads:
+        os.sched_setaffinity(thread, {min(cores)})
+    try:
+        yield
+    finally:
+        for thread in threads:
+            os.sched_setaffinity(thread, cores)
+
+
+@contextmanager
+def prompt(port: int) -> Iterator[psutil.Process]:
+    """A pod that answers sooner than an Envoy can."""
+    started = subprocess.Popen([sys.executable, "-m", "benchmarks.prompt_server", str(port)])
+    try:
+        eventually(lambda: listens("127.0.0.1", port))
+        yield psutil.Process(started.pid)
+    finally:
+        started.kill()
+        started.wait()
 
 
 def listener(
