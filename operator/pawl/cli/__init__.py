@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import local, plan, rollout
+from pawl.cli import alerts, local, plan, rollout
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 rollout.register(app)
 plan.register(app)
+alerts.register(app)
 
 
 @app.command()

@@ -1,0 +1,72 @@
+"""`pawl alerts`: what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pawl.cli import app
+from pawl.errors import PawlError, UserError
+
+
+def pawl(*words: str) -> list[Any]:
+    result = CliRunner().invoke(app, ["alerts", *words])
+    if isinstance(result.exception, PawlError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return list(yaml.safe_load_all(result.output))
+
+
+def expressions(file: Any) -> dict[str, str]:
+    rules = [rule for group in file["groups"] for rule in group["rules"]]
+    return {rule.get("record") or rule["alert"]: rule["expr"] for rule in rules}
+
+
+def test_servers_are_scraped_with_the_labels_that_the_rules_sum_by():
+    monitor, rule = pawl()
+    assert (monitor["kind"], rule["kind"]) == ("PodMonitor", "PrometheusRule")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    named = {part["targetLabel"] for part in endpoint["relabelings"]}
+    summed = re.search(r"sum by \(([^)]*)\)", expressions(rule["spec"])["PawlServerErrors"])
+    assert summed is not None
+    assert {"namespace", *named} == set(summed[1].split(", "))
+
+
+def test_a_rule_file_has_the_rules_alone():
+    (plain,) = pawl("--plain")
+    assert plain == pawl()[1]["spec"]
+
+
+def test_one_namespace_is_the_only_one_that_is_looked_at():
+    monitor, rule = pawl("-n", "ml")
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["ml"]}
+    assert rule["metadata"]["namespace"] == "ml"
+    text = "\n".join(expressions(rule["spec"]).values())
+    selectors = re.findall(r"\w(\{[^}]*\})", text)
+    assert len(selectors) == 6
+    assert all('namespace="ml"' in selector for selector in selectors)
+
+
+def test_limits_are_taken_over():
+    (plain,) = pawl("--plain", "--window", "1d", "--psi", "0.3", "--min-rows", "900")
+    found = expressions(plain)
+    assert "[1d]" in found["pawl:feature_rows:window"]
+    assert "> 0.3" in found["PawlFeatureDrift"]
+    assert "900)" in found["PawlFeatureDrift"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("--window", "1 hour"), id="no duration"),
+        pytest.param(("--window", "0m"), id="no time"),
+        pytest.param(("-n", 'ml"} or {x="'), id="no namespace"),
+    ],
+)
+def test_what_prometheus_would_not_take_is_refused(words: tuple[str, ...]):
+    with pytest.raises(UserError):
+        pawl(*words)
