@@ -21,8 +21,8 @@ import numpy as np
 import orjson
 
 from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Signature
-from pawl.serving.monitor.minutes import fits
 from pawl.serving.monitor.predictions import ScoreKind
+from pawl.serving.monitor.steps import fits
 
 PREDICTION = "prediction"
 MISSING, OTHER, OUT_OF_RANGE = "missing", "other", "outOfRange"

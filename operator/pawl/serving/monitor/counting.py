@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawl.serving.monitor.cells import CategoryPart, Layout, NumericPart
-from pawl.serving.monitor.minutes import Counts
 from pawl.serving.monitor.predictions import class_text
+from pawl.serving.monitor.steps import Counts
 
 _MAX_SUMMED: Final = 1e150
 
@@ -36,9 +36,7 @@ class Table:
             for part in layout.parts
             if isinstance(part, CategoryPart)
         ]
-        self._predicted = (
-            layout.prediction if isinstance(layout.prediction, CategoryPart) else None
-        )
+        self._predicted = layout.prediction if isinstance(layout.prediction, CategoryPart) else None
         self._classes = self._predicted.places if self._predicted is not None else {}
 
     def count(

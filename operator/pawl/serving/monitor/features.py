@@ -15,7 +15,7 @@ from pawl.serving.codec.base import Predictions, Rows
 from pawl.serving.monitor.cells import Layout, NumericPart
 from pawl.serving.monitor.counting import Table
 from pawl.serving.monitor.exposition import lines
-from pawl.serving.monitor.minutes import Minutes
+from pawl.serving.monitor.steps import Steps
 
 LOGGER = logging.getLogger(__name__)
 #: Rows that are kept before they are counted.
@@ -45,9 +45,9 @@ class Job(Protocol):
 class Features:
     """Counts the rows that one process answers."""
 
-    def __init__(self, layout: Layout, minutes: Minutes) -> None:
+    def __init__(self, layout: Layout, steps: Steps) -> None:
         self._layout = layout
-        self._minutes = minutes
+        self._steps = steps
         self._table = Table(layout)
         self._held = _Held(CAPACITY, layout)
 
@@ -66,7 +66,7 @@ class Features:
             self._failed()
 
     def flush(self, second: int) -> None:
-        """Counts what is kept, in the minute of this second."""
+        """Counts what is kept, in the step of this second."""
         if not self._held.rows:
             return
         try:
@@ -76,7 +76,7 @@ class Features:
 
     def exposition(self) -> Iterable[str]:
         """The lines for Prometheus of what all processes counted."""
-        return lines(self._layout, self._minutes.totals())
+        return lines(self._layout, self._steps.totals())
 
     def _count(self, held: _Held, second: int) -> None:
         for start in range(0, held.rows, CAPACITY):
@@ -85,7 +85,7 @@ class Features:
                 held.numbers[start:stop], held.categories[start:stop], held.labels[start:stop]
             )
             groups = held.take_groups() if start == 0 else {}
-            self._minutes.add(second, stop - start, counts, groups)
+            self._steps.add(second, stop - start, counts, groups)
         held.clear()
 
     def _failed(self) -> None:

@@ -11,11 +11,11 @@ from pawl.serving.monitor.cells import layout_of
 from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.http import LIMITS, MonitorRouter
 from pawl.serving.monitor.memory import Memory
-from pawl.serving.monitor.minutes import Minutes
 from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.monitor.snapshot import About, Snapshots
+from pawl.serving.monitor.steps import Steps
 from pawl.serving.settings import Settings
 from pawl.serving.supervisor import MonitorPart
 
@@ -47,6 +47,7 @@ class Monitor:
             MonitorRouter(self._snapshots, self._pages).handle, Counters(), LIMITS
         )
         self._listener = part.listener
+        self.steps: Steps | None = None
 
     def install(
         self, signature: Signature, baseline: Baseline | None
@@ -55,10 +56,10 @@ class Monitor:
         that can be right or wrong, and what takes feedback; neither without a key."""
         scores = Scores(signature, baseline.prediction if baseline is not None else None)
         layout = layout_of(signature, baseline, scores.score_kind)
-        minutes = Minutes(self._memory, layout.width, layout.fine)
-        self.recorder.install(scores, Features(layout, minutes))
+        self.steps = Steps(self._memory, layout.width, layout.fine)
+        self.recorder.install(scores, Features(layout, self.steps))
         self._snapshots.install(scores)
-        self._pages.install(layout, minutes)
+        self._pages.install(layout, self.steps)
         if not self._settings.feedback_keys:
             return None, None
         # Only here: it costs 10 MB.

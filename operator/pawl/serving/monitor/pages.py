@@ -1,6 +1,6 @@
 """What is told of cells: GET /features and /features/layout.
 
-Whole minutes only. A minute is told once it is over in every living process, and does not change
+Whole steps only. A step is told once it is over in every living process, and does not change
 any more: who goes on from the last `to` counts everything once.
 """
 
@@ -15,24 +15,23 @@ import orjson
 from numpy.typing import NDArray
 
 from pawl.serving.errors import NotReadyError
-from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.cells import Layout
-from pawl.serving.monitor.minutes import Minutes
-from pawl.serving.monitor.snapshot import About, Window, up_to_minute
+from pawl.serving.monitor.snapshot import About, Window
+from pawl.serving.monitor.steps import STEP, TOLD, Steps
 
 
 class FeaturePages:
-    """Reads the minutes; any process may."""
+    """Reads the steps; any process may."""
 
     def __init__(self, about: About, closed: Callable[[], int]) -> None:
         """`closed` gives the second before which all is told."""
         self._about = about
         self._closed = closed
-        self._installed: tuple[Layout, Minutes] | None = None
+        self._installed: tuple[Layout, Steps] | None = None
 
-    def install(self, layout: Layout, minutes: Minutes) -> None:
+    def install(self, layout: Layout, steps: Steps) -> None:
         """There is a model from now on."""
-        self._installed = layout, minutes
+        self._installed = layout, steps
 
     def layout(self) -> dict[str, Any]:
         """Which cells there are, and what the baseline has in them. NotReadyError without a
@@ -47,38 +46,38 @@ class FeaturePages:
         }
 
     def counts(self, start: int | None, stop: int | None, *, fine: bool) -> dict[str, Any]:
-        """The counts of the minutes within [start, stop), the last one when nothing is said.
+        """The counts of the steps within [start, stop), of the last minute when nothing is said.
         NotReadyError without a model."""
-        layout, minutes = self._model()
+        layout, steps = self._model()
         window = self._window(start, stop)
         start, stop = window.start, window.stop
-        rows, cells = minutes.cells(start, stop)
+        rows, cells = steps.cells(start, stop)
         message = self._about.head(window) | {
             "layout": layout.digest,
             "rows": rows.tolist(),
             "cells": _base64(cells, "<u4"),
         }
-        groups, others = minutes.groups(start, stop)
+        groups, others = steps.groups(start, stop)
         if groups:
             message |= {"groups": groups, "otherGroups": others}
         if fine:
-            bins, sums = minutes.fine(start, stop)
+            bins, sums = steps.fine(start, stop)
             message |= {"fine": _base64(bins, "<u4"), "sums": _base64(sums, "<f8")}
         return message
 
     def _window(self, start: int | None, stop: int | None) -> Window:
-        closed = self._closed() // 60 * 60
-        stop = closed if stop is None else min(stop // 60 * 60, closed)
+        closed = self._closed() // STEP * STEP
+        stop = closed if stop is None else min(stop // STEP * STEP, closed)
         started = int(self._about.started)
-        # There is nothing in a pod's first minute before its start.
-        first = started // 60 * 60
+        # There is nothing in a pod's first step before its start.
+        first = started // STEP * STEP
         if start is None:
             start = stop - 60
-        start = first if start <= started else up_to_minute(start)
-        start = max(start, closed - 60 * m.MINUTES)
+        start = first if start <= started else -(-start // STEP) * STEP
+        start = max(start, closed - STEP * TOLD)
         return Window(start, start, max(start, stop))
 
-    def _model(self) -> tuple[Layout, Minutes]:
+    def _model(self) -> tuple[Layout, Steps]:
         if self._installed is None:
             raise NotReadyError("the model is being loaded")
         return self._installed

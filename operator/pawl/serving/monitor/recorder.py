@@ -37,7 +37,7 @@ LOGGER = logging.getLogger(__name__)
 #: Numbers of one sort that are remembered before they are counted.
 MAX_REMEMBERED = 512
 _MAX_KNOWN_USERS = 4096
-#: Seconds after which a process that was held up counts rows in the minute that lasts: others may
+#: Seconds after which a process that was held up counts rows in the step that lasts: others may
 #: have told the one in which they came (see `snapshot`, which waits for 5).
 _LATE = 3
 _USER, _SALT = HEADER_USER.encode(), HEADER_SALT.encode()

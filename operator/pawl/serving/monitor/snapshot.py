@@ -88,10 +88,10 @@ class Snapshots:
         oldest = closed - m.SECONDS
         if start >= oldest:
             return Window(start, start, max(start, stop))
-        fine = up_to_minute(oldest)
+        fine = _up_to_minute(oldest)
         # There is nothing in a pod's first minute before its start.
-        first = started // 60 * 60 if start == started else up_to_minute(start)
-        start = max(first, up_to_minute(closed - 60 * m.MINUTES))
+        first = started // 60 * 60 if start == started else _up_to_minute(start)
+        start = max(first, _up_to_minute(closed - 60 * m.MINUTES))
         if stop < fine:
             stop = fine = stop // 60 * 60
         return Window(start, max(start, fine), max(start, stop))
@@ -182,6 +182,6 @@ def _pair(second: int, pair: tuple[int, int, float, float, int]) -> list[Any]:
     ]
 
 
-def up_to_minute(second: int) -> int:
+def _up_to_minute(second: int) -> int:
     """The first minute that does not begin before."""
     return -(-second // 60) * 60

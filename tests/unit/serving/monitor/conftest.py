@@ -18,11 +18,11 @@ from pawl.serving.counters import Counters, shared_memory
 from pawl.serving.monitor.cells import Layout, layout_of
 from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Memory
-from pawl.serving.monitor.minutes import Minutes
 from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.monitor.snapshot import About, Snapshots
+from pawl.serving.monitor.steps import STEP, Steps
 from pawl.stats.binning import category_table, numeric_bins
 
 #: The beginning of a minute.
@@ -90,11 +90,11 @@ class Pod:
         self.snapshots.install(scores)
         self.pages = FeaturePages(about, self.snapshots.closed)
         if layout is not None:
-            self.pages.install(layout, self._minutes(0))
+            self.pages.install(layout, self._steps(0))
 
-    def _minutes(self, index: int) -> Minutes:
+    def _steps(self, index: int) -> Steps:
         assert self._layout is not None
-        return Minutes(self.memories[index], self._layout.width, self._layout.fine)
+        return Steps(self.memories[index], self._layout.width, self._layout.fine)
 
     def recorder(self, index: int) -> Recorder:
         """A new one, as of a process that begins."""
@@ -108,7 +108,7 @@ class Pod:
         )
         layout = self._layout
         recorder.install(
-            self._scores, None if layout is None else Features(layout, self._minutes(index))
+            self._scores, None if layout is None else Features(layout, self._steps(index))
         )
         return recorder
 
@@ -150,10 +150,10 @@ class Pod:
         for index in processes or range(len(self.recorders)):
             self.recorders[index].roll()
 
-    def minute(self) -> None:
-        """A minute goes by, in which seconds are closed in time."""
+    def step(self) -> None:
+        """A step goes by, in which seconds are closed in time."""
         self.wait(1)
-        self.wait(59)
+        self.wait(STEP - 1)
 
     def monitor(self, start: int | None = None, stop: int | None = None) -> dict[str, Any]:
         """GET /monitor, times as seconds after EPOCH."""
@@ -166,18 +166,20 @@ class Pod:
     def features(
         self, start: int | None = None, stop: int | None = None, *, fine: bool = False
     ) -> dict[str, Any]:
-        """GET /features, times as seconds after EPOCH; arrays as they were before base64."""
+        """GET /features, times as seconds after EPOCH, else the last step; arrays as they were
+        before base64."""
+        start = self.snapshots.closed() // STEP * STEP - STEP - EPOCH if start is None else start
         page = self.pages.counts(
             None if start is None else EPOCH + start,
             None if stop is None else EPOCH + stop,
             fine=fine,
         )
-        minutes = len(page["rows"])
+        steps = len(page["rows"])
         kinds = {"cells": "<u4", "fine": "<u4", "sums": "<f8"}
         for name in kinds.keys() & page.keys():
             page[name] = np.frombuffer(b64decode(page[name]), dtype=kinds[name]).tolist()
-        width = len(page["cells"]) // minutes if minutes else 0
-        page["cells"] = [page["cells"][at * width : (at + 1) * width] for at in range(minutes)]
+        width = len(page["cells"]) // steps if steps else 0
+        page["cells"] = [page["cells"][at * width : (at + 1) * width] for at in range(steps)]
         return page
 
     def _window(self, start: int | None, stop: int | None) -> Any:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pawl.artifacts.records import Baseline, NumericBaseline, Signature
 from pawl.serving.monitor.cells import layout_of
 from pawl.serving.monitor.counting import Table
-from pawl.serving.monitor.minutes import Counts
+from pawl.serving.monitor.steps import Counts
 
 Made = Callable[..., Any]
 SAMPLE = [0.0, 0.5, 1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, nan, -4.0]

@@ -14,19 +14,20 @@ from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.http import Query, query_of
 from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.snapshot import About
+from pawl.serving.monitor.steps import STEP, Steps
 
 Made = Callable[..., Any]
 
 
 def covered(pod: Any, epoch: int, *window: int | None) -> tuple[int, int]:
     page = pod.features(*window)
-    assert len(page["rows"]) == (page["to"] - page["from"]) // 60
+    assert len(page["rows"]) == (page["to"] - page["from"]) // STEP
     return page["from"] - epoch, page["to"] - epoch
 
 
 def test_the_layout_names_what_the_counts_are_of(watched: Any) -> None:
     layout = orjson.loads(orjson.dumps(watched.pages.layout()))
-    watched.minute()
+    watched.step()
     page = watched.features()
     assert layout["layout"] == page["layout"]
     assert (layout["format"], layout["model"], layout["version"]) == (1, "churn", 7)
@@ -37,54 +38,59 @@ def test_the_layout_names_what_the_counts_are_of(watched: Any) -> None:
     assert layout["uncounted"] == []
 
 
-def test_only_whole_minutes_are_told(watched: Any, epoch: int) -> None:
-    watched.wait(150)
-    assert covered(watched, epoch, 0, 150) == (0, 120)
-    assert covered(watched, epoch, 1, 119) == (60, 60)
-    assert covered(watched, epoch, 30, 60) == (60, 60)
-    assert covered(watched, epoch, 60, 10) == (60, 60)
-    assert covered(watched, epoch) == (60, 120)
+def test_only_whole_steps_are_told(watched: Any, epoch: int) -> None:
+    watched.wait(95)
+    assert covered(watched, epoch, 0, 95) == (0, 90)
+    assert covered(watched, epoch, 1, 19) == (10, 10)
+    assert covered(watched, epoch, 5, 10) == (10, 10)
+    assert covered(watched, epoch, 10, 2) == (10, 10)
 
 
-def test_the_first_minute_begins_before_the_pod(watched: Any, epoch: int) -> None:
-    watched.pages._about = About("churn", "7", "sha256:0", epoch + 20.5)
-    watched.wait(150)
-    assert covered(watched, epoch, -300, 150) == (0, 120)
-    assert covered(watched, epoch, 20, 150) == (0, 120)
-    assert covered(watched, epoch, 21, 150) == (60, 120)
+def test_without_a_query_the_last_minute_is_told(watched: Any, epoch: int) -> None:
+    watched.wait(95)
+    page = watched.pages.counts(None, None, fine=False)
+    assert (page["from"] - epoch, page["to"] - epoch) == (30, 90)
 
 
-def test_two_hours_are_kept(watched: Any, epoch: int) -> None:
-    watched.wait(3 * 3600)
-    assert covered(watched, epoch, 0, 3 * 3600) == (3600, 3 * 3600)
+def test_the_first_step_begins_before_the_pod(watched: Any, epoch: int) -> None:
+    watched.pages._about = About("churn", "7", "sha256:0", epoch + 3.5)
+    watched.wait(25)
+    assert covered(watched, epoch, -300, 25) == (0, 20)
+    assert covered(watched, epoch, 3, 25) == (0, 20)
+    assert covered(watched, epoch, 4, 25) == (10, 20)
 
 
-def test_a_minute_is_told_once_it_is_over_in_all_processes(watched_of: Made, epoch: int) -> None:
+def test_twenty_minutes_are_kept(watched: Any, epoch: int) -> None:
+    watched.wait(3600)
+    assert covered(watched, epoch, 0, 3600) == (2400, 3600)
+
+
+def test_a_step_is_told_once_it_is_over_in_all_processes(watched_of: Made, epoch: int) -> None:
     pod = watched_of(2)
-    pod.wait(59)
+    pod.wait(9)
     pod.wait(2, 0)
-    assert covered(pod, epoch, 0, 120) == (0, 0)
+    assert covered(pod, epoch, 0, 20) == (0, 0)
     pod.wait(0)
-    assert covered(pod, epoch, 0, 120) == (0, 60)
+    assert covered(pod, epoch, 0, 20) == (0, 10)
 
 
-def test_minutes_that_nothing_came_in_are_told_too(watched: Any) -> None:
-    watched.wait(120)
+def test_steps_that_nothing_came_in_are_told_too(watched: Any) -> None:
+    watched.wait(20)
     watched.score([1.0], scores=[0.8])
-    watched.minute()
-    page = watched.features(0, 180)
+    watched.step()
+    page = watched.features(0, 30)
     assert page["rows"] == [0, 0, 1]
     assert [sum(cells) for cells in page["cells"]] == [0, 0, 2]
 
 
 def test_fine_bins_are_told_when_they_are_asked_for(watched: Any) -> None:
     watched.score([1.5], [0.5], scores=[0.75, 0.25])
-    watched.minute()
+    watched.step()
     watched.score([1.75], scores=[0.5])
-    watched.minute()
-    page = watched.features(0, 120, fine=True)
+    watched.step()
+    page = watched.features(0, 20, fine=True)
     assert (page["fine"], page["sums"]) == ([1, 2, 0, 0, 3], [0.5, 3.25, 0.0, 0.0, 1.5])
-    assert "fine" not in watched.features(0, 120)
+    assert "fine" not in watched.features(0, 20)
 
 
 def test_before_there_is_a_model_it_is_not_ready(pod: Any) -> None:
@@ -97,11 +103,10 @@ def test_before_there_is_a_model_it_is_not_ready(pod: Any) -> None:
 def test_a_version_without_a_baseline_has_rows_but_no_cells() -> None:
     from pawl.serving.monitor.cells import Layout
     from pawl.serving.monitor.memory import Memory
-    from pawl.serving.monitor.minutes import Minutes
 
     pages = FeaturePages(About("churn", "7", "sha256:0", 0.0), lambda: 180)
-    pages.install(Layout(), Minutes(Memory(), 0, 0))
-    page = pages.counts(60, 180, fine=True)
+    pages.install(Layout(), Steps(Memory(), 0, 0))
+    page = pages.counts(160, 180, fine=True)
     assert (page["rows"], page["cells"], page["fine"]) == ([0, 0], "", "")
 
 

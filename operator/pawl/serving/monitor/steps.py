@@ -1,14 +1,14 @@
-"""Cells by the minute, in the memory that the pod's processes share.
+"""Cells by steps of ten seconds, in the memory that the pod's processes share.
 
-Each process has a block: a ring of minutes, and sums over all time. A minute's row is as wide as
-the version has cells and fine bins, 1 KB a numeric feature; what was never touched takes no memory.
-A process that replaces a dead one goes on in its block. Which minutes are whole, `memory` says.
+Each process has a block: a ring of steps, and sums over all time. A step's row is as wide as the
+version has cells and fine bins, 1 KB a numeric feature; what was never touched takes no memory. A
+process that replaces a dead one goes on in its block. Which steps are whole, `memory` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Memory
 
+#: Seconds of a step, and how many steps can be asked for.
+STEP: Final = 10
+TOLD: Final = 120
 #: What is counted of a group, by place.
 N, POSITIVE = range(2)
 #: By group: how many predictions, and how many of them are of the positive class.
@@ -43,7 +46,7 @@ def block_type(width: int, fine: int) -> np.dtype[Any]:
         align=True,
     )
     # The times are apart: looking for them must not touch memory that was never used.
-    return np.dtype([("at", "i8", m.RING), ("total", "u8", (width,)), ("minutes", row, m.RING)])
+    return np.dtype([("at", "i8", m.RING), ("total", "u8", (width,)), ("steps", row, m.RING)])
 
 
 def fits(width: int, fine: int) -> bool:
@@ -51,7 +54,7 @@ def fits(width: int, fine: int) -> bool:
     return block_type(width, fine).itemsize <= m.WIDE
 
 
-class Minutes:
+class Steps:
     """The blocks of all processes; this one adds to its own."""
 
     def __init__(self, memory: Memory, width: int, fine: int) -> None:
@@ -62,8 +65,8 @@ class Minutes:
         self._mine: Any = self._blocks[memory.index]
 
     def add(self, second: int, rows: int, counts: Counts, groups: Groups) -> None:
-        """Counts rows in the minute of a second."""
-        row = self._row(second // 60 * 60)
+        """Counts rows in the step of a second."""
+        row = self._row(second // STEP * STEP)
         row["rows"] += rows
         for name, tally in groups.items():
             place, _ = m.place_of(self._memory.mine["groups"], name, second)
@@ -72,13 +75,13 @@ class Minutes:
             _add(row[name], counted)
         _add(self._mine["total"], counts.cells)
 
-    def _row(self, minute: int) -> Any:
-        index = minute // 60 % m.RING
-        row, times = self._mine["minutes"][index], self._mine["at"]
-        if times[index] != minute:
+    def _row(self, start: int) -> Any:
+        index = start // STEP % m.RING
+        row, times = self._mine["steps"][index], self._mine["at"]
+        if times[index] != start:
             for name in row.dtype.names:
                 row[name] = 0
-            times[index] = minute
+            times[index] = start
         return row
 
     def totals(self) -> NDArray[np.uint64]:
@@ -87,35 +90,35 @@ class Minutes:
         return total
 
     def cells(self, start: int, stop: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Of the minutes [start, stop): rows [minutes], cells [minutes, width]."""
-        minutes = (stop - start) // 60
-        rows = np.zeros(minutes, dtype=np.uint32)
-        cells = np.zeros((minutes, self._width), dtype=np.uint32)
+        """Of the steps in [start, stop): rows [steps], cells [steps, width]."""
+        steps = (stop - start) // STEP
+        rows = np.zeros(steps, dtype=np.uint32)
+        cells = np.zeros((steps, self._width), dtype=np.uint32)
         for block in self._blocks:
             chosen = _chosen(block, start, stop)
-            at = (block["at"][chosen] - start) // 60
-            rows[at] += block["minutes"]["rows"][chosen]
-            cells[at] += block["minutes"]["cells"][chosen]
+            at = (block["at"][chosen] - start) // STEP
+            rows[at] += block["steps"]["rows"][chosen]
+            cells[at] += block["steps"]["cells"][chosen]
         return rows, cells
 
     def fine(self, start: int, stop: int) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
-        """Fine bins and the sums of the values in them [fine], over the minutes [start, stop)."""
+        """Fine bins and the sums of the values in them [fine], over the steps in [start, stop)."""
         counts = np.zeros(self._fine, dtype=np.uint32)
         sums = np.zeros(self._fine)
         for block in self._blocks:
             for index in _chosen(block, start, stop).tolist():
-                row = block["minutes"][index]
+                row = block["steps"][index]
                 counts += row["fine"]
                 sums += row["sums"]
         return counts, sums
 
     def groups(self, start: int, stop: int) -> tuple[dict[str, list[int]], list[int]]:
-        """[n, positive] by group, and of all other groups, over the minutes [start, stop)."""
+        """[n, positive] by group, and of all other groups, over the steps in [start, stop)."""
         others = np.zeros(2, dtype=np.int64)
         found: dict[str, NDArray[np.int64]] = {}
         for block, base in zip(self._blocks, self._memory.blocks, strict=True):
             chosen = _chosen(block, start, stop)
-            tallies = block["minutes"]["groups"][chosen].sum(axis=0, dtype=np.int64)
+            tallies = block["steps"]["groups"][chosen].sum(axis=0, dtype=np.int64)
             others += tallies[m.GROUPS]
             for name, tally in zip(base["groups"]["name"].tolist(), tallies, strict=False):
                 if tally[N]:
