@@ -20,7 +20,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pawl.artifacts.bundle import write_bundle
-from pawl.artifacts.records import Signature, Tensor
+from pawl.artifacts.records import Baseline, NumericBaseline, Signature, Tensor
 from pawl.artifacts.store import open_store
 
 SIGNATURE = Signature(
@@ -32,6 +32,28 @@ SIGNATURE = Signature(
     ),
     numeric=("a", "b"),
     classes=(False, True),
+)
+
+
+def _bins(name: str, edge: float) -> NumericBaseline:
+    return NumericBaseline(
+        name=name,
+        edges=(edge,),
+        counts=(1, 1),
+        fine_edges=(edge,),
+        fine_counts=(1, 1),
+        fine_sums=(edge, 2 * edge),
+        minimum=edge,
+        maximum=2 * edge,
+        missing=0,
+    )
+
+
+BASELINE = Baseline(
+    rows=2,
+    numeric=(_bins("a", 5.0), _bins("b", 1.0)),
+    prediction_rows=2,
+    prediction=_bins("prediction", 0.5),
 )
 
 
@@ -166,6 +188,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     source.mkdir()
     (source / "model.onnx").write_bytes(_graph())
     (source / "signature.json").write_text(SIGNATURE.model_dump_json(by_alias=True))
+    (source / "baseline.json").write_text(BASELINE.model_dump_json(by_alias=True))
     uri, digest, _ = write_bundle(open_store((tmp_path / "store").as_uri()), "t", "churn", source)
     servers: list[Server] = []
 

@@ -58,7 +58,7 @@ def test_it_tells_what_all_processes_answered(
     assert found["version"] == 7
     assert sum(found["latency"].values()) == 20
     assert sum(n for _, n, _ in found["users"]) == 20
-    assert found["scoreKind"] is None
+    assert (found["scoreKind"], sum(found["scores"])) == ("numeric", 20)
     assert sum(found["values"].values()) == 20
     operator_hears = parse_snapshot(json.dumps(found).encode(), "churn", 7)
     assert (operator_hears.requests, operator_hears.errors) == (21, 1)
@@ -85,7 +85,14 @@ def test_it_is_not_on_the_public_port(start: Start, free_port: Callable[[], int]
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/monitor?from=x", 400), ("/monitor?to=-1", 400), ("/metrics", 404)]
+    ("path", "status"),
+    [
+        ("/monitor?from=x", 400),
+        ("/monitor?to=-1", 400),
+        ("/features?from=x", 400),
+        ("/features?fine=2", 400),
+        ("/metrics", 404),
+    ],
 )
 def test_what_cannot_be_answered_is_said(
     path: str, status: int, start: Start, free_port: Callable[[], int]

@@ -139,6 +139,22 @@ async def test_with_a_key_answers_carry_a_token_that_feedback_is_taken_for(with_
     assert orjson.loads(dataplane.feedback(body)) == {"accepted": 1, "repeated": 1, "expired": 0}
 
 
+async def test_predictions_are_counted_by_the_group_of_their_request(bundles: Any) -> None:
+    settings = bundles.classifier()
+    with socket.socket() as listener:
+        monitor = Monitor(settings, Counters(), MonitorPart(listener, 0.0))
+        dataplane = Dataplane(settings, Counters(), monitor.recorder)
+        served = load_once(settings)
+        dataplane.install(served, *monitor.install(served.signature, served.baseline))
+        reply = FakeReply()
+        dataplane.infer(infer((1, -1), (-50, 0), parameters={"group": "a"}), reply)
+        await reply.message()
+        dataplane.metrics()
+        assert monitor.steps is not None
+        groups, _ = monitor.steps.groups(0, 2**40)
+        assert groups == {"a": [2, 1]}
+
+
 async def test_a_request_of_many_rows_gets_no_token(with_key: Any) -> None:
     dataplane = with_key()
     few, many = FakeReply(), FakeReply()

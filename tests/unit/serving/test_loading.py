@@ -225,9 +225,7 @@ def with_baseline(bundles: Any, graphs: Graphs, signature: Any, content: bytes) 
     )
 
 
-def test_the_baseline_comes_with_the_model(
-    bundles: Any, graphs: Graphs, signature: Any
-) -> None:
+def test_the_baseline_comes_with_the_model(bundles: Any, graphs: Graphs, signature: Any) -> None:
     prediction = {
         "name": "prediction", "edges": [0.5], "counts": [3, 4], "fineEdges": [], "fineCounts": [],
         "fineSums": [], "minimum": 0, "maximum": 1, "missing": 0,
