@@ -12,6 +12,7 @@ NAMES = (
     "decisions",
     "embedded_cluster",
     "many_rollouts",
+    "monitor",
     "road",
     "rollback",
     "router",

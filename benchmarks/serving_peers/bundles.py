@@ -30,9 +30,9 @@ from pawl.training import baseline
 from pawl.training.features import Matrix
 
 
-def signature() -> Signature:
-    """30 numbers in, a label and two probabilities out."""
-    names = _names()
+def signature(*, wide: bool = False) -> Signature:
+    """30 numbers in (`wide`: 60), a label and two probabilities out."""
+    names = _names(wide)
     return Signature(
         task="binary",
         inputs=tuple(Tensor(name=name, datatype="FP64", shape=(-1,)) for name in names),
@@ -45,16 +45,17 @@ def signature() -> Signature:
     )
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(name.replace(" ", "_") for name in load_breast_cancer().feature_names)
+def _names(wide: bool) -> tuple[str, ...]:
+    names = tuple(name.replace(" ", "_") for name in load_breast_cancer().feature_names)
+    return (*names, *(f"root_of_{name}" for name in names)) if wide else names
 
 
-def onnx_graph() -> bytes:
+def onnx_graph(*, wide: bool = False) -> bytes:
     """Doubles up to the trees, which compare in float32: the conversion that answers alike."""
-    fitted = model.pipeline("gb", ("cast", CastTransformer(dtype=np.float32)))
+    fitted = model.pipeline("gb", ("cast", CastTransformer(dtype=np.float32)), wide=wide)
     graph = convert_sklearn(
         fitted,
-        initial_types=[("numeric", DoubleTensorType([None, 30]))],
+        initial_types=[("numeric", DoubleTensorType([None, 60 if wide else 30]))],
         options={id(fitted): {"zipmap": False}},
         target_opset={"": 18, "ai.onnx.ml": 3},
     )
@@ -62,16 +63,16 @@ def onnx_graph() -> bytes:
     return content
 
 
-def write(store: Path, kind: str) -> dict[str, str]:
+def write(store: Path, kind: str, *, wide: bool = False) -> dict[str, str]:
     """Writes the bundle; gives the environment of a server for it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / SIGNATURE).write_text(signature().model_dump_json(by_alias=True))
-        (folder / BASELINE).write_text(_baseline(kind).model_dump_json(by_alias=True))
+        (folder / SIGNATURE).write_text(signature(wide=wide).model_dump_json(by_alias=True))
+        (folder / BASELINE).write_text(_baseline(kind, wide).model_dump_json(by_alias=True))
         if kind == "gb":
-            (folder / MODEL_ONNX).write_bytes(onnx_graph())
+            (folder / MODEL_ONNX).write_bytes(onnx_graph(wide=wide))
         else:
-            skops.io.dump(model.pipeline(kind), folder / MODEL_SKOPS)
+            skops.io.dump(model.pipeline(kind, wide=wide), folder / MODEL_SKOPS)
             (folder / LINEAGE).write_text(_lineage().model_dump_json(by_alias=True))
         uri, digest, _ = write_bundle(open_store(store.as_uri()), "bench", kind, folder)
     return {
@@ -84,11 +85,11 @@ def write(store: Path, kind: str) -> dict[str, str]:
     }
 
 
-def _baseline(kind: str) -> Baseline:
+def _baseline(kind: str, wide: bool) -> Baseline:
     """As a training writes it, so that the monitor has bins to count in."""
-    features, answers = model.rows()
-    scores = model.pipeline(kind).predict_proba(features)
-    matrix = Matrix(features, np.empty((len(features), 0), dtype=object), _names(), ())
+    features, answers = model.rows(wide=wide)
+    scores = model.pipeline(kind, wide=wide).predict_proba(features)
+    matrix = Matrix(features, np.empty((len(features), 0), dtype=object), _names(wide), ())
     return baseline.build(matrix, Answers(labels=answers, scores=scores), "binary", (0, 1))
 
 

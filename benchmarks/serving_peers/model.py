@@ -19,12 +19,13 @@ from sklearn.preprocessing import StandardScaler
 KINDS = ("gb", "lr")
 
 
-def rows() -> Any:
-    """569 rows of 30 floats (Wisconsin breast cancer)."""
-    return load_breast_cancer(return_X_y=True)
+def rows(*, wide: bool = False) -> Any:
+    """569 rows of 30 floats (Wisconsin breast cancer); `wide`: and their square roots."""
+    features, answers = load_breast_cancer(return_X_y=True)
+    return (np.hstack([features, np.sqrt(features)]) if wide else features), answers
 
 
-def pipeline(kind: str, *between: tuple[str, Any]) -> Pipeline:
+def pipeline(kind: str, *between: tuple[str, Any], wide: bool = False) -> Pipeline:
     """Scaling, then gradient boosting (100 trees) or logistic regression; fitted."""
     estimator = (
         GradientBoostingClassifier(random_state=0)
@@ -32,7 +33,7 @@ def pipeline(kind: str, *between: tuple[str, Any]) -> Pipeline:
         else LogisticRegression(max_iter=1000)
     )
     steps = [("scale", StandardScaler()), *between, ("estimate", estimator)]
-    return Pipeline(steps).fit(*rows())
+    return Pipeline(steps).fit(*rows(wide=wide))
 
 
 def main() -> None:

@@ -1,0 +1,157 @@
+"""What it costs to count what a model sees: a model of 60 floats, all of them in the baseline.
+
+    python -m benchmarks.monitor [--seconds 2] [--rounds 5]
+
+`monitor-us-per-row`: microseconds of CPU for a row, from the answer until it is in its cells, in
+batches of 32 requests of one row. The quickest of the rounds, because other work on the machine
+only adds. Also with 30 of the columns as categories.
+
+`monitor-throughput-share`: how much of the requests per second at 32 connections a server with its
+whole monitor loses to one without. The two in turn, the median of the rounds.
+
+Prints `RATIO <name> <measured> <target> ok|SHORT` (at most the target), or `INFO <name>
+<measured>`. Exit code 1 when one is SHORT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+
+from benchmarks.serving import MAX_RESIDENT_MB, Bench, Report
+from benchmarks.serving_peers import bundles, load, model, targets
+from benchmarks.serving_peers.running import free_port
+from pawl.artifacts.records import Signature, Tensor
+from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.monitor.cells import layout_of
+from pawl.serving.monitor.features import Features
+from pawl.serving.monitor.memory import Memory
+from pawl.serving.monitor.steps import Steps
+from pawl.stats.metrics import Answers
+from pawl.training import baseline
+from pawl.training.features import Matrix
+
+MAX_MICROSECONDS, MAX_SHARE = 3.0, 0.10
+BATCH, REQUESTS = 32, 4096
+
+
+class Job:
+    """A scored request of one row."""
+
+    group = None
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.request = self
+
+
+def watched(numbers: np.ndarray, categories: np.ndarray, scores: np.ndarray) -> Features:
+    """What counts rows of these columns, with themselves as the baseline."""
+    numeric = tuple(f"n{i}" for i in range(numbers.shape[1]))
+    categorical = tuple(f"c{i}" for i in range(categories.shape[1]))
+    signature = Signature(
+        task="binary",
+        inputs=tuple(
+            Tensor(name=name, datatype="FP64", shape=(-1,)) for name in numeric + categorical
+        ),
+        outputs=(Tensor(name="probabilities", datatype="FP64", shape=(-1, 2)),),
+        numeric=numeric,
+        categorical=categorical,
+        classes=(0, 1),
+    )
+    answers = Answers(
+        labels=(scores >= 0.5).astype(int), scores=np.column_stack([1 - scores, scores])
+    )
+    found = baseline.build(
+        Matrix(numbers, categories, numeric, categorical), answers, "binary", (0, 1)
+    )
+    layout = layout_of(signature, found, "numeric")
+    return Features(layout, Steps(Memory(), layout.width, layout.fine))
+
+
+def microseconds(numeric: int, rounds: int) -> float:
+    """For a row of 60 columns, so many of them numbers."""
+    random = np.random.default_rng(0)
+    features, _ = model.rows(wide=True)
+    chosen = features[random.integers(len(features), size=REQUESTS)]
+    numbers = np.ascontiguousarray(chosen[:, :numeric])
+    kinds = random.integers(20, size=(REQUESTS, 60 - numeric)).astype(str).astype(object)
+    scores = random.uniform(size=REQUESTS)
+    counting = watched(numbers, kinds, scores)
+    said = [
+        Predictions(part.tolist(), [int(score >= 0.5) for score in part])
+        for part in np.split(scores, REQUESTS // BATCH)
+    ]
+    return 1e6 * min(
+        _round(counting, _jobs(numbers, kinds), said, 60 * round_) for round_ in range(rounds)
+    )
+
+
+def _jobs(numbers: np.ndarray, kinds: np.ndarray) -> list[Job]:
+    """As they are decoded: every request has values of its own."""
+    jobs = []
+    for row, names in zip(numbers, kinds, strict=True):
+        feed = {"numeric": row[np.newaxis].copy()}
+        if len(names):
+            feed["categorical"] = np.array([[f"{name}" for name in names]], dtype=object)
+        jobs.append(Job(Rows(feed, 1)))
+    return jobs
+
+
+def _round(counting: Features, jobs: list[Job], said: Sequence[Predictions], second: int) -> float:
+    """Seconds of CPU for a row."""
+    start = process_time()
+    for at, predictions in enumerate(said):
+        counting.answered(jobs[at * BATCH : (at + 1) * BATCH], predictions, BATCH, second)
+    counting.flush(second)
+    return (process_time() - start) / len(jobs)
+
+
+def share(bench: Bench, store: Path) -> None:
+    """A server with its monitor against one without."""
+    env = bundles.write(store, "gb", wide=True)
+    with ExitStack() as stack:
+        servers = []
+        for name, more in (("monitor", {"PAWL_MONITOR_PORT": str(free_port())}), ("off", {})):
+            port = free_port()
+            target = replace(targets.pawl({**env, **more}, port, bench.row), name=f"pawl {name}")
+            servers.append(bench.start(stack, target, "gb", port, bench.expected["gb"]))
+        watching, off = servers
+        left = bench.ratio(watching, off, "gb", 32, routed=True)
+        bench.report.at_most("monitor-throughput-share", 1 - left, MAX_SHARE)
+        megabytes = watching.running.resident_mb()
+        bench.report.at_most("monitor-resident-mb", megabytes, MAX_RESIDENT_MB)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=int, default=2, help="per measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    report = Report()
+    report.at_most("monitor-us-per-row", microseconds(60, options.rounds), MAX_MICROSECONDS)
+    report.info("monitor-us-per-row-half-categories", microseconds(30, options.rounds))
+    print(f"load by {load.generator()}", flush=True)
+    features, _ = model.rows(wide=True)
+    expected = float(model.pipeline("gb", wide=True).predict_proba(features[:1])[0, 1])
+    with tempfile.TemporaryDirectory(prefix="pawl-bench-") as name:
+        folder = Path(name)
+        row = features[0].tolist()
+        share(
+            Bench(folder, options.seconds, options.rounds, row, {"gb": expected}, report),
+            folder / "store",
+        )
+    print("\n".join(["", *report.verdicts]))
+    return int(report.short)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
