@@ -13,16 +13,19 @@ are multiplied by (Rao & Scott 1981, first order),
 m is Kish's effective number of blocks, n²/Σn_b²: the number of blocks if all have the same size,
 and with it δ is free of bias for independent rows in blocks of any size. δ is never below 1.
 
-An estimate from few blocks may be low by chance, and then tests are wrong too often. For tests it
-is *raised* to its upper 95 % bound, δ·ν/χ²_ν(5 %) by Wilson & Hilferty (1931), with ν = m − 1, as
-if the bins of a feature only moved together (Satterthwaite's degrees of freedom lie between m − 1
-and (m − 1)(K − 1)): 1.4 times δ for the sixty minutes of an hour. With fewer than EIGHT effective
-blocks nothing can be said about how rows resemble each other; then each block counts as one row.
+For tests δ is *raised*. An estimate from few blocks may be low by chance: its upper 95 % bound is
+δ·ν/χ²_ν(5 %) by Wilson & Hilferty (1931), with ν = m − 1 as if bins only moved together
+(Satterthwaite's degrees of freedom lie between m − 1 and (m − 1)(K − 1)): 1.4·δ for the sixty
+minutes of an hour. And where bins do move together, because values drift up and down from block to
+block, eigenvalues differ, and far in the tail the largest one counts and not their mean. It is at
+least the d of any split of the values in two, so δ is raised to the largest d of the shares
+p_1 + … + p_k too. With fewer than EIGHT effective blocks nothing can be said about how rows
+resemble each other; then each block counts as one row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,10 +55,12 @@ def of_bins(window: Window, layout: Layout) -> Effect:
     """δ of the shares of a feature's bins."""
     at = layout.bin_cells
     n, n2 = (layout.bins.spread(whole[0]) for whole in (window.whole, window.whole2))
-    x, scatter = window.counts[at], _scatter(window, at, n, n2)
+    x = window.counts[at]
+    scatter = _scatter(x, window.squares[at], window.cross[at], n, n2)
     free = layout.bins.sum(x > 0) - 1
-    whole = layout.bins.sum(_over(scatter, x))
-    return _estimated(_over(whole, free), window.whole[0], window.whole2[0])
+    mean = _over(layout.bins.sum(_over(scatter, x)), free)
+    found = _estimated(mean, window.whole[0], window.whole2[0])
+    return replace(found, raised=np.maximum(found.raised, _largest(window, layout, n, n2)))
 
 
 def of_cells(window: Window, layout: Layout, features: Ints, cells: Ints) -> Effect:
@@ -64,14 +69,24 @@ def of_cells(window: Window, layout: Layout, features: Ints, cells: Ints) -> Eff
     which = np.where(layout.present[cells], 0, 1)
     n, n2 = window.whole[which, features], window.whole2[which, features]
     x = window.counts[cells]
-    found = _over(_scatter(window, cells, n, n2), x * (1.0 - _over(x, n)))
-    return _estimated(found, n, n2)
+    scatter = _scatter(x, window.squares[cells], window.cross[cells], n, n2)
+    return _estimated(_over(scatter, x * (1.0 - _over(x, n))), n, n2)
 
 
-def _scatter(window: Window, cells: Ints, n: Floats, n2: Floats) -> Floats:
+def _largest(window: Window, layout: Layout, n: Floats, n2: Floats) -> Floats:
+    """The largest d of a split between two bins, per feature; n and n2 are per bin."""
+    x, cross = (
+        layout.bins.running(part[layout.bin_cells]) for part in (window.counts, window.cross)
+    )
+    scatter = _scatter(x, window.running, cross, n, n2)
+    d = _estimated(_over(scatter, x * (1.0 - _over(x, n))), n, n2).value
+    return np.maximum.reduceat(d, layout.bins.start)
+
+
+def _scatter(x: Floats, squares: Floats, cross: Floats, n: Floats, n2: Floats) -> Floats:
     """Σ_b (X_b − p̂·n_b)²."""
-    p = _over(window.counts[cells], n)
-    return np.maximum(window.squares[cells] - 2 * p * window.cross[cells] + p**2 * n2, 0.0)
+    p = _over(x, n)
+    return np.maximum(squares - 2 * p * cross + p**2 * n2, 0.0)
 
 
 def _estimated(found: Floats, n: Floats, n2: Floats) -> Effect:

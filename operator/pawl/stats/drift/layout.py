@@ -65,10 +65,10 @@ class Ragged:
         return np.asarray(per_row[self.of])
 
     def running(self, values: Floats) -> Floats:
-        """Running sums that begin anew in every row."""
-        whole = np.cumsum(values)
-        before = np.concatenate([[0.0], whole])[self.start] if self.rows else whole
-        return np.asarray(whole - self.spread(before))
+        """Running sums along the last axis that begin anew in every row."""
+        whole = np.cumsum(values, axis=-1)
+        before = np.concatenate([np.zeros_like(whole[..., :1]), whole], axis=-1)
+        return np.asarray(whole - before[..., self.start[self.of]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,20 @@ def test_more_blocks_raise_it_less(plain: Callable) -> None:
     assert by[0] > 2 > by[1] > 1.3 > by[2] > 1.05
 
 
+def test_bins_that_move_together_raise_it_more(plain: Callable) -> None:
+    """Values drift up and down: of nine eigenvalues one has most of the scatter."""
+    generator = np.random.default_rng(4)
+    tilts = generator.normal(0, 1, (60, 1)) * np.linspace(-1, 1, 10)
+    shares = np.exp(tilts) / np.exp(tilts).sum(axis=1, keepdims=True)
+    layout, window = plain([100] * 10, generator.multinomial(100, shares))
+    found = effect.of_bins(window, layout)
+    p = window.counts[:10] / window.counts[:10].sum()
+    blocks = shares - p
+    largest = 1 + 100 * np.linalg.eigvalsh(np.cov(blocks.T) / np.sqrt(np.outer(p, p)))[-1]
+    assert found.raised[0] > 3 * found.value[0]
+    assert 0.6 * largest < found.raised[0] < 1.2 * largest
+
+
 def test_with_few_blocks_a_block_is_one_row(plain: Callable) -> None:
     layout, window = plain([100] * 10, np.full((5, 10), 8))
     found = effect.of_bins(window, layout)
