@@ -19,6 +19,7 @@ LABEL_RUN = f"{GROUP}/run"
 ROLE_SERVER = "server"
 ROLE_ROUTER = "router"
 ROLE_TRAINER = "trainer"
+ROLE_WATCH = "watch"  # of the ConfigMap that keeps what was counted
 
 # Environment of the containers: paths come by environment because mount paths are only a
 # convention on a real kubelet and are rewritten by the embedded one.
@@ -65,6 +66,9 @@ ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; neve
 # On a TrainingJob, written by users or their pipeline: the source that trains, for the lineage.
 ANNOTATION_CODE_REPO = f"{GROUP}/code-repo"
 ANNOTATION_CODE_REVISION = f"{GROUP}/code-revision"
+# On a TrainingJob that drift started, when it was in vain: Fruitless or Failed.
+ANNOTATION_OUTCOME = f"{GROUP}/outcome"
+ANNOTATION_WINDOW = f"{GROUP}/window"  # on a ConfigMap: which window of which version it holds
 ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest
 
 # What the router tells a server about a request; what clients send by these names is removed.

@@ -18,6 +18,8 @@ from pawl.api.base import (
     Uri,
     cel,
 )
+from pawl.api.drift import DriftSpec, RetrainSpec, drift_rules
+from pawl.api.drift_status import DriftStatus, RetrainStatus
 from pawl.api.notify import Notify
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolledBack, RolloutStatus
@@ -147,6 +149,7 @@ class DeploymentSpec(ApiModel):
             "an HTTPRoute cannot keep a user at a version; remove rollout.canary.sticky or "
             "routing.gateway",
         ),
+        *drift_rules(),
     )
     model: Name = Field(
         description="The series of ModelVersions that is served.",
@@ -174,6 +177,12 @@ class DeploymentSpec(ApiModel):
         description="How a new version is tried before it is promoted. Without it a version "
         "replaces the one before directly, as soon as its pods are ready; so do the first version "
         "and a pin of an older one.",
+    )
+    drift: DriftSpec | None = Field(
+        None, description="What the stable version sees is watched, and compared with its baseline."
+    )
+    retrain: RetrainSpec | None = Field(
+        None, description="What drift.action retrain starts; the gates and the rollout decide then."
     )
     notify: Annotated[tuple[Notify, ...], Field(max_length=8)] = Field(
         (), description="Who is told what happens to this Deployment."
@@ -227,6 +236,8 @@ class DeploymentStatus(ObjectStatus):
     rolled_back: Annotated[tuple[RolledBack, ...], Field(max_length=10)] = Field(
         (), description="Candidates that are not tried again; newest first."
     )
+    drift: DriftStatus | None = Field(None, description="What the stable version sees.")
+    retrain: RetrainStatus | None = None
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
         (), description="Newest first."
     )

@@ -1,4 +1,4 @@
-"""`pawl promote | abort | pause | resume | retry`: commands to a rollout, as annotations.
+"""`pawl promote | abort | pause | resume | retry | reset`: commands as annotations.
 
 A command names the candidate, and from its second rollout on the attempt, so that one that was left
 behind does nothing later. `spec` is never written: what Git says stays what Git says.
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for command in (promote, abort, pause, resume, retry):
         app.command(rich_help_panel="Rollouts")(command)
+    app.command(rich_help_panel="Retraining")(reset)
 
 
 def promote(target: Target, namespace: Namespace = None) -> None:
@@ -51,6 +52,11 @@ def retry(target: Target, namespace: Namespace = None) -> None:
     _annotate(target, namespace, commands.RETRY, _failed)
 
 
+def reset(target: Target, namespace: Namespace = None) -> None:
+    """Let drift start retrains again, after the breaker stopped them."""
+    _annotate(target, namespace, commands.RESET, _retrained)
+
+
 def _running(status: DeploymentStatus) -> str:
     state = status.rollout
     if state is None or state.phase == "RollingBack":
@@ -70,6 +76,12 @@ def _failed(status: DeploymentStatus) -> str:
         raise UserError("no candidate was rolled back")
     last = status.rolled_back[0]
     return commands.reference(last.version, last.attempt)
+
+
+def _retrained(status: DeploymentStatus) -> str:
+    if status.retrain is None or status.retrain.training_job is None:
+        raise UserError("nothing was retrained yet")
+    return status.retrain.training_job
 
 
 def _annotate(

@@ -137,6 +137,9 @@ class Cache:
                     self._wake(Key(kind, namespace, labels[label]))
         else:
             self._wake(_key(item))
+            for reference in item["metadata"].get("ownerReferences", []):
+                if reference["apiVersion"] == c.API_VERSION:  # of a Deployment that retrains
+                    self._wake(Key(reference["kind"], namespace, reference["name"]))
             if resource == DEPLOYMENTS and before is not item and _serves(item) == _serves(before):
                 return
             model = item.get("spec", {}).get("model", "")

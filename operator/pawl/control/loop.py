@@ -39,6 +39,7 @@ class Loop:
     ) -> None:
         self._queue = queue
         self._cache = cache
+        self._observer = observer
         self._executor = executor
         self._installation = installation
         self._planners: dict[str, Callable[[Object], Awaitable[Plan]]] = {
@@ -61,6 +62,7 @@ class Loop:
         while True:
             for key in self._cache.our_keys():
                 self._queue.add(key)
+            self._observer.forget()
             await asyncio.sleep(seconds)
 
     async def _reconcile(self, key: Key) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from pawl import constants as c
+from pawl.control.features import Described, Steps, parse_layout, parse_steps
 from pawl.control.pages import whole
 from pawl.control.snapshot import Snapshot, parse_pairs, parse_snapshot
 from pawl.core.measurement import Arm
@@ -63,6 +64,19 @@ class Monitors:
         pages = await self._pages(version, pods, "pairs", (begin, end), parse_pairs)
         return [pair for _, page in pages for pair in page]
 
+    async def steps(
+        self, version: int, pods: Iterable[Object], begin: int, end: int, step: int, *, fine: bool
+    ) -> list[Steps]:
+        """What one version's pods saw, by steps of so many seconds; in fine bins too, if asked."""
+        seconds, more = (begin, end), {"step": str(step)} | ({"fine": "1"} if fine else {})
+        pages = await self._pages(version, pods, "features", seconds, parse_steps, more)
+        return [page for _, page in pages]
+
+    async def layout(self, version: int, pods: Iterable[Object]) -> Described | None:
+        """What the cells of those minutes are; None when no pod tells."""
+        pages = await self._pages(version, pods, "features/layout", (0, 0), parse_layout)
+        return pages[0][1] if pages else None
+
     async def _snapshots(
         self, pods: Mapping[int, Iterable[Object]], begin: int, end: int
     ) -> dict[int, list[tuple[Object, Snapshot]]]:
@@ -79,12 +93,13 @@ class Monitors:
         name: str,
         seconds: tuple[int, int],
         parse: Callable[[bytes, str | None, int], Page],
+        more: Mapping[str, str] | None = None,
     ) -> list[tuple[Object, Page]]:
         """What the running pods say; without those that say nothing, or nothing sensible."""
 
         async def one(pod: Object) -> tuple[Object, Page] | None:
             url = f"http://{pod['status']['podIP']}:{self._port}/{name}"
-            query = dict(zip(("from", "to"), map(str, seconds), strict=True))
+            query = dict(zip(("from", "to"), map(str, seconds), strict=True)) | dict(more or {})
             model = pod["metadata"].get("labels", {}).get(c.LABEL_MODEL)
             try:
                 async with self._session.get(url, params=query) as response:

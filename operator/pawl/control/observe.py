@@ -24,18 +24,21 @@ from pawl.control.kinds import (
     MODEL_VERSIONS,
     PODS,
     SERVICES,
+    TRAINING_JOBS,
     WORKLOADS,
 )
 from pawl.control.kube import Kube
 from pawl.control.measure import Measure
 from pawl.control.records import Records
 from pawl.control.routers import Routers
+from pawl.control.windows import Windows
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
 from pawl.core.trainingjob import TrainingJobObserved
+from pawl.core.watch import kept
 from pawl.errors import StoreError
 
 Object = Mapping[str, Any]
@@ -45,13 +48,25 @@ class Observer:
     """Observes one object at a time; nothing is written."""
 
     def __init__(
-        self, cache: Cache, kube: Kube, records: Records, routers: Routers, measure: Measure
+        self,
+        cache: Cache,
+        kube: Kube,
+        records: Records,
+        routers: Routers,
+        measure: Measure,
+        windows: Windows,
     ) -> None:
         self._measure = measure
+        self._windows = windows
         self._cache = cache
         self._kube = kube
         self._records = records
         self._routers = routers
+
+    def forget(self) -> None:
+        """What was counted for Deployments that are gone."""
+        known = self._cache.all(DEPLOYMENTS)
+        self._windows.forget(frozenset(item["metadata"]["uid"] for item in known))
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -101,6 +116,8 @@ class Observer:
         namespace, name = meta["namespace"], meta["name"]
         pods = self._cache.labelled(PODS, namespace, deployment=name)
         measured = await self._measure.rollout(item, pods, now)
+        window = self._cache.get(CONFIG_MAPS, namespace, kept.name(name))
+        seen = await self._windows.observed(item, pods, window, now)
         # Afterwards: a pod that hangs lets a measurement wait, and routers know by then.
         entrance = await self._front(item, pods)
         return DeploymentObserved(
@@ -112,7 +129,16 @@ class Observer:
             pods=pods,
             front=entrance,
             measured=measured,
+            drift=seen,
+            window=window,
+            retrains=self._cache.owned(TRAINING_JOBS, item),
+            recipe=self._recipe(item),
         )
+
+    def _recipe(self, item: Object) -> Object | None:
+        """The TrainingJob that retrains are copied from."""
+        name = item["spec"].get("retrain", {}).get("from")
+        return self._cache.get(TRAINING_JOBS, item["metadata"]["namespace"], name) if name else None
 
     async def _front(self, item: Object, pods: tuple[Object, ...]) -> FrontObserved:
         meta = item["metadata"]

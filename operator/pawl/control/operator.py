@@ -20,6 +20,7 @@ from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.control.settings import Settings
 from pawl.control.webhooks import Webhooks
+from pawl.control.windows import Windows
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ async def run(settings: Settings) -> None:
     records = Records(settings.installation)
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
-    observer = Observer(cache, kube, records, routers, Measure(monitors, prometheus))
+    measure, windows = Measure(monitors, prometheus), Windows(monitors)
+    observer = Observer(cache, kube, records, routers, measure, windows)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
     executor = Executor(kube, cache, records, notifier=notifier)

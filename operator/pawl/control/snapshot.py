@@ -49,11 +49,11 @@ class Snapshot:
 def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
     """A `/monitor` page of that version. ValueError when it is none."""
     try:
-        page = _page(body, model, version)
-        errors = _count(page["errors"]) + _count(page.get("refused", 0))
+        page = page_of(body, model, version)
+        errors = count(page["errors"]) + count(page.get("refused", 0))
         return Snapshot(
-            end=_count(page["to"]),
-            requests=_at_most(_count(page["requests"]), errors),
+            end=count(page["to"]),
+            requests=_at_most(count(page["requests"]), errors),
             errors=errors,
             latency=loghist.from_wire(_counts(page["latency"])),
             values=_values(page),
@@ -63,7 +63,7 @@ def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
                 for predicted, counted in page.get("feedback", {}).items()
                 if predicted.isdecimal()
             },
-            predictions=_count(page.get("predictions", 0)),
+            predictions=count(page.get("predictions", 0)),
         )
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"not a page of a monitor: {error!r}") from error
@@ -72,12 +72,13 @@ def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
 def parse_pairs(body: bytes, model: str | None, version: int) -> list[Pair]:
     """A `/pairs` page of that version. ValueError when it is none."""
     try:
-        return _pairs(_page(body, model, version)["pairs"])
+        return _pairs(page_of(body, model, version)["pairs"])
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a page of pairs: {error!r}") from error
 
 
-def _page(body: bytes, model: str | None, version: int) -> dict[str, Any]:
+def page_of(body: bytes, model: str | None, version: int) -> dict[str, Any]:
+    """The page of a monitor that serves that version. ValueError when it is none."""
     page = orjson.loads(body)
     if not isinstance(page, dict) or page.get("format") != _FORMAT:
         raise ValueError(f"not a page of format {_FORMAT}")
@@ -86,7 +87,8 @@ def _page(body: bytes, model: str | None, version: int) -> dict[str, Any]:
     return page
 
 
-def _count(value: object) -> int:
+def count(value: object) -> int:
+    """A number of things. ValueError for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
         raise ValueError(f"not a count: {value!r}")
     return value
@@ -99,7 +101,7 @@ def _at_most(n: int, part: int) -> int:
 
 
 def _counts(wire: Mapping[str, object]) -> dict[str, int]:
-    return {name: _count(value) for name, value in wire.items()}
+    return {name: count(value) for name, value in wire.items()}
 
 
 def _values(page: Mapping[str, Any]) -> dict[str, int]:
@@ -107,28 +109,28 @@ def _values(page: Mapping[str, Any]) -> dict[str, int]:
         return _counts(page["values"])
     names = [*map(str, page.get("categories", ())), "(other)", "(none)"]
     counts: Iterable[object] = page.get("scores", ())
-    return {name: _count(n) for name, n in zip(names, counts, strict=False) if n}
+    return {name: count(n) for name, n in zip(names, counts, strict=False) if n}
 
 
 def _user(row: Iterable[object]) -> tuple[int, tuple[int, int]]:
-    bucket, requests, errors = map(_count, row)
+    bucket, requests, errors = map(count, row)
     if bucket >= BUCKETS:
         raise ValueError(f"there is no bucket {bucket}")
     return bucket, (_at_most(requests, errors), errors)
 
 
 def _feedback(counted: Mapping[str, Any]) -> Feedback:
-    labelled, wrong = _count(counted["n"]), _count(counted.get("wrong", 0))
+    labelled, wrong = count(counted["n"]), count(counted.get("wrong", 0))
     errors = {int(bin_): n for bin_, n in _counts(counted.get("absoluteError", {})).items()}
     if any(not 0 <= bin_ < valuehist.SIZE for bin_ in errors):
         raise ValueError("an error is in a bin that there is not")
     classes = "wrong" in counted
     ages = {
-        int(age): (_at_most(_count(row[0]), _count(row[1])), _count(row[1]))
+        int(age): (_at_most(count(row[0]), count(row[1])), count(row[1]))
         for age, row in counted.get("age", {}).items()
         if classes
     }
-    weights = {int(weight): _count(row[0]) for weight, row in counted.get("weights", {}).items()}
+    weights = {int(weight): count(row[0]) for weight, row in counted.get("weights", {}).items()}
     return Feedback(_at_most(labelled, wrong), wrong, ages, weights, errors)
 
 
@@ -152,8 +154,8 @@ def _pairs(rows: list[list[Any]]) -> list[Pair]:
         if not kinds.issuperset(map(type, column)):
             raise ValueError(f"not pairs: {set(map(type, column)) - kinds}")
     for number in (1, 5):
-        _count(min(columns[number]))
-        _count(max(columns[number]))
+        count(min(columns[number]))
+        count(max(columns[number]))
     return [
         Pair(id_, second, label, None if value is None else float(value), float(latency), status)
         for id_, second, label, value, latency, status in rows

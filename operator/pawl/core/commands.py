@@ -15,6 +15,7 @@ PROMOTE = f"{GROUP}/promote"
 ABORT = f"{GROUP}/abort"
 PAUSE = f"{GROUP}/pause"
 RETRY = f"{GROUP}/retry"
+RESET = f"{GROUP}/reset-breaker"
 
 
 def reference(version: str, attempt: int) -> str:
@@ -30,11 +31,14 @@ class Commands:
     abort: str = ""
     pause: str = ""
     retry: str = ""
+    #: The TrainingJob up to which the breaker of retraining forgets.
+    reset: str = ""
 
     @classmethod
     def of(cls, annotations: Mapping[str, str]) -> Commands:
         """Those of one object."""
-        return cls(*(annotations.get(name, "") for name in (PROMOTE, ABORT, PAUSE, RETRY)))
+        names = (PROMOTE, ABORT, PAUSE, RETRY, RESET)
+        return cls(*(annotations.get(name, "") for name in names))
 
     def promotes(self, version: str, attempt: int) -> bool:
         """Go on to promotion."""

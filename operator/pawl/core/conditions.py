@@ -61,6 +61,11 @@ class Conditions:
         condition = self._by_type.get(type_)
         return condition is not None and condition.status == "True"
 
+    def reason(self, type_: str) -> str:
+        """Of a condition; empty when there is none."""
+        condition = self._by_type.get(type_)
+        return condition.reason if condition is not None else ""
+
     def all(self) -> tuple[Condition, ...]:
         """In a fixed order."""
         return tuple(self._by_type[type_] for type_ in sorted(self._by_type))

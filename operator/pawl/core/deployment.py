@@ -19,6 +19,7 @@ from pawl.api.rollout_status import RolloutStatus
 from pawl.core import failures, gates, pace, rollout, shift
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.deployment_status import Outcome, Report
+from pawl.core.deployment_watch import close_loop
 from pawl.core.deployment_work import DeploymentObserved, Work
 from pawl.core.front import front
 from pawl.core.installation import Installation
@@ -110,6 +111,9 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
         memory=memory,
     )
     report.serving(outcome)
+    served = report.values["stable"]
+    if served is not None:
+        report.values |= close_loop(work, report.conditions, served)
     salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
     route = work.children.following(step.weights, step.shadow, salt)
     kept = _kept(work, turn.wanted, version, step.removable)

@@ -19,6 +19,7 @@ from pawl.core.plan import Draft
 from pawl.core.routing.state import RouterState
 from pawl.core.serving_children import Children, Memory
 from pawl.core.versions import Version
+from pawl.core.watch import DriftObserved
 
 Object = Mapping[str, Any]
 
@@ -26,7 +27,9 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True)
 class DeploymentObserved:
     """All that is looked at; `measured` is what the versions under comparison did since
-    `status.rollout.measuredTo`."""
+    `status.rollout.measuredTo`, `drift` what the stable version saw in the running window, which
+    the ConfigMap `window` keeps; `retrains` are TrainingJobs of its own, `recipe` is what they are
+    copied from."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -36,6 +39,10 @@ class DeploymentObserved:
     pods: tuple[Object, ...] = ()
     front: FrontObserved = field(default_factory=FrontObserved)
     measured: Measurement | None = None
+    drift: DriftObserved | None = None
+    window: Object | None = None
+    retrains: tuple[Object, ...] = ()
+    recipe: Object | None = None
 
 
 @dataclass

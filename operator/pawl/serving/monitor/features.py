@@ -66,7 +66,7 @@ class Features:
             self._failed()
 
     def flush(self, second: int) -> None:
-        """Counts what is kept, in the step of this second."""
+        """Counts what is kept, in this second."""
         if not self._held.rows:
             return
         try:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -15,17 +15,21 @@ from pawl.serving.http.exchange import Exchange
 from pawl.serving.http.server import HttpLimits
 from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.snapshot import Snapshots
+from pawl.serving.monitor.steps import STEP
 
 LIMITS = HttpLimits(max_body_bytes=1024, max_connections=32, request_timeout=10.0, keep_alive=75.0)
 _READERS = (b"GET", b"HEAD")
+_STEPS = ("10", "1", "60")
 
 
 class Query(NamedTuple):
-    """Epoch seconds; None where nothing is said. `fine`: with fine bins."""
+    """Epoch seconds; None where nothing is said. `fine`: with fine bins, `step`: by how many
+    seconds."""
 
     start: int | None
     stop: int | None
-    fine: bool
+    fine: bool = False
+    step: int = STEP
 
 
 class MonitorRouter:
@@ -35,7 +39,7 @@ class MonitorRouter:
         self._pages: dict[bytes, Callable[[Query], dict[str, Any]]] = {
             b"/monitor": lambda q: snapshots.monitor(snapshots.window(q.start, q.stop)),
             b"/pairs": lambda q: snapshots.pairs(snapshots.window(q.start, q.stop)),
-            b"/features": lambda q: features.counts(q.start, q.stop, fine=q.fine),
+            b"/features": lambda q: features.counts(q.start, q.stop, step=q.step, fine=q.fine),
             b"/features/layout": lambda _: features.layout(),
         }
 
@@ -60,15 +64,24 @@ class MonitorRouter:
 
 
 def query_of(query: bytes) -> Query:
-    """UserError when `from` or `to` is no time, or `fine` neither 0 nor 1."""
+    """UserError when `from` or `to` is no time, or another is none of what it can be."""
     try:
         fields = parse_qs(query.decode("ascii"), max_num_fields=8)
     except (UnicodeDecodeError, ValueError):
         raise UserError("the query cannot be read") from None
-    fine = fields.get("fine", ["0"])[-1]
-    if fine not in ("0", "1"):
-        raise UserError(f"fine is {fine[:40]!r}; it must be 0 or 1")
-    return Query(_second(fields, "from"), _second(fields, "to"), fine == "1")
+    fine = _one_of(fields, "fine", ("0", "1"))
+    step = int(_one_of(fields, "step", _STEPS))
+    if fine == "1" and step % STEP:
+        raise UserError(f"fine bins are told by steps of {STEP} seconds or more")
+    return Query(_second(fields, "from"), _second(fields, "to"), fine == "1", step)
+
+
+def _one_of(fields: dict[str, list[str]], name: str, known: Sequence[str]) -> str:
+    """The first is the default."""
+    text = fields.get(name, [known[0]])[-1]
+    if text not in known:
+        raise UserError(f"{name} is {text[:40]!r}; it must be one of {', '.join(known)}")
+    return text
 
 
 def _second(fields: dict[str, list[str]], name: str) -> int | None:

@@ -49,7 +49,7 @@ PAIR: Final = np.dtype(
 )
 NO_LABEL: Final = -(2**63)
 #: Bytes of a block for what is as wide as the model (see `steps`).
-WIDE: Final = 32 << 20
+WIDE: Final = 48 << 20
 #: Sets and ways of the table of tokens that were counted.
 SEEN: Final = (2**16, 16)
 PAIRS: Final = np.dtype([("at", "i8"), ("count", "i8"), ("pairs", PAIR, SAMPLE)])

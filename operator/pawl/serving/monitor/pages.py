@@ -1,6 +1,6 @@
 """What is told of cells: GET /features and /features/layout.
 
-Whole steps only. A step is told once it is over in every living process, and does not change
+By whole steps only. A step is told once it is over in every living process, and does not change
 any more: who goes on from the last `to` counts everything once.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pawl.serving.errors import NotReadyError
 from pawl.serving.monitor.cells import Layout
 from pawl.serving.monitor.snapshot import About, Window
-from pawl.serving.monitor.steps import STEP, TOLD, Steps
+from pawl.serving.monitor.steps import TOLD, Steps
 
 
 class FeaturePages:
@@ -45,14 +45,18 @@ class FeaturePages:
             "uncounted": layout.uncounted,
         }
 
-    def counts(self, start: int | None, stop: int | None, *, fine: bool) -> dict[str, Any]:
-        """The counts of the steps within [start, stop), of the last minute when nothing is said.
-        NotReadyError without a model."""
+    def counts(
+        self, start: int | None, stop: int | None, *, step: int, fine: bool
+    ) -> dict[str, Any]:
+        """The counts of the steps (of so many seconds) within [start, stop), of the last minute
+        when nothing is said. Fine bins begin and end at a multiple of STEP. NotReadyError without
+        a model."""
         layout, steps = self._model()
-        window = self._window(start, stop)
+        window = self._window(start, stop, step)
         start, stop = window.start, window.stop
-        rows, cells = steps.cells(start, stop)
+        rows, cells = steps.cells(start, stop, step)
         message = self._about.head(window) | {
+            "step": step,
             "layout": layout.digest,
             "rows": rows.tolist(),
             "cells": _base64(cells, "<u4"),
@@ -65,16 +69,16 @@ class FeaturePages:
             message |= {"fine": _base64(bins, "<u4"), "sums": _base64(sums, "<f8")}
         return message
 
-    def _window(self, start: int | None, stop: int | None) -> Window:
-        closed = self._closed() // STEP * STEP
-        stop = closed if stop is None else min(stop // STEP * STEP, closed)
+    def _window(self, start: int | None, stop: int | None, step: int) -> Window:
+        closed = self._closed() // step * step
+        stop = closed if stop is None else min(stop // step * step, closed)
         started = int(self._about.started)
         # There is nothing in a pod's first step before its start.
-        first = started // STEP * STEP
+        first = started // step * step
         if start is None:
             start = stop - 60
-        start = first if start <= started else -(-start // STEP) * STEP
-        start = max(start, closed - STEP * TOLD)
+        start = first if start <= started else -(-start // step) * step
+        start = max(start, -(-(closed - TOLD) // step) * step)
         return Window(start, start, max(start, stop))
 
     def _model(self) -> tuple[Layout, Steps]:

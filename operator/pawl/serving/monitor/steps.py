@@ -1,8 +1,8 @@
-"""Cells by steps of ten seconds, in the memory that the pod's processes share.
+"""Cells by the second, and fine bins by steps of ten, in the memory that the pod's processes share.
 
-Each process has a block: a ring of steps, and sums over all time. A step's row is as wide as the
-version has cells and fine bins, 1 KB a numeric feature; what was never touched takes no memory. A
-process that replaces a dead one goes on in its block. Which steps are whole, `memory` says.
+Each process has a block: a ring of seconds, a ring of steps, and sums over all time. A numeric
+feature takes 50 bytes of a second and 1 KB of a step; what was never touched takes no memory. A
+process that replaces a dead one goes on in its block. Which seconds are whole, `memory` says.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Memory
 
-#: Seconds of a step, and how many steps can be asked for.
+#: Seconds of a step of fine bins and groups.
 STEP: Final = 10
-TOLD: Final = 120
+#: Seconds that can be asked for; the rings are a little longer.
+TOLD: Final = 1200
+_SECONDS: Final = STEP * m.RING
 #: What is counted of a group, by place.
 N, POSITIVE = range(2)
 #: By group: how many predictions, and how many of them are of the positive class.
@@ -39,14 +41,20 @@ def block_type(width: int, fine: int) -> np.dtype[Any]:
         [
             ("sums", "f8", (fine,)),
             ("fine", "u4", (fine,)),
-            ("cells", "u4", (width,)),
             ("groups", "u4", (m.GROUPS + 1, 2)),  # the last: all other groups
-            ("rows", "u4"),
         ],
         align=True,
     )
     # The times are apart: looking for them must not touch memory that was never used.
-    return np.dtype([("at", "i8", m.RING), ("total", "u8", (width,)), ("steps", row, m.RING)])
+    return np.dtype(
+        [
+            ("second_at", "i8", _SECONDS),
+            ("step_at", "i8", m.RING),
+            ("total", "u8", (width,)),
+            ("steps", row, m.RING),
+            ("seconds", "u4", (_SECONDS, 1 + width)),  # rows, cells
+        ]
+    )
 
 
 def fits(width: int, fine: int) -> bool:
@@ -65,19 +73,29 @@ class Steps:
         self._mine: Any = self._blocks[memory.index]
 
     def add(self, second: int, rows: int, counts: Counts, groups: Groups) -> None:
-        """Counts rows in the step of a second."""
-        row = self._row(second // STEP * STEP)
-        row["rows"] += rows
+        """Counts rows in a second and in its step."""
+        cells = self._second(second)
+        cells[0] += rows
+        _add(cells[1:], counts.cells)
+        row = self._step(second // STEP * STEP)
         for name, tally in groups.items():
             place, _ = m.place_of(self._memory.mine["groups"], name, second)
             row["groups"][m.GROUPS if place is None else place] += np.array(tally, dtype="u4")
-        for name, counted in counts._asdict().items():
-            _add(row[name], counted)
+        _add(row["fine"], counts.fine)
+        _add(row["sums"], counts.sums)
         _add(self._mine["total"], counts.cells)
 
-    def _row(self, start: int) -> Any:
+    def _second(self, second: int) -> NDArray[np.uint32]:
+        index, times = second % _SECONDS, self._mine["second_at"]
+        cells: NDArray[np.uint32] = self._mine["seconds"][index]
+        if times[index] != second:
+            cells.fill(0)
+            times[index] = second
+        return cells
+
+    def _step(self, start: int) -> Any:
         index = start // STEP % m.RING
-        row, times = self._mine["steps"][index], self._mine["at"]
+        row, times = self._mine["steps"][index], self._mine["step_at"]
         if times[index] != start:
             for name in row.dtype.names:
                 row[name] = 0
@@ -89,24 +107,23 @@ class Steps:
         total: NDArray[np.uint64] = self._blocks["total"].sum(axis=0)
         return total
 
-    def cells(self, start: int, stop: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Of the steps in [start, stop): rows [steps], cells [steps, width]."""
-        steps = (stop - start) // STEP
-        rows = np.zeros(steps, dtype=np.uint32)
-        cells = np.zeros((steps, self._width), dtype=np.uint32)
+    def cells(
+        self, start: int, stop: int, step: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Of [start, stop) by so many seconds: rows [steps], cells [steps, width]."""
+        total = np.zeros(((stop - start) // step, 1 + self._width), dtype=np.uint32)
         for block in self._blocks:
-            chosen = _chosen(block, start, stop)
-            at = (block["at"][chosen] - start) // STEP
-            rows[at] += block["steps"]["rows"][chosen]
-            cells[at] += block["steps"]["cells"][chosen]
-        return rows, cells
+            chosen = _chosen(block["second_at"], start, stop)
+            at = (block["second_at"][chosen] - start) // step
+            np.add.at(total, at, block["seconds"][chosen])
+        return total[:, 0], total[:, 1:]
 
     def fine(self, start: int, stop: int) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
         """Fine bins and the sums of the values in them [fine], over the steps in [start, stop)."""
         counts = np.zeros(self._fine, dtype=np.uint32)
         sums = np.zeros(self._fine)
         for block in self._blocks:
-            for index in _chosen(block, start, stop).tolist():
+            for index in _chosen(block["step_at"], start, stop).tolist():
                 row = block["steps"][index]
                 counts += row["fine"]
                 sums += row["sums"]
@@ -117,7 +134,7 @@ class Steps:
         others = np.zeros(2, dtype=np.int64)
         found: dict[str, NDArray[np.int64]] = {}
         for block, base in zip(self._blocks, self._memory.blocks, strict=True):
-            chosen = _chosen(block, start, stop)
+            chosen = _chosen(block["step_at"], start, stop)
             tallies = block["steps"]["groups"][chosen].sum(axis=0, dtype=np.int64)
             others += tallies[m.GROUPS]
             for name, tally in zip(base["groups"]["name"].tolist(), tallies, strict=False):
@@ -135,6 +152,5 @@ def _add(into: NDArray[Any], counts: NDArray[Any]) -> None:
     np.add(into, counts, out=into, casting="unsafe")
 
 
-def _chosen(block: Any, start: int, stop: int) -> NDArray[np.intp]:
-    times = block["at"]
+def _chosen(times: NDArray[np.int64], start: int, stop: int) -> NDArray[np.intp]:
     return np.flatnonzero((times >= start) & (times < stop))

@@ -164,7 +164,12 @@ class Pod:
         return self.snapshots.pairs(self._window(start, stop))
 
     def features(
-        self, start: int | None = None, stop: int | None = None, *, fine: bool = False
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        step: int = STEP,
+        fine: bool = False,
     ) -> dict[str, Any]:
         """GET /features, times as seconds after EPOCH, else the last step; arrays as they were
         before base64."""
@@ -172,6 +177,7 @@ class Pod:
         page = self.pages.counts(
             None if start is None else EPOCH + start,
             None if stop is None else EPOCH + stop,
+            step=step,
             fine=fine,
         )
         steps = len(page["rows"])

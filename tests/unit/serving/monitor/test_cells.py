@@ -11,6 +11,7 @@ import pytest
 from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Signature
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.cells import CategoryPart, NumericPart, is_sound, layout_of
+from pawl.serving.monitor.steps import block_type
 
 Made = Callable[..., Any]
 
@@ -90,7 +91,7 @@ def test_without_a_baseline_there_are_no_cells(signature: Signature) -> None:
 def test_features_that_there_is_no_room_for_are_not_counted_and_that_is_said(
     baseline: Baseline, signature: Signature, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(m, "WIDE", 35_000)
+    monkeypatch.setattr(m, "WIDE", block_type(13, 9).itemsize)
     layout = layout_of(signature, baseline, "numeric")
     assert [part.name for part in layout.every] == ["b", "a", "prediction"]
     assert layout.uncounted == ("plan",)

@@ -174,7 +174,7 @@ def test_classes_and_categories_of_many_requests_are_counted(
     ]
     features.answered(jobs, Predictions([0.0] * 9, ["a", "c", None], 3), 3, 60)
     features.flush(60)
-    rows, cells = steps.cells(60, 70)
+    rows, cells = steps.cells(60, 70, 10)
     assert rows.tolist() == [3]
     assert cells.tolist() == [[1, 1, 1, 1, 0, 1, 0, 1]]
     assert steps.groups(60, 70) == ({}, [0, 0])

@@ -48,7 +48,7 @@ def test_only_whole_steps_are_told(watched: Any, epoch: int) -> None:
 
 def test_without_a_query_the_last_minute_is_told(watched: Any, epoch: int) -> None:
     watched.wait(95)
-    page = watched.pages.counts(None, None, fine=False)
+    page = watched.pages.counts(None, None, step=10, fine=False)
     assert (page["from"] - epoch, page["to"] - epoch) == (30, 90)
 
 
@@ -72,6 +72,19 @@ def test_a_step_is_told_once_it_is_over_in_all_processes(watched_of: Made, epoch
     assert covered(pod, epoch, 0, 20) == (0, 0)
     pod.wait(0)
     assert covered(pod, epoch, 0, 20) == (0, 10)
+
+
+def test_seconds_and_minutes_are_told_too(watched: Any, epoch: int) -> None:
+    watched.score([1.0], scores=[0.8])
+    watched.wait(1)
+    watched.score([1.0], [1.0], scores=[0.8, 0.8])
+    watched.wait(1)
+    page = watched.features(0, 2, step=1)
+    assert (page["step"], page["rows"]) == (1, [1, 2])
+    assert [sum(cells) for cells in page["cells"]] == [2, 4]
+    watched.wait(58)
+    page = watched.features(0, 60, step=60)
+    assert (page["rows"], page["to"] - epoch) == ([3], 60)
 
 
 def test_steps_that_nothing_came_in_are_told_too(watched: Any) -> None:
@@ -106,23 +119,26 @@ def test_a_version_without_a_baseline_has_rows_but_no_cells() -> None:
 
     pages = FeaturePages(About("churn", "7", "sha256:0", 0.0), lambda: 180)
     pages.install(Layout(), Steps(Memory(), 0, 0))
-    page = pages.counts(160, 180, fine=True)
+    page = pages.counts(160, 180, step=10, fine=True)
     assert (page["rows"], page["cells"], page["fine"]) == ([0, 0], "", "")
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        pytest.param(b"", Query(None, None, False), id="nothing"),
+        pytest.param(b"", Query(None, None), id="nothing"),
         pytest.param(b"from=60&to=120.5&fine=1", Query(60, 120, True), id="all"),
-        pytest.param(b"fine=0", Query(None, None, False), id="no fine bins"),
+        pytest.param(b"step=60", Query(None, None, step=60), id="by the minute"),
+        pytest.param(b"fine=0", Query(None, None), id="no fine bins"),
     ],
 )
 def test_a_query_says_when_and_how_fine(query: bytes, expected: Query) -> None:
     assert query_of(query) == expected
 
 
-@pytest.mark.parametrize("query", [b"from=x", b"to=-1", b"from=nan", b"fine=yes", b"\xff"])
+@pytest.mark.parametrize(
+    "query", [b"from=x", b"to=-1", b"from=nan", b"fine=yes", b"step=7", b"step=1&fine=1", b"\xff"]
+)
 def test_a_query_that_cannot_be_understood_is_refused(query: bytes) -> None:
     with pytest.raises(UserError):
         query_of(query)

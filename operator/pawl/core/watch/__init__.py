@@ -1,0 +1,19 @@
+"""Watches the stable version of a Deployment: drift against its baseline, window by window, and the
+retrains that follow."""
+
+from pawl.core.watch import kept
+from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
+from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
+
+__all__ = [
+    "Alarm",
+    "Asked",
+    "DriftObserved",
+    "Followed",
+    "Watch",
+    "block_seconds",
+    "follow",
+    "kept",
+    "stale",
+    "watch",
+]

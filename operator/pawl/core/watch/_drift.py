@@ -1,0 +1,228 @@
+"""One look at what the stable version saw: is the running window over, and what does it say?
+
+Windows follow each other without a gap, from the moment on at which a version became the stable
+one. Each decides once, when it is over and has enough rows; with too few it is extended, up to
+`maxWindow`, and then it is Inconclusive. In between, what is shown of it is for the eye only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pawl.api.deployment import ServedVersion
+from pawl.api.drift import DriftLimit, DriftSpec
+from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
+from pawl.api.duration import seconds, words
+from pawl.core.conditions import parse_timestamp, timestamp
+from pawl.stats.drift.decision import Finding, Rule, judge
+from pawl.stats.drift.layout import Layout
+from pawl.stats.drift.window import Window
+
+#: Seconds from one look at the running window to the next.
+LOOK = 300
+#: Seconds of a block. Rows of one user or burst should fall into the same one, but a decision
+#: wants ten blocks and more.
+_BLOCKS, _MANY = (60, 10, 1), 10
+_MONTH = 30 * 86_400
+_SHOWN, _NAMED = 5, 10
+PREDICTION = "prediction"  # a layout's last feature
+_QUALITY = ("missing", "unseen", "out_of_range")
+
+
+@dataclass(frozen=True)
+class DriftObserved:
+    """What was counted of the window of `version` that began at `start`, up to `to` (epoch
+    seconds)."""
+
+    version: str
+    start: int
+    to: int
+    layout: Layout
+    window: Window
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What follows: the status, and the window that was decided just now, if one was."""
+
+    status: DriftStatus
+    decided: DriftWindow | None = None
+
+
+def watch(
+    spec: DriftSpec,
+    old: DriftStatus | None,
+    stable: ServedVersion,
+    seen: DriftObserved | None,
+    now: datetime,
+) -> Watch:
+    """The next state. What was counted of another version or window counts for nothing."""
+    block = block_seconds(spec)
+    length = max(seconds(spec.window) // block, 1) * block
+    if old is None or old.version != stable.name:
+        start = (
+            seen.start if seen is not None and seen.version == stable.name else _next(now, block)
+        )
+        old = _begun(stable.name, start, length)
+    if seen is None or (seen.version, seen.start) != (stable.name, _epoch(old.window_start)):
+        return Watch(old)
+    if seen.to < _epoch(old.window_end):
+        return Watch(_looked(old, spec, seen, now))
+    decided = _decide(spec, seen)
+    longest = seconds(spec.max_window)
+    if decided.verdict == "Inconclusive" and seen.to - seen.start + length <= longest:
+        end = max(_epoch(old.window_end), seen.to) + length
+        return Watch(old.model_copy(update={"window_end": _time(end)}))
+    following = _begun(stable.name, seen.to, length)
+    more = {"decided": decided, "windows": old.windows + 1}
+    return Watch(following.model_copy(update=more), decided)
+
+
+def block_seconds(spec: DriftSpec) -> int:
+    """How long rows are counted together: a minute, less in windows of a few minutes. Fine bins
+    are not counted by the second."""
+    length, blocks = seconds(spec.window), _BLOCKS[:-1] if spec.fine else _BLOCKS
+    return next((block for block in blocks if length >= _MANY * block), blocks[-1])
+
+
+def rules(spec: DriftSpec, layout: Layout) -> dict[str, tuple[Rule, ...]]:
+    """Feature -> by what it is judged."""
+    found: dict[str, tuple[Rule, ...]] = {}
+    own = {limit.name: limit for limit in spec.features.overrides} if spec.features else {}
+    for feature in layout.features:
+        if feature.name == PREDICTION:
+            if spec.prediction is not None:
+                found[feature.name] = (_rule(spec.prediction),)
+            continue
+        some: tuple[Rule, ...] = ()
+        if spec.features is not None:
+            limit: DriftLimit = spec.features
+            if other := own.get(feature.name):
+                limit = DriftLimit(
+                    metric=other.metric or limit.metric,
+                    threshold=other.threshold or limit.threshold,
+                )
+            some = (_rule(limit),)
+        found[feature.name] = (*some, *_quality(spec, feature.kind))
+    return found
+
+
+def _rule(limit: DriftLimit) -> Rule:
+    return Rule(limit.metric, limit.threshold)
+
+
+def _quality(spec: DriftSpec, kind: str) -> Iterable[Rule]:
+    """Categories have no range, and of numbers none is unseen."""
+    limits = spec.quality
+    if limits.max_missing is not None:
+        yield Rule("missing", limits.max_missing)
+    if limits.max_unseen is not None and kind == "category":
+        yield Rule("unseen", limits.max_unseen)
+    if limits.max_out_of_range is not None and kind == "numeric":
+        yield Rule("out_of_range", limits.max_out_of_range)
+
+
+def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
+    findings = _judged(spec, seen)
+    failed = [f for f in findings if f.verdict == "Fail"]
+    judged = [f for f in findings if f.verdict != "Inconclusive"]
+    base = DriftWindow(
+        start=_time(seen.start),
+        end=_time(seen.to),
+        samples=seen.window.rows,
+        judged=len({f.feature for f in judged}),
+        verdict="Fail" if failed else "Pass" if judged else "Inconclusive",
+        drifted=tuple(dict.fromkeys(f.feature for f in failed))[:_NAMED],
+        failed=len({f.feature for f in failed}),
+        concerns=tuple(sorted({_concern(f) for f in failed})),
+        worst=tuple(_shown(f) for f in findings[:_SHOWN]),
+    )
+    return base.model_copy(update={"message": _sentence(base)})
+
+
+def _sentence(window: DriftWindow) -> str:
+    rows = f"{window.samples:,} rows from {window.start} to {window.end}"
+    if window.verdict == "Inconclusive":
+        return f"{rows} are too few to judge"
+    if window.verdict == "Pass":
+        return f"{window.judged} features are like the baseline in {rows}"
+    told = ", ".join(
+        f"{f.feature} {f.metric} {f.value:.3g} > {f.threshold:g}"
+        for f in window.worst
+        if f.verdict == "Fail"
+    )
+    return f"{window.failed} of {window.judged} are not like the baseline in {rows}: {told}"[:512]
+
+
+def _judged(spec: DriftSpec, seen: DriftObserved) -> list[Finding]:
+    """Failed ones first, then by how near they are to their thresholds."""
+    findings = judge(
+        seen.window,
+        seen.layout,
+        rules(spec, seen.layout),
+        min_samples=spec.min_samples,
+        windows=_MONTH / max(seconds(spec.window), 1),
+    )
+    return sorted(findings, key=lambda f: (f.verdict != "Fail", -_excess(f), f.feature, f.metric))
+
+
+def _excess(finding: Finding) -> float:
+    return finding.value / finding.threshold if finding.threshold else finding.value * 1e9
+
+
+def _looked(
+    status: DriftStatus, spec: DriftSpec, seen: DriftObserved, now: datetime
+) -> DriftStatus:
+    """With the running window's values, every few minutes."""
+    checked = status.checked_at
+    if checked is not None and (now - parse_timestamp(checked)).total_seconds() < LOOK:
+        return status
+    worst = tuple(_shown(replace(f, verdict="Inconclusive")) for f in _judged(spec, seen)[:_SHOWN])
+    more = {"samples": seen.window.rows, "worst": worst, "checked_at": timestamp(now)}
+    return status.model_copy(update=more)
+
+
+def _shown(finding: Finding) -> DriftFinding:
+    return DriftFinding(
+        feature=finding.feature[:128],
+        metric=finding.metric,
+        value=round(finding.value, 5),
+        threshold=finding.threshold,
+        p_value=float(f"{finding.p:.3g}"),
+        verdict=finding.verdict,
+    )
+
+
+def _concern(finding: Finding) -> Concern:
+    if finding.metric in _QUALITY:
+        return "quality"
+    return "prediction" if finding.feature == PREDICTION else "features"
+
+
+def stale(spec: DriftSpec, made: datetime | None, now: datetime) -> str:
+    """A sentence when the stable version was made too long ago, else nothing."""
+    if spec.stale_after is None or made is None:
+        return ""
+    age = (now - made).total_seconds()
+    if age < seconds(spec.stale_after):
+        return ""
+    return f"it was made {words(age)} ago (staleAfter {spec.stale_after})"
+
+
+def _begun(version: str, start: int, length: int) -> DriftStatus:
+    return DriftStatus(version=version, window_start=_time(start), window_end=_time(start + length))
+
+
+def _next(now: datetime, block: int) -> int:
+    """When the next block begins."""
+    return -(-int(now.timestamp()) // block) * block
+
+
+def _epoch(text: str) -> int:
+    return int(parse_timestamp(text).timestamp())
+
+
+def _time(second: int) -> str:
+    return timestamp(datetime.fromtimestamp(second, UTC))

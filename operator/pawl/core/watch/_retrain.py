@@ -1,0 +1,199 @@
+"""Retraining: when drift is worth a successor, one TrainingJob at a time, and never a storm.
+
+A TrainingJob copies the recipe that `retrain.from` names, and records why. What it gives is a
+version like any other: its gates and the rollout decide. It is named by the minute in which it is
+started, so that two operators that do the same start one.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pawl import constants as c
+from pawl.api.deployment import ServedVersion
+from pawl.api.drift import RetrainSpec
+from pawl.api.drift_status import DriftStatus, RetrainStatus
+from pawl.core.conditions import Conditions, timestamp
+from pawl.core.manifests.common import metadata
+from pawl.core.plan import Action, Create, Delete, Event, MergePatch
+from pawl.core.versions import Version
+from pawl.core.watch import _outcomes
+from pawl.core.watch._outcomes import IN_VAIN, Retrain, Situation
+
+Object = Mapping[str, Any]
+_OTHER = 60.0  # seconds until the next look when only others can change something
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Why a successor may be wanted: what has drifted, in a sentence, since which window."""
+
+    reason: str
+    message: str
+    window: str | None
+    concerns: tuple[str, ...]
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `follow` looks at. `jobs` are the TrainingJobs that the Deployment (`item`) owns,
+    `recipe` is the one that `spec.from` names."""
+
+    item: Object
+    model: str
+    spec: RetrainSpec
+    retrains: bool
+    stable: ServedVersion
+    versions: tuple[Version, ...]
+    rolled_back: frozenset[str]
+    jobs: tuple[Object, ...]
+    recipe: Object | None
+    reset: str
+    now: datetime
+
+
+@dataclass
+class Followed:
+    """What follows."""
+
+    status: RetrainStatus | None
+    actions: list[Action] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    requeue: float | None = None
+
+
+def follow(
+    asked: Asked,
+    old: RetrainStatus | None,
+    drift: DriftStatus,
+    alarm: Alarm | None,
+    conditions: Conditions,
+) -> Followed:
+    """One step: outcomes are noted, what is old is removed, and perhaps one is started."""
+    retrains = _outcomes.read(asked.jobs, asked.versions, asked.stable, asked.rolled_back)
+    retrains = _with_drift_back(retrains, drift, asked.stable)
+    found = Followed(None)
+    for retrain in retrains:
+        _note(asked, retrain, found)
+    for retrain in _outcomes.surplus(retrains, asked.now):
+        found.actions.append(_deletion(asked, retrain))
+    situation = Situation(asked.spec, retrains, asked.reset, asked.now)
+    reason, message, wait = _hindrance(asked, situation, alarm)
+    if not reason and alarm is not None:
+        name = name_of(asked.item["metadata"]["name"], asked.now)
+        found.actions.append(Create(_training_job(asked, name, alarm)))
+        reason, message, wait = "Training", f"{name} is started: {alarm.message}", 1.0
+    active = reason in _outcomes.ACTIVE
+    if reason == "BreakerOpen" and conditions.reason("Retraining") != reason:
+        found.events.append(Event(reason, message, "Warning"))
+    conditions.set("Retraining", active, reason, message)
+    found.requeue = wait
+    found.status = _status(situation, old, found)
+    return found
+
+
+def name_of(deployment: str, now: datetime) -> str:
+    """At most 40 characters."""
+    return f"{deployment[:25].rstrip('-')}-{now:%Y%m%d-%H%M}"
+
+
+def _with_drift_back(
+    retrains: tuple[Retrain, ...], drift: DriftStatus, stable: ServedVersion
+) -> tuple[Retrain, ...]:
+    """A successor that drifts in its very first window has not helped."""
+    decided = drift.decided
+    if decided is None or decided.verdict != "Fail" or drift.windows > 1:
+        return retrains
+    return tuple(
+        Retrain(r.name, r.started, "Fruitless", "the drift was back at once", r.noted, r.version)
+        if r.outcome == "Helped" and r.version == stable.name
+        else r
+        for r in retrains
+    )
+
+
+def _hindrance(
+    asked: Asked, situation: Situation, alarm: Alarm | None
+) -> tuple[str, str, float | None]:
+    reason, message, wait = situation.hindrance()
+    if reason in _outcomes.ACTIVE or reason == "BreakerOpen":
+        return reason, message, wait
+    return _unasked(asked, alarm) or (reason, message, wait)
+
+
+def _unasked(asked: Asked, alarm: Alarm | None) -> tuple[str, str, float | None] | None:
+    """Why nobody wants a successor, or none could be trained."""
+    if alarm is None:
+        return "Idle", "", None
+    if not asked.retrains:
+        return "NotAsked", "drift.action is notify", None
+    if not set(alarm.concerns) & set(asked.spec.on):
+        return "NotAsked", f"retrain.on leaves out {', '.join(alarm.concerns)}", None
+    name = asked.spec.from_
+    if asked.recipe is None:
+        return "NoRecipe", f"there is no TrainingJob {name} (retrain.from)", _OTHER
+    if asked.recipe.get("spec", {}).get("model") != asked.model:
+        return "NoRecipe", f"TrainingJob {name} does not train {asked.model}", _OTHER
+    return None
+
+
+def _note(asked: Asked, retrain: Retrain, found: Followed) -> None:
+    """Told once: when it is noted."""
+    if retrain.outcome not in IN_VAIN or retrain.noted:
+        return
+    patch = {"metadata": {"annotations": {c.ANNOTATION_OUTCOME: retrain.outcome}}}
+    namespace = asked.item["metadata"]["namespace"]
+    found.actions.append(MergePatch(c.API_VERSION, "TrainingJob", namespace, retrain.name, patch))
+    reason = "RetrainFailed" if retrain.outcome == "Failed" else "RetrainFruitless"
+    found.events.append(Event(reason, f"{retrain.name}: {retrain.message}", "Warning"))
+
+
+def _status(situation: Situation, old: RetrainStatus | None, found: Followed) -> RetrainStatus:
+    newest = situation.retrains[0] if situation.retrains else None
+    if newest is None:
+        return RetrainStatus()
+    if old is None or old.training_job != newest.name:
+        found.events.append(Event("RetrainStarted", f"TrainingJob {newest.name} is started"))
+    elif old.outcome != newest.outcome and newest.outcome == "NoNewData":
+        found.events.append(Event("NoNewData", f"{newest.name}: {newest.message}"))
+    return RetrainStatus(
+        training_job=newest.name,
+        last=timestamp(newest.started),
+        outcome=newest.outcome,
+        today=situation.today,
+        fruitless=situation.fruitless,
+    )
+
+
+def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:
+    meta = asked.item["metadata"]
+    spec = copy.deepcopy(dict(asked.recipe["spec"])) if asked.recipe else {}
+    spec.pop("suspend", None)
+    served = next((v for v in asked.versions if v.name == asked.stable.name), None)
+    data = served.spec.lineage.data if served is not None and served.spec.lineage else None
+    spec["cause"] = {
+        "deployment": meta["name"],
+        "reason": alarm.reason,
+        "message": alarm.message[:512],
+        **({"window": alarm.window} if alarm.window else {}),
+        **({"features": list(alarm.features)} if alarm.features else {}),
+        **({"dataDigest": data.digest} if data is not None else {}),
+    }
+    labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_MODEL: asked.model}
+    return {
+        "apiVersion": c.API_VERSION,
+        "kind": "TrainingJob",
+        "metadata": metadata(name, meta["namespace"], dict(asked.item), labels),
+        "spec": spec,
+    }
+
+
+def _deletion(asked: Asked, retrain: Retrain) -> Delete:
+    job = next(j for j in asked.jobs if j["metadata"]["name"] == retrain.name)
+    meta = job["metadata"]
+    return Delete(c.API_VERSION, "TrainingJob", meta["namespace"], meta["name"], meta["uid"])

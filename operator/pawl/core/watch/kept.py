@@ -1,0 +1,55 @@
+"""The running window in a ConfigMap: neither an operator's end nor a wiped status loses what was
+counted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pawl import constants as c
+from pawl.core.manifests.common import metadata
+
+Object = Mapping[str, Any]
+_KEY = "window"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """As `DriftObserved`; the window is as `Window.dump` gave it."""
+
+    version: str
+    start: int
+    to: int
+    data: bytes
+
+
+def name(deployment: str) -> str:
+    """Of the ConfigMap."""
+    return f"{deployment}-window"
+
+
+def build(owner: Object, held: Kept) -> dict[str, Any]:
+    """The ConfigMap."""
+    meta = owner["metadata"]
+    labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_ROLE: c.ROLE_WATCH}
+    made = metadata(name(meta["name"]), meta["namespace"], dict(owner), labels)
+    about = {"version": held.version, "start": held.start, "to": held.to}
+    made["annotations"] = {c.ANNOTATION_WINDOW: json.dumps(about, separators=(",", ":"))}
+    data = base64.b64encode(held.data).decode()
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "binaryData": {_KEY: data}}
+
+
+def read(config_map: Object | None) -> Kept | None:
+    """Inverse of `build`; None for what cannot be read."""
+    if config_map is None:
+        return None
+    try:
+        about = json.loads(config_map["metadata"]["annotations"][c.ANNOTATION_WINDOW])
+        data = base64.b64decode(config_map["binaryData"][_KEY], validate=True)
+        return Kept(str(about["version"]), int(about["start"]), int(about["to"]), data)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
