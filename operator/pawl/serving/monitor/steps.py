@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.memory import Memory
 
-#: Seconds of a step of fine bins and groups.
+#: Seconds of a step of fine bins.
 STEP: Final = 10
 #: Seconds that can be asked for; the rings are a little longer.
 TOLD: Final = 1200
@@ -37,14 +37,7 @@ class Counts(NamedTuple):
 
 def block_type(width: int, fine: int) -> np.dtype[Any]:
     """One process's block."""
-    row = np.dtype(
-        [
-            ("sums", "f8", (fine,)),
-            ("fine", "u4", (fine,)),
-            ("groups", "u4", (m.GROUPS + 1, 2)),  # the last: all other groups
-        ],
-        align=True,
-    )
+    row = np.dtype([("sums", "f8", (fine,)), ("fine", "u4", (fine,))], align=True)
     # The times are apart: looking for them must not touch memory that was never used.
     return np.dtype(
         [
@@ -53,6 +46,7 @@ def block_type(width: int, fine: int) -> np.dtype[Any]:
             ("total", "u8", (width,)),
             ("steps", row, m.RING),
             ("seconds", "u4", (_SECONDS, 1 + width)),  # rows, cells
+            ("groups", "u4", (_SECONDS, m.GROUPS + 1, 2)),  # the last: all other groups
         ]
     )
 
@@ -74,24 +68,25 @@ class Steps:
 
     def add(self, second: int, rows: int, counts: Counts, groups: Groups) -> None:
         """Counts rows in a second and in its step."""
-        cells = self._second(second)
+        cells, by_group = self._second(second)
         cells[0] += rows
         _add(cells[1:], counts.cells)
-        row = self._step(second // STEP * STEP)
         for name, tally in groups.items():
             place, _ = m.place_of(self._memory.mine["groups"], name, second)
-            row["groups"][m.GROUPS if place is None else place] += np.array(tally, dtype="u4")
+            by_group[m.GROUPS if place is None else place] += np.array(tally, dtype="u4")
+        row = self._step(second // STEP * STEP)
         _add(row["fine"], counts.fine)
         _add(row["sums"], counts.sums)
         _add(self._mine["total"], counts.cells)
 
-    def _second(self, second: int) -> NDArray[np.uint32]:
+    def _second(self, second: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         index, times = second % _SECONDS, self._mine["second_at"]
-        cells: NDArray[np.uint32] = self._mine["seconds"][index]
+        found = self._mine["seconds"][index], self._mine["groups"][index]
         if times[index] != second:
-            cells.fill(0)
+            for array in found:
+                array.fill(0)
             times[index] = second
-        return cells
+        return found
 
     def _step(self, start: int) -> Any:
         index = start // STEP % m.RING
@@ -130,12 +125,12 @@ class Steps:
         return counts, sums
 
     def groups(self, start: int, stop: int) -> tuple[dict[str, list[int]], list[int]]:
-        """[n, positive] by group, and of all other groups, over the steps in [start, stop)."""
+        """[n, positive] by group, and of all other groups, over the seconds [start, stop)."""
         others = np.zeros(2, dtype=np.int64)
         found: dict[str, NDArray[np.int64]] = {}
         for block, base in zip(self._blocks, self._memory.blocks, strict=True):
-            chosen = _chosen(block["step_at"], start, stop)
-            tallies = block["steps"]["groups"][chosen].sum(axis=0, dtype=np.int64)
+            chosen = _chosen(block["second_at"], start, stop)
+            tallies = block["groups"][chosen].sum(axis=0, dtype=np.int64)
             others += tallies[m.GROUPS]
             for name, tally in zip(base["groups"]["name"].tolist(), tallies, strict=False):
                 if tally[N]:

@@ -105,6 +105,15 @@ def test_predictions_are_counted_by_group(watched: Any) -> None:
     assert watched.features()["otherGroups"] == [0, 0]
 
 
+def test_groups_are_counted_by_the_second_too(watched: Any) -> None:
+    watched.score([1.0], scores=[0.9], group="a")
+    watched.wait(3)
+    watched.score([1.0], scores=[0.1], group="a")
+    watched.wait(1)
+    assert watched.features(0, 3, step=1)["groups"] == {"a": [1, 1]}
+    assert watched.features(3, 4, step=1)["groups"] == {"a": [1, 0]}
+
+
 def test_there_are_sixteen_groups_at_most(watched_of: Made) -> None:
     pod = watched_of(2)
     for number in range(40):
