@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 import orjson
 
 from pawl.errors import UserError
 from pawl.serving.errors import NotReadyError
-from pawl.serving.http.exchange import Exchange
 from pawl.serving.http.server import HttpLimits
 from pawl.serving.monitor.pages import FeaturePages
 from pawl.serving.monitor.snapshot import Snapshots
@@ -32,6 +31,19 @@ class Query(NamedTuple):
     step: int = STEP
 
 
+class Answering(Protocol):
+    """A request to the port, and where its answer goes (see `http.exchange`)."""
+
+    method: bytes
+    path: bytes
+
+    def respond(self, status: int, body: bytes) -> None:
+        """The answer."""
+
+    def error(self, status: int, message: str, *, extra: tuple[tuple[str, str], ...] = ()) -> None:
+        """There is none."""
+
+
 class MonitorRouter:
     """The paths of the port."""
 
@@ -43,7 +55,7 @@ class MonitorRouter:
             b"/features/layout": lambda _: features.layout(),
         }
 
-    def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Answering) -> None:
         """Answers. Nothing is raised."""
         path, _, query = exchange.path.partition(b"?")
         page = self._pages.get(path)
