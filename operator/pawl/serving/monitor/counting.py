@@ -78,7 +78,7 @@ class _Numeric:
         ]
         self._first = np.array([part.fine_at for part in parts])
         self._last = np.array([part.last for part in parts])
-        self._row = np.repeat(np.arange(len(parts)), [part.fine for part in parts])
+        self._every = np.arange(sum(part.fine for part in parts))
         # Where bins begin among the fine ones, and which cells they are.
         self._begins = np.concatenate([_begins(part) for part in parts])
         self._bins = np.concatenate([np.arange(part.at, part.at + part.bins) for part in parts])
@@ -104,10 +104,12 @@ class _Numeric:
         starts[1:] = ends[:-1]
         starts[self._first] = 0
         fine += ends - starts
-        filled = np.flatnonzero(fine)
         summed = np.where(np.abs(columns) <= _MAX_SUMMED, columns, 0.0)
-        places = (starts + self._row * len(numbers))[filled]
-        sums[filled] = np.add.reduceat(summed.ravel(), places)
+        # What is missing stands behind the last bin, and is 0 there.
+        widths = fine.copy()
+        widths[self._last] += missing
+        places = np.repeat(self._every, widths)
+        sums += np.bincount(places, summed.ravel(), len(fine))
         cells[self._bins] = np.add.reduceat(fine, self._begins)
         cells[self._missing] = missing
         cells[self._missing + 1] = outside

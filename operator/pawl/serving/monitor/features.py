@@ -18,7 +18,7 @@ from pawl.serving.monitor.exposition import lines
 from pawl.serving.monitor.steps import Steps
 
 LOGGER = logging.getLogger(__name__)
-#: Rows that are kept before they are counted.
+#: Rows that are kept before they are counted: as many numbers as are sorted without a branch.
 CAPACITY: Final = 256
 
 
@@ -79,6 +79,7 @@ class Features:
         return lines(self._layout, self._steps.totals())
 
     def _count(self, held: _Held, second: int) -> None:
+        held.finish()
         for start in range(0, held.rows, CAPACITY):
             stop = min(start + CAPACITY, held.rows)
             counts = self._table.count(
@@ -114,9 +115,7 @@ class _Held:
         if self._categorical:
             _copy(jobs, "categorical", self.categories[at:stop])
         if self._scored:
-            scores = self.numbers[at:stop, self._numeric]
-            scores[:] = said.values
-            scores[np.isinf(scores)] = np.nan
+            self.numbers[at:stop, self._numeric] = said.values
         elif said.labels is not None:
             self.labels += said.labels
         if self._positive is not None and said.labels is not None:
@@ -124,10 +123,12 @@ class _Held:
         self.rows = stop
 
     def _group(self, jobs: Sequence[Job], labels: list[Any]) -> None:
+        groups = [job.request.group for job in jobs]
+        if not any(groups):
+            return
         start = 0
-        for job in jobs:
+        for job, group in zip(jobs, groups, strict=True):
             stop = start + job.rows.size
-            group = job.request.group
             if group is not None:
                 self._groups += [
                     (group, label == self._positive)
@@ -135,6 +136,11 @@ class _Held:
                     if label is not None
                 ]
             start = stop
+
+    def finish(self) -> None:
+        """No more rows will come before they are counted."""
+        scores = self.numbers[: self.rows, self._numeric]
+        scores[np.isinf(scores)] = np.nan
 
     def take_groups(self) -> dict[str, tuple[int, int]]:
         """What was predicted by group; none is left."""
