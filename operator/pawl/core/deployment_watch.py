@@ -93,6 +93,8 @@ def _tell(work: Work, conditions: Conditions, found: Watch, alarm: Alarm | None)
             work.draft.events.append(Event("Drifted", alarm.message, "Warning"))
         return
     decided = found.status.decided
+    if decided is None and conditions.reason("Drifted") == "Drifted":
+        return  # of the version before: a successor has to show first that it is over
     if decided is None:
         conditions.set("Drifted", None, "Watching", f"since {found.status.window_start}")
     elif decided.verdict == "Pass":

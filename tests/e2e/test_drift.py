@@ -1,0 +1,149 @@
+"""The closed loop: drift is noticed and named, a successor is trained and served, and never in
+vain again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import recipes
+from harness import Object, Space, columns_body, condition
+from load import Load
+
+DRIFT = {"window": "12s", "maxWindow": "2m", "action": "retrain"}
+RETRAIN = {"from": "recipe", "cooldown": "1s", "maxPerDay": 9}
+COLUMNS = ("patient", *recipes.FEATURES, "diagnosis")
+
+
+def rows(least: float) -> dict[str, Any]:
+    """Those with a radius of at least so much, of both classes."""
+    every = recipes.cancer()
+    kept = [i for i, radius in enumerate(every["mean radius"]) if radius >= least]
+    return {name: [every[name][i] for i in kept] for name in COLUMNS}
+
+
+def bodies(some: Object) -> list[Any]:
+    return [
+        columns_body({name: float(some[name][i]) for name in recipes.FEATURES})
+        for i in range(len(some["patient"]))
+    ]
+
+
+class Loop:
+    """A served model whose users come from `rows(0)`, until the test sends others."""
+
+    def __init__(self, space: Space, load: Load) -> None:
+        self.space = space
+        self.load = load
+
+    def status(self) -> dict[str, Any]:
+        return self.space.status("Deployment", "cancer")
+
+    def until(self, type_: str, status: str, reason: str = "") -> dict[str, Any]:
+        """The condition, once it is so."""
+
+        def holds(seen: dict[str, Any]) -> bool:
+            found = condition(seen, type_)
+            return found["status"] == status and reason in ("", found["reason"])
+
+        return condition(self.space.until("Deployment", "cancer", holds, 180), type_)
+
+    @property
+    def retrains(self) -> list[dict[str, Any]]:
+        found = self.space.list("TrainingJob", "pawl.dev/deployment=cancer")
+        return sorted(found, key=lambda job: job["metadata"]["name"])
+
+
+@contextmanager
+def loop(space: Space, retrain: Object = RETRAIN, **changes: Any) -> Iterator[Loop]:
+    uri = space.put("cancer.parquet", rows(0))
+    space.create("TrainingJob", "recipe", recipes.sklearn_job(uri))
+    assert space.trained("recipe") == "cancer-v1"
+    spec = {"model": "cancer", "replicas": 1, "drift": DRIFT | changes, "retrain": retrain}
+    space.create("Deployment", "cancer", spec)
+    space.serving("cancer", "cancer-v1")
+    with Load(space.url("cancer"), "cancer", bodies(rows(0))) as load:
+        yield Loop(space, load)
+    assert load.failed == []
+
+
+def test_drift_is_named_and_a_successor_on_fresh_rows_takes_over(space: Space):
+    with loop(space) as seen:
+        seen.until("Drifted", "False", "AsBefore")
+        assert seen.retrains == []
+        space.put("cancer.parquet", rows(13))
+        seen.load.bodies = bodies(rows(13))
+        drifted = seen.until("Drifted", "True", "Drifted")
+        assert "mean radius psi" in drifted["message"]
+        space.serving("cancer", "cancer-v2")
+        seen.until("Drifted", "False", "AsBefore")
+        (job,) = seen.retrains
+        status = seen.status()
+    cause = job["spec"]["cause"]
+    assert (cause["deployment"], cause["reason"]) == ("cancer", "Drifted")
+    assert "mean radius" in cause["features"]
+    assert status["retrain"]["outcome"] == "Helped"
+    assert status["retrain"]["fruitless"] == 0
+    assert status["drift"]["version"] == "cancer-v2"
+    assert space.told("cancer", "RetrainStarted")
+    assert space.told("cancer", "DriftEnded")
+
+
+def test_without_fresh_rows_nothing_is_trained_and_it_is_said(space: Space):
+    with loop(space, RETRAIN | {"cooldown": "1h"}) as seen:
+        seen.load.bodies = bodies(rows(13))
+        seen.until("Drifted", "True")
+        status = space.until(
+            "Deployment",
+            "cancer",
+            lambda s: (s.get("retrain") or {}).get("outcome") == "NoNewData",
+        )
+        (job,) = seen.retrains
+    assert job["status"]["phase"] == "NoNewData"
+    assert status["retrain"]["today"] == 0
+    assert len(space.list("ModelVersion")) == 1
+    assert space.told("cancer", "NoNewData")
+
+
+def test_retrains_in_vain_open_the_breaker_until_it_is_reset(space: Space):
+    retrain = RETRAIN | {"breaker": {"fruitless": 2}}
+    with loop(space, retrain) as seen:
+        gates = [{"metric": "accuracy", "min": 1.0}]
+        space.patch("TrainingJob", "recipe", {"evaluation": {"gates": gates}})
+        space.until("TrainingJob", "recipe", lambda s: s["run"]["number"] == 2)
+        space.put("cancer.parquet", rows(13))
+        seen.load.bodies = bodies(rows(13))
+        opened = seen.until("Retraining", "False", "BreakerOpen")
+        assert "2 retrains in a row" in opened["message"]
+        assert len(seen.retrains) == 2
+        last = seen.retrains[-1]["metadata"]["name"]
+        assert space.told("cancer", "RetrainFruitless")
+        space.cluster.resource("Deployment").patch(
+            name="cancer",
+            namespace=space.name,
+            body={"metadata": {"annotations": {"pawl.dev/reset-breaker": last}}},
+            content_type="application/merge-patch+json",
+        )
+        space.until("Deployment", "cancer", lambda s: s["retrain"]["trainingJob"] > last, limit=60)
+    assert space.status("Deployment", "cancer")["stable"]["name"] == "cancer-v1"
+
+
+def test_neither_a_lost_pod_nor_a_lost_operator_looks_like_drift(space: Space):
+    with loop(space) as seen:
+        begun = seen.until("Drifted", "False", "AsBefore")["message"]
+        for pod in space.list("Pod", "pawl.dev/role=server"):
+            space.delete("Pod", pod["metadata"]["name"])
+        space.cluster.kill_operator()
+        space.wipe_status("Deployment", "cancer")
+        seen.load._requests.clear()  # what the lost pod did not answer is not what is tested here
+        space.until(
+            "Deployment",
+            "cancer",
+            lambda s: (
+                condition(s, "Drifted")["status"] == "False"
+                and condition(s, "Drifted")["message"] != begun
+            ),
+        )
+        assert seen.retrains == []
+        seen.load._requests.clear()
