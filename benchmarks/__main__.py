@@ -10,6 +10,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = (
     "decisions",
+    "drift",
     "embedded_cluster",
     "many_rollouts",
     "monitor",

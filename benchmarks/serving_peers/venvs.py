@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,12 +19,12 @@ class PeerError(Exception):
     """A peer cannot be installed, started or asked. Reported, never skipped silently."""
 
 
-def python(peer: str) -> Path:
+def python(peer: str, requirements: Mapping[str, list[str]] = PEERS) -> Path:
     """The interpreter of a peer's environment, which is made when it is not there or outdated."""
     folder = VENVS / peer
     interpreter = folder / "bin" / "python"
     marker = folder / "installed.json"
-    wanted = json.dumps(PEERS[peer])
+    wanted = json.dumps(requirements[peer])
     if marker.exists() and marker.read_text() == wanted:
         return interpreter
     print(f"installing {peer} …", file=sys.stderr, flush=True)
@@ -31,7 +32,7 @@ def python(peer: str) -> Path:
     _run([sys.executable, "-m", "venv", str(folder)])
     _run(
         [str(interpreter), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        + PEERS[peer]
+        + requirements[peer]
     )
     marker.write_text(wanted)
     return interpreter
