@@ -1,0 +1,264 @@
+"""The running windows: counted over all pods, kept, and gone on with after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+import orjson
+import pytest
+
+from pawl.control.features import Described, Steps, parse_layout, parse_steps
+from pawl.control.windows import Windows
+from pawl.core.watch import DriftObserved, kept
+from pawl.stats.drift.layout import Feature, Layout
+
+START = 1_800_000_000
+LAYOUT = Layout.of([Feature("age", "numeric", [5.0, 5.0, 0.0, 0.0], [5.0, 5.0], [1.0, 9.0])])
+DIGEST = "sha256:" + "0" * 64
+
+
+@dataclass
+class Pods:
+    """Each tells what `seen` holds of the seconds asked for: name -> second -> cells."""
+
+    seen: dict[str, dict[int, list[int]]]
+    behind: dict[str, int] = field(default_factory=dict)
+    asked: list[tuple[int, int, int]] = field(default_factory=list)
+
+    async def layout(self, version: int, pods: list[Any]) -> Described | None:
+        return Described("abc", LAYOUT) if self.seen else None
+
+    async def steps(
+        self, version: int, pods: list[Any], begin: int, end: int, step: int, *, fine: bool
+    ) -> list[Steps]:
+        self.asked.append((begin, end, step))
+        return [self._page(name, begin, end, step, fine=fine) for name in self.seen]
+
+    def _page(self, name: str, begin: int, end: int, step: int, *, fine: bool) -> Steps:
+        end -= self.behind.get(name, 0)
+        cells = np.zeros((max(0, end - begin) // step, 4), dtype=np.uint32)
+        for second, counts in self.seen[name].items():
+            if begin <= second < end:
+                cells[(second - begin) // step] += np.array(counts, dtype=np.uint32)
+        whole = cells.sum(axis=0)
+        bins = (whole[:2].astype(np.uint32), whole[:2].astype(np.float64))
+        return Steps("abc", begin, step, cells, bins if fine else None)
+
+
+def deployment(version: int = 1, start: str = "2027-01-15T08:00:00Z", **drift: Any) -> Any:
+    stable = {
+        "name": f"m-v{version}", "version": version, "uri": "file:///x", "digest": DIGEST
+    }  # fmt: skip
+    status = {"stable": stable}
+    if start:
+        status["drift"] = {"version": f"m-v{version}", "windowStart": start, "windowEnd": start}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "m", "namespace": "ml", "uid": "u1"},
+        "spec": {"drift": drift},
+        "status": status,
+    }
+
+
+POD = {"metadata": {"labels": {"pawl.dev/version": "1"}}}
+
+
+def look(windows: Windows, after: int, item: Any = None, saved: Any = None) -> DriftObserved | None:
+    now = datetime.fromtimestamp(START + after, UTC)
+    return asyncio.run(windows.observed(item or deployment(), [POD], saved, now))
+
+
+def windows(**seen: dict[int, list[int]]) -> tuple[Windows, Pods]:
+    pods = Pods(seen)
+    return Windows(cast(Any, pods)), pods
+
+
+def test_pods_are_added_up_minute_by_minute() -> None:
+    found, pods = windows(
+        a={START: [1, 0, 0, 0], START + 70: [0, 2, 0, 0]}, b={START: [3, 0, 0, 0]}
+    )
+    seen = look(found, 125)
+    assert seen is not None
+    assert (seen.to - START, seen.window.blocks) == (120, 2)
+    assert seen.window.counts.tolist() == [4, 2, 0, 0]
+    assert seen.window.squares.tolist() == [16, 4, 0, 0]
+    again = look(found, 170)
+    assert again is not None
+    assert again.to == seen.to
+    assert len(pods.asked) == 1
+
+
+def test_nothing_is_counted_twice() -> None:
+    found, pods = windows(a={START + 30: [1, 0, 0, 0], START + 130: [1, 0, 0, 0]})
+    for after in (65, 125, 190, 250):
+        seen = look(found, after)
+    assert seen is not None
+    assert seen.window.counts.tolist() == [2, 0, 0, 0]
+    assert [begin - START for begin, _, _ in pods.asked] == [0, 60, 120, 180]
+
+
+def test_a_pod_a_little_behind_is_waited_for() -> None:
+    found, pods = windows(a={START + 61: [1, 0, 0, 0]}, b={START + 61: [1, 0, 0, 0]})
+    pods.behind["b"] = 60
+    seen = look(found, 125)
+    assert seen is not None
+    assert seen.to - START == 60
+    pods.behind["b"] = 0
+    seen = look(found, 130)
+    assert seen is not None
+    assert seen.window.counts.tolist() == [2, 0, 0, 0]
+
+
+def test_a_pod_far_behind_is_left_out() -> None:
+    found, pods = windows(a={START + 61: [1, 0, 0, 0]}, b={START: [7, 0, 0, 0]})
+    pods.behind["b"] = 120
+    seen = look(found, 185)
+    assert seen is not None
+    assert seen.window.counts.tolist() == [1, 0, 0, 0]
+
+
+def test_an_operator_that_starts_anew_goes_on_from_what_was_kept() -> None:
+    found, _ = windows(a={START + 30: [1, 0, 0, 0]})
+    seen = look(found, 65)
+    assert seen is not None
+    held = kept.Kept(seen.version, seen.start, seen.to, seen.window.dump(LAYOUT))
+    saved = kept.build(deployment(), held)
+    fresh, pods = windows(a={START + 90: [0, 1, 0, 0]})
+    after = look(fresh, 125, saved=saved)
+    assert after is not None
+    assert after.window.counts.tolist() == [1, 1, 0, 0]
+    assert pods.asked[0][0] == START + 60
+    lost, _ = windows(a={START + 90: [0, 1, 0, 0]})
+    wiped = look(lost, 125, deployment(start=""), saved)
+    assert wiped is not None
+    assert wiped.window.counts.tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda m: m["binaryData"].update(window="AAAA"), id="other bytes"),
+        pytest.param(lambda m: m["metadata"]["annotations"].clear(), id="no annotation"),
+        pytest.param(lambda m: m.pop("binaryData"), id="no data"),
+    ],
+)
+def test_what_was_kept_and_cannot_be_read_is_left_out(damage: Any) -> None:
+    found, _ = windows(a={START + 30: [1, 0, 0, 0]})
+    seen = look(found, 65)
+    assert seen is not None
+    saved = kept.build(deployment(), kept.Kept("m-v1", START, START + 60, b""))
+    damage(saved)
+    fresh, _ = windows(a={START + 30: [1, 0, 0, 0]})
+    again = look(fresh, 65, saved=saved)
+    assert again is not None
+    assert again.window.counts.tolist() == [1, 0, 0, 0]
+
+
+def test_a_new_window_begins_empty() -> None:
+    found, _ = windows(a={START + 30: [1, 0, 0, 0], START + 90: [0, 1, 0, 0]})
+    look(found, 65)
+    seen = look(found, 125, deployment(start="2027-01-15T08:01:00Z"))
+    assert seen is not None
+    assert seen.window.counts.tolist() == [0, 1, 0, 0]
+
+
+def test_fine_bins_are_asked_for_where_a_metric_needs_them() -> None:
+    found, _ = windows(a={START + 30: [1, 0, 0, 0]})
+    seen = look(found, 65, deployment(features={"metric": "ks"}))
+    assert seen is not None
+    assert seen.window.fine is not None
+    assert seen.window.fine.tolist() == [1, 0]
+
+
+def test_nobody_is_waited_for_for_ever() -> None:
+    found, pods = windows(a={})
+    pods.behind["a"] = 10_000
+    assert look(found, 125).to == START  # type: ignore[union-attr]
+    assert look(found, 725).to == START + 720  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(deployment() | {"spec": {}}, id="nothing is watched"),
+        pytest.param(deployment() | {"status": {}}, id="nothing is served"),
+        pytest.param(deployment() | {"spec": {"drift": {"window": "x"}}}, id="not a spec"),
+    ],
+)
+def test_nothing_is_asked_in_vain(item: Any) -> None:
+    found, pods = windows(a={})
+    assert look(found, 65, item) is None
+    assert pods.asked == []
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    found, _ = windows(a={START + 30: [1, 0, 0, 0]})
+    look(found, 65)
+    found.forget(frozenset())
+    assert found._held == {}
+
+
+def page(**changes: Any) -> bytes:
+    cells = base64.b64encode(np.array([[1, 2, 0, 0]], dtype="<u4").tobytes()).decode()
+    values = {
+        "format": 1, "model": "m", "version": 1, "from": START, "to": START + 60, "step": 60,
+        "layout": "abc", "rows": [3], "cells": cells,
+    }  # fmt: skip
+    return orjson.dumps(values | changes)
+
+
+def test_a_page_is_read() -> None:
+    found = parse_steps(page(), "m", 1)
+    assert (found.layout, found.start, found.stop) == ("abc", START, START + 60)
+    assert found.cells.tolist() == [[1, 2, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"version": 2}, id="another version"),
+        pytest.param({"to": START + 61}, id="half a step"),
+        pytest.param({"to": START - 60}, id="backwards"),
+        pytest.param({"to": START + 60_000_000}, id="too long"),
+        pytest.param({"step": 7}, id="another step"),
+        pytest.param({"cells": "AAA"}, id="not base64"),
+        pytest.param({"cells": "AAAA"}, id="half a number"),
+        pytest.param({"cells": None}, id="nothing"),
+        pytest.param({"fine": "AAAAAA==", "sums": "AAAAAAAA+H8="}, id="a sum that is no number"),
+        pytest.param({"fine": "AAAAAA==", "sums": ""}, id="a sum is missing"),
+    ],
+)
+def test_a_page_that_is_not_right_is_not_used(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_steps(page(**changes), "m", 1)
+
+
+def layout(**changes: Any) -> bytes:
+    feature = {"name": "age", "kind": "numeric", "reference": [5, 5, 0, 0]}
+    values = {"format": 1, "model": "m", "version": 1, "layout": "abc"}
+    return orjson.dumps(values | {"features": [feature | changes]})
+
+
+def test_a_layout_is_read() -> None:
+    found = parse_layout(layout(fineReference=[5, 5], fineSums=[1.0, 9.0]), "m", 1)
+    assert (found.name, found.layout.digest) == ("abc", LAYOUT.digest)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"kind": "x"}, id="kind"),
+        pytest.param({"reference": [-1, 5, 0, 0]}, id="less than nothing"),
+        pytest.param({"reference": [0, 0]}, id="no bin"),
+        pytest.param({"reference": None}, id="nothing"),
+        pytest.param({"fineReference": [5], "fineSums": []}, id="a sum is missing"),
+    ],
+)
+def test_a_layout_that_is_not_right_is_not_used(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_layout(layout(**changes), "m", 1)
