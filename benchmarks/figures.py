@@ -1,4 +1,4 @@
-"""The figures of docs/statistics.md, from seeded simulations with pawl.stats.sequential.
+"""The figures of docs/statistics.md, from seeded simulations with pawl.stats.
 
 python -m benchmarks.figures        writes docs/figures/*.svg
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import svg
+from benchmarks.drifts import picture
 from benchmarks.rollouts import twin
 from benchmarks.rollouts.twin import Counts
 from benchmarks.svg import BLUE, GREEN, GREY, RED, Panel
@@ -37,6 +38,7 @@ def main() -> None:
         "mean": bounded_mean(),
         "ratio": sample_ratio(),
         "clusters": correlated(),
+        "drift": picture.drift(),
     }
     for name, text in drawn.items():
         (FOLDER / f"{name}.svg").write_text(text, encoding="utf-8")

@@ -31,11 +31,12 @@ EMPTY = 1e-4
 
 @dataclass
 class Month:
-    """Alarms by rule, and how many of Pawl's decisions were Inconclusive, of one model; `held` is
-    the window that could not decide anything."""
+    """Alarms by rule, and how many of Pawl's decisions were Inconclusive or had p ≤ 5 %, of one
+    model; `held` is the window that could not decide anything."""
 
     alarms: dict[str, int] = field(default_factory=dict)
     open: int = 0
+    low: int = 0
     held: Window | None = None
 
     def add(self, rule: str, alarms: int) -> None:
@@ -69,6 +70,7 @@ def judged(found: Month, layout: Layout, window: Window, before: Window | None) 
     found.held = None if decided else longer
     found.add("Pawl", failed(findings))
     found.open += sum(finding.verdict == "Inconclusive" for finding in findings)
+    found.low += sum(finding.p <= 0.05 for finding in findings)
     if before is not None:
         again = judge(window, layout, RULES, windows=MONTH, reference=before)
         found.add("Pawl, same hour", failed(again))

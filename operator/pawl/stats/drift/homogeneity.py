@@ -7,7 +7,7 @@ With n effective rows in the window, m in the reference, shares p and q, π = (n
 degrees of freedom (Wilks 1938); with n/δ for n it is Rao & Scott's (1984) first-order correction.
 
 Why not Pearson's X²: α is split until it is one in a million, and there a bin with a share of
-1/5,000 makes X² reject on three rows that chance brings once in a thousand windows of 500. The
+1/5,000 makes X² reject on three rows that chance brings once in 6,000 windows of 500. The
 likelihood ratio measures how improbable large deviations are (Hoeffding 1965); a bin so rare makes
 it too careful, not too quick.
 """
