@@ -1,6 +1,6 @@
 """Pawl: python -m benchmarks.drifts.ours FOLDER -> one line of JSON (see `speed`).
 
-Rows are counted by the server's own code, 512 at a time as it does; the baseline is from training.
+Rows are counted by the server's own code, as many at a time as it does; the baseline is from training.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import numpy as np
 from pawl.artifacts.records import Baseline, Signature
 from pawl.serving.monitor.cells import layout_of
 from pawl.serving.monitor.counting import Table
+from pawl.serving.monitor.features import CAPACITY
 from pawl.stats.drift import divergences
 from pawl.stats.drift.decision import Rule, judge
 from pawl.stats.drift.layout import Feature, Layout
 from pawl.stats.drift.window import counted
-
-BATCH = 512
 
 
 def main(folder: Path) -> None:
@@ -31,12 +30,12 @@ def main(folder: Path) -> None:
     layout = Layout.of(Feature(part.name, "numeric", part.reference) for part in cells.parts)
     table = Table(cells)
     rules = {name: (Rule(),) for name in names}
-    nothing = np.empty((BATCH, 0), dtype=object)
-    table.count(current[:BATCH], nothing, ())
+    nothing = np.empty((CAPACITY, 0), dtype=object)
+    table.count(current[:CAPACITY], nothing, ())
     begun = time.process_time()
     counts = np.zeros((1, cells.width), dtype=np.int64)
-    for at in range(0, len(current), BATCH):
-        batch = current[at : at + BATCH]
+    for at in range(0, len(current), CAPACITY):
+        batch = current[at : at + CAPACITY]
         counts += table.count(batch, nothing[: len(batch)], ()).cells
     window = counted(layout, counts.astype(np.uint32))
     findings = judge(window, layout, rules, windows=1)
