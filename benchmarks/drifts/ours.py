@@ -1,6 +1,7 @@
 """Pawl: python -m benchmarks.drifts.ours FOLDER -> one line of JSON (see `speed`).
 
-Rows are counted by the server's own code, as many at a time as it does; the baseline is from training.
+Rows are counted by the server's own code, as many at a time as it does; training made the
+baseline.
 """
 
 from __future__ import annotations
