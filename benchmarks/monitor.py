@@ -1,6 +1,6 @@
 """What it costs to count what a model sees: a model of 60 floats, all of them in the baseline.
 
-    python -m benchmarks.monitor [--seconds 2] [--rounds 5]
+    python -m benchmarks.monitor [--seconds 2] [--rounds 9]
 
 `monitor-us-per-row`: microseconds of CPU for a row, from the answer until it is in its cells, in
 batches of 32 requests of one row. The quickest of the rounds, because other work on the machine
@@ -134,7 +134,7 @@ def share(bench: Bench, store: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=2, help="per measurement")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     report = Report()
     report.at_most("monitor-us-per-row", microseconds(60, options.rounds), MAX_MICROSECONDS)
