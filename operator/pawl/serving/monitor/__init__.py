@@ -2,5 +2,6 @@
 pod's processes share, answered on a port that is never routed.
 
 recorder (hot path: remembers) -> flush (counts, vectorised) -> memory (rings of rows) -> snapshot
-(sums over time and processes) -> http. No value of a feature ever enters it.
+(sums over time and processes) -> http. Rows likewise: features -> counting -> steps -> pages, in
+the cells of the version's baseline. No value of a feature is ever told.
 """

@@ -41,6 +41,7 @@ class NumericPart:
 
     @property
     def bins(self) -> int:
+        """Cells that are bins."""
         return len(self.baseline.counts)
 
     @property
@@ -65,9 +66,11 @@ class NumericPart:
 
     @property
     def reference(self) -> list[int]:
+        """What the baseline has in the cells."""
         return [*self.baseline.counts, self.baseline.missing, 0]
 
     def described(self) -> dict[str, Any]:
+        """As /features/layout tells it."""
         return {
             "name": self.name,
             "kind": "numeric",
@@ -139,9 +142,9 @@ Part = NumericPart | CategoryPart
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is counted of one version. `width` cells, `fine` bins; a block of numbers has
-    `columns` columns of features and then the prediction. `uncounted`: features that there was no
-    room for, or whose baseline contradicts itself."""
+    """What is counted of one version: `width` cells and `fine` bins. Rows come as `numeric` columns
+    of numbers, behind which the predicted number stands, and `categorical` columns. `uncounted`:
+    features that there was no room for, or whose baseline contradicts itself."""
 
     parts: tuple[Part, ...] = ()
     prediction: Part | None = None
