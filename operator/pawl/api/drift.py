@@ -6,11 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pawl.api.base import ApiModel, Column, Name
+from pawl.api.base import ApiModel, Column, Name, cel
 from pawl.api.duration import Duration
 
 DriftMetric = Literal["psi", "js", "ks", "wasserstein", "chi2"]
-RetrainCause = Literal["features", "prediction", "quality", "age"]
+PerformanceMetric = Literal["accuracy", "precision", "recall", "f1", "fpr", "mae", "rmse"]
+FairnessMetric = Literal[
+    "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"
+]
+RetrainCause = Literal["features", "prediction", "quality", "age", "performance", "fairness"]
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Threshold = Annotated[float, Field(gt=0, le=10)]
 _METRICS = (
@@ -53,6 +57,55 @@ class Quality(ApiModel):
     )
 
 
+class Performance(ApiModel):
+    """What truth that comes in later (feedback) must say of the answers."""
+
+    model_config = cel(
+        (
+            "[has(self.min), has(self.max), has(self.notWorseThanBaselineBy)].exists_one(x, x)",
+            "give one of min, max and notWorseThanBaselineBy",
+        ),
+        (
+            "!has(self.min) || !(self.metric in ['fpr', 'mae', 'rmse'])",
+            "less of fpr, mae and rmse is better: give max",
+        ),
+        (
+            "!has(self.max) || self.metric in ['fpr', 'mae', 'rmse']",
+            "only fpr, mae and rmse take max",
+        ),
+    )
+    metric: PerformanceMetric = Field(
+        description="precision, recall, f1 and fpr: of two classes, the second one is positive. "
+        "mae, rmse: of numbers."
+    )
+    min: float | None = Field(None, description="The lowest value that passes.")
+    max: float | None = Field(None, description="The highest value that passes.")
+    not_worse_than_baseline_by: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Against the version's own metric on test rows."
+    )
+    window: Duration = Field("7d", description="Over how long truth is gathered.")
+    label_delay: Duration = Field(
+        "1d",
+        description="Truth that comes sooner after a promotion is not counted: it is often of "
+        "another kind than what comes later.",
+    )
+
+
+class Fairness(ApiModel):
+    """How far apart rates of groups may be. The group comes with the request (parameters.group); it
+    is no feature. It is judged together with the performance, over the same window."""
+
+    metric: FairnessMetric = Field(
+        description="demographic_parity: of the shares of positive answers. equal_opportunity: of "
+        "the recalls. equalized_odds: of recalls and false positive rates. The last two need "
+        "feedback."
+    )
+    attribute: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        description="What the groups are groups of, for who reads the verdict."
+    )
+    max: Annotated[float, Field(gt=0, lt=1)]
+
+
 class DriftSpec(ApiModel):
     """What the stable version sees and says is compared with its baseline, window by window. A
     window decides once, so that looking often raises no more alarms."""
@@ -69,12 +122,22 @@ class DriftSpec(ApiModel):
     features: FeatureDrift | None = FeatureDrift()
     prediction: DriftLimit | None = DriftLimit()
     quality: Quality = Quality()
+    performance: Performance | None = None
+    fairness: Fairness | None = None
     stale_after: Duration | None = Field(
         None, description="The stable version counts as stale when it was made longer ago."
     )
-    action: Literal["notify", "retrain"] = Field(
-        "notify", description="notify: condition, event and notification only."
+    action: Literal["notify", "retrain", "rollback"] = Field(
+        "notify",
+        description="notify: condition, event and notification only. rollback: when performance "
+        "fails, the version that was served before takes over at once.",
     )
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Over how long truth is gathered, and from when on after a promotion."""
+        found = self.performance
+        return (found.window, found.label_delay) if found is not None else ("7d", "0s")
 
     @property
     def fine(self) -> bool:
@@ -103,8 +166,8 @@ class RetrainSpec(ApiModel):
         alias="from",
         description="A TrainingJob of the same model in this namespace: its spec is the recipe.",
     )
-    on: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=4)] = Field(
-        ("features", "prediction", "quality", "age"),
+    on: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=6)] = Field(
+        ("features", "prediction", "quality", "age", "performance"),
         description="What of the drift makes a retrain worth while.",
     )
     cooldown: Duration = Field("6h", description="From the start of a retrain to the next.")
@@ -125,5 +188,16 @@ def drift_rules() -> tuple[tuple[str, str], ...]:
         (
             "!has(self.retrain) || has(self.drift)",
             "retrain needs spec.drift: nothing else starts it",
+        ),
+        (
+            "!has(self.drift) || !has(self.drift.action) || self.drift.action != 'rollback' || "
+            "has(self.drift.performance)",
+            "drift.action rollback needs drift.performance",
+        ),
+        (
+            "!has(self.server) || !has(self.server.feedback) || self.server.feedback || "
+            "!has(self.drift) || !(has(self.drift.performance) || (has(self.drift.fairness) && "
+            "self.drift.fairness.metric != 'demographic_parity_difference'))",
+            "performance, and fairness of what is true, need server.feedback",
         ),
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pawl.api.base import StatusModel, Time, Verdict
 
-Concern = Literal["features", "prediction", "quality", "age"]
+Concern = Literal["features", "prediction", "quality", "age", "performance", "fairness"]
 
 
 class DriftFinding(StatusModel):
@@ -41,6 +41,29 @@ class DriftWindow(StatusModel):
     message: Annotated[str, Field(max_length=512)] = ""
 
 
+class LabelFinding(StatusModel):
+    """Performance or fairness, as truth tells."""
+
+    metric: Annotated[str, Field(max_length=64)]
+    value: float | None = None
+    interval: Annotated[tuple[float, ...], Field(max_length=2)] = Field((), description="At 95 %.")
+    limit: float | None = None
+    samples: int = 0
+    verdict: Verdict
+    message: Annotated[str, Field(max_length=512)] = ""
+
+
+class LabelStatus(StatusModel):
+    """What truth tells of the stable version: the running window, and what the last one said."""
+
+    window_start: Time
+    window_end: Time
+    samples: int = Field(0, description="Answers of the running window whose truth is known.")
+    decided_at: Time | None = None
+    performance: LabelFinding | None = None
+    fairness: LabelFinding | None = None
+
+
 class DriftStatus(StatusModel):
     """The running window and the last decision."""
 
@@ -54,6 +77,7 @@ class DriftStatus(StatusModel):
     )
     windows: int = Field(0, description="Decided since this version is the stable one.")
     decided: DriftWindow | None = None
+    labels: LabelStatus | None = Field(None, description="Performance and fairness.")
 
 
 class RetrainStatus(StatusModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -19,19 +19,21 @@ from pawl.stats.drift.layout import Feature, Layout
 REMEMBERED = 1200
 _STEPS = (1, 10, 60)
 _MOST_CELLS = 65_536
+_MOST_GROUPS = 64
 
 
 @dataclass(frozen=True)
 class Steps:
     """What one pod counted: `cells` is [steps, cells], the first step of `step` seconds begins at
     `start`. `layout` names what the cells are. `fine` are counts and sums of the fine bins, over
-    all steps, where they were asked for."""
+    all steps, where they were asked for; `groups`: rows and positive answers."""
 
     layout: str
     start: int
     step: int
     cells: NDArray[np.uint32]
     fine: tuple[NDArray[np.uint32], NDArray[np.float64]] | None = None
+    groups: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def fits(self, layout: str, width: int, step: int) -> bool:
         """Whether it counts those cells by such steps."""
@@ -57,11 +59,12 @@ def parse_steps(body: bytes, model: str | None, version: int) -> Steps:
             raise ValueError(f"{steps} steps")
         cells = _numbers(page["cells"], "<u4")
         width = len(cells) // steps if steps else 0
+        told = list(page.get("groups", {}).items())[:_MOST_GROUPS]
+        groups = {str(name)[:64]: (count(row[0]), count(row[1])) for name, row in told}
         if len(cells) != width * steps or width > _MOST_CELLS:
             raise ValueError(f"{len(cells)} counts for {steps} steps")
-        return Steps(
-            str(page["layout"])[:64], start, step, cells.reshape(steps, width), _fine(page)
-        )
+        blocks, fine = cells.reshape(steps, width), _fine(page)
+        return Steps(str(page["layout"])[:64], start, step, blocks, fine, groups)
     except (KeyError, TypeError, AttributeError, binascii.Error, OverflowError) as error:
         raise ValueError(f"not a page of features: {error!r}") from error
 

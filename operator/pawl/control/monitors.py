@@ -12,7 +12,7 @@ import aiohttp
 from pawl import constants as c
 from pawl.control.features import Described, Steps, parse_layout, parse_steps
 from pawl.control.pages import whole
-from pawl.control.snapshot import Snapshot, parse_pairs, parse_snapshot
+from pawl.control.snapshot import Feedback, Snapshot, parse_pairs, parse_snapshot
 from pawl.core.measurement import Arm
 from pawl.stats import loghist
 from pawl.stats.shadow import Pair
@@ -71,6 +71,14 @@ class Monitors:
         seconds, more = (begin, end), {"step": str(step)} | ({"fine": "1"} if fine else {})
         pages = await self._pages(version, pods, "features", seconds, parse_steps, more)
         return [page for _, page in pages]
+
+    async def feedback(
+        self, pods: Mapping[int, Iterable[Object]], version: int, begin: int, end: int
+    ) -> list[Feedback]:
+        """What truth each pod was told of the answers of one version."""
+        found = await self._snapshots(pods, begin, end)
+        pages = [page for many in found.values() for _, page in many]
+        return [page.feedback[version] for page in pages if version in page.feedback]
 
     async def layout(self, version: int, pods: Iterable[Object]) -> Described | None:
         """What the cells of those minutes are; None when no pod tells."""

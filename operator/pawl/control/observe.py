@@ -28,6 +28,7 @@ from pawl.control.kinds import (
     WORKLOADS,
 )
 from pawl.control.kube import Kube
+from pawl.control.labels import Labels
 from pawl.control.measure import Measure
 from pawl.control.records import Records
 from pawl.control.routers import Routers
@@ -55,9 +56,11 @@ class Observer:
         routers: Routers,
         measure: Measure,
         windows: Windows,
+        labels: Labels,
     ) -> None:
         self._measure = measure
         self._windows = windows
+        self._labels = labels
         self._cache = cache
         self._kube = kube
         self._records = records
@@ -65,8 +68,9 @@ class Observer:
 
     def forget(self) -> None:
         """What was counted for Deployments that are gone."""
-        known = self._cache.all(DEPLOYMENTS)
-        self._windows.forget(frozenset(item["metadata"]["uid"] for item in known))
+        known = frozenset(item["metadata"]["uid"] for item in self._cache.all(DEPLOYMENTS))
+        self._windows.forget(known)
+        self._labels.forget(known)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -118,6 +122,7 @@ class Observer:
         measured = await self._measure.rollout(item, pods, now)
         window = self._cache.get(CONFIG_MAPS, namespace, kept.name(name))
         seen = await self._windows.observed(item, pods, window, now)
+        tally = await self._labels.observed(item, pods, window, now)
         # Afterwards: a pod that hangs lets a measurement wait, and routers know by then.
         entrance = await self._front(item, pods)
         return DeploymentObserved(
@@ -130,6 +135,7 @@ class Observer:
             front=entrance,
             measured=measured,
             drift=seen,
+            tally=tally,
             window=window,
             retrains=self._cache.owned(TRAINING_JOBS, item),
             recipe=self._recipe(item),

@@ -9,6 +9,7 @@ from pawl.control.cache import Cache
 from pawl.control.executor import Executor
 from pawl.control.host import host, take_signals
 from pawl.control.kube import Kube
+from pawl.control.labels import Labels
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
 from pawl.control.monitors import Monitors
@@ -35,8 +36,8 @@ async def run(settings: Settings) -> None:
     records = Records(settings.installation)
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
-    measure, windows = Measure(monitors, prometheus), Windows(monitors)
-    observer = Observer(cache, kube, records, routers, measure, windows)
+    measure, windows, labels = Measure(monitors, prometheus), Windows(monitors), Labels(monitors)
+    observer = Observer(cache, kube, records, routers, measure, windows, labels)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
     executor = Executor(kube, cache, records, notifier=notifier)

@@ -7,27 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import orjson
 
 from pawl.stats import loghist, valuehist
+from pawl.stats.drift.performance import Confusion
 from pawl.stats.sequential.clusters import BUCKETS
 from pawl.stats.shadow import Pair
 
 _FORMAT = 1
+_MOST_GROUPS = 64
 
 
 @dataclass(frozen=True)
 class Feedback:
     """Truth that came in for the predictions of one version: (n, wrong) by age in minutes, n by the
-    weight that the version had when it predicted."""
+    weight that the version had when it predicted. Of numbers the sums of |error| and error², of two
+    classes (tp, fp, fn, tn), also by group."""
 
     labelled: int = 0
     wrong: int = 0
     ages: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     weights: Mapping[int, int] = field(default_factory=dict)
     absolute_error: Mapping[int, int] = field(default_factory=dict)
+    total: float = 0.0
+    squares: float = 0.0
+    confusion: Confusion | None = None
+    groups: Mapping[str, Confusion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,31 @@ def _feedback(counted: Mapping[str, Any]) -> Feedback:
         if classes
     }
     weights = {int(weight): count(row[0]) for weight, row in counted.get("weights", {}).items()}
-    return Feedback(_at_most(labelled, wrong), wrong, ages, weights, errors)
+    confusion = counted.get("confusion")
+    return Feedback(
+        _at_most(labelled, wrong),
+        wrong,
+        ages,
+        weights,
+        errors,
+        _positive(counted.get("sum", 0.0)),
+        _positive(counted.get("squares", 0.0)),
+        _confusion(confusion) if confusion is not None else None,
+        {
+            str(name)[:64]: _confusion(found)
+            for name, found in list(counted.get("groupConfusion", {}).items())[:_MOST_GROUPS]
+        },
+    )
+
+
+def _confusion(counted: Mapping[str, object]) -> Confusion:
+    return Confusion(*(count(counted[name]) for name in ("tp", "fp", "fn", "tn")))
+
+
+def _positive(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < inf:
+        raise ValueError(f"not a sum: {value!r}")
+    return float(value)
 
 
 #: What may be in each column of a page of pairs.

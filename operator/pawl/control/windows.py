@@ -129,6 +129,9 @@ class Windows:
         if held.told is None:
             return
         layout = held.told.layout
+        if not layout.features:  # of an imported model
+            held.window = empty(layout)
+            return
         if held.window is None or (held.window.fine is not None) != spec.fine:
             held.window = held.resume(layout, kept.read(saved), fine=spec.fine)
         begin = max(held.to, end - REMEMBERED)

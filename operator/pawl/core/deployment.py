@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
-from pawl.api.rollout_status import RolloutStatus
+from pawl.api.rollout_status import RolledBack, RolloutStatus
 from pawl.core import failures, gates, pace, rollout, shift
-from pawl.core.conditions import Conditions, invalid_status
+from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.deployment_status import Outcome, Report
-from pawl.core.deployment_watch import close_loop
+from pawl.core.deployment_watch import close_loop, decayed
 from pawl.core.deployment_work import DeploymentObserved, Work
 from pawl.core.front import front
 from pawl.core.installation import Installation
@@ -58,6 +58,9 @@ def plan_deployment(
     memory = Memory(status.stable, status.rolled_back)
     if status.stable is None:
         memory = children.memory
+    sentence = decayed(status.drift, deployment.spec, memory.stable)
+    if sentence and memory.stable is not None:
+        memory = _without(memory, memory.stable, sentence, generation, now)
     versions = read_versions(observed.versions, deployment.spec.model)
     work = Work(observed, deployment, children, entrance, memory, versions, now)
     conditions = Conditions(status.conditions, generation=generation, now=now)
@@ -74,6 +77,24 @@ def plan_deployment(
     return work.draft.finish(told.render())
 
 
+def _without(
+    memory: Memory, stable: ServedVersion, why: str, generation: int, now: datetime
+) -> Memory:
+    """The stable version is not to be served any more: as if its rollout had been rolled back."""
+    if any(e.version == stable.name and e.generation == generation for e in memory.rolled_back):
+        return memory
+    entry = RolledBack(
+        version=stable.name,
+        digest=stable.digest,
+        attempt=max((e.attempt for e in memory.rolled_back if e.version == stable.name), default=1),
+        generation=generation,
+        at=timestamp(now),
+        reason=failures.DECAYED,
+        message=why[:500],
+    )
+    return Memory(memory.stable, failures.remember(memory.rolled_back, entry))
+
+
 def _target(work: Work) -> Target:
     problem = work.front.problem()
     if problem is not None:
@@ -87,7 +108,9 @@ def _target(work: Work) -> Target:
     ):
         text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
         return Target(work.stable, "NoPrometheus", text, True)
-    return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn)
+    served = tuple(entry.version for entry in work.deployment.status.history)
+    history = served if work.decayed else None
+    return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn, history)
 
 
 def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -> None:

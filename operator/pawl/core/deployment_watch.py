@@ -3,17 +3,19 @@ successor is trained."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pawl.api.deployment import ServedVersion
+from pawl.api.deployment import DeploymentSpec, ServedVersion
 from pawl.api.drift import DriftSpec
-from pawl.api.drift_status import DriftStatus
-from pawl.core.conditions import Conditions, parse_timestamp
+from pawl.api.drift_status import DriftStatus, LabelStatus
+from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.deployment_work import Work
+from pawl.core.failures import DECAYED
 from pawl.core.plan import Apply, Event
 from pawl.core.serving_children import deletion
-from pawl.core.watch import Alarm, Asked, Watch, follow, kept, stale, watch
+from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, watch
 
 #: Seconds between two times that the running window is kept; servers remember twenty minutes.
 _KEEP = 300
@@ -26,14 +28,20 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
     spec = work.deployment.spec
     if spec.drift is None:
         return _unwatched(work, conditions)
-    status = work.deployment.status
-    found = watch(spec.drift, status.drift, stable, work.observed.drift, work.now)
-    alarm = _alarm(work, spec.drift, found.status, stable)
-    _tell(work, conditions, found, alarm)
+    status, now = work.deployment.status, work.now
+    found = watch(spec.drift, status.drift, stable, work.observed.drift, now)
+    before = status.drift.labels if _same(status.drift, stable) and status.drift else None
+    truth = labels(spec.drift, before, work.observed.tally, _metrics(work, stable), now)
+    drift = found.status.model_copy(update={"labels": truth})
+    alarm = _alarm(work, spec.drift, drift, stable)
+    fresh = found.decided is not None or (
+        truth is not None and truth != before and _new(truth, now)
+    )
+    _tell(work, conditions, drift, alarm, fresh=fresh)
     _keep(work)
-    end = parse_timestamp(found.status.window_end)
-    work.draft.requeue(max((end - work.now).total_seconds() + _LAG, _AGAIN))
-    values: dict[str, Any] = {"drift": found.status, "retrain": None}
+    end = parse_timestamp(drift.window_end)
+    work.draft.requeue(max((end - now).total_seconds() + _LAG, _AGAIN))
+    values: dict[str, Any] = {"drift": drift, "retrain": None}
     if spec.retrain is None:
         conditions.drop("Retraining")
         return values
@@ -66,14 +74,61 @@ def _unwatched(work: Work, conditions: Conditions) -> dict[str, Any]:
     return {"drift": None, "retrain": None}
 
 
+def decayed(drift: DriftStatus | None, spec: DeploymentSpec, stable: ServedVersion | None) -> str:
+    """Why the stable version must make way for the one before; nothing if it need not."""
+    if spec.drift is None or spec.drift.action != "rollback" or not _same(drift, stable):
+        return ""
+    told = drift.labels.performance if drift is not None and drift.labels is not None else None
+    return told.message if told is not None and told.verdict == "Fail" else ""
+
+
+def _same(drift: DriftStatus | None, stable: ServedVersion | None) -> bool:
+    return drift is not None and stable is not None and drift.version == stable.name
+
+
+def _new(truth: LabelStatus, now: datetime) -> bool:
+    return truth.decided_at == timestamp(now)
+
+
+def _metrics(work: Work, stable: ServedVersion) -> Mapping[str, float]:
+    """On test rows, as the version records them."""
+    served = next((v for v in work.versions if v.name == stable.name), None)
+    return (served.spec.metrics if served is not None else None) or {}
+
+
 def _alarm(work: Work, spec: DriftSpec, status: DriftStatus, stable: ServedVersion) -> Alarm | None:
-    decided = status.decided
-    if decided is not None and decided.verdict == "Fail":
-        return Alarm("Drifted", decided.message, decided.end, decided.concerns, decided.drifted)
+    """All that is wrong, as one."""
+    found = [*_drifted(status), *_untrue(status)]
     sentence = stale(spec, _made(work, stable), work.now)
     if sentence:
-        return Alarm("Stale", f"{stable.name} is stale: {sentence}", None, ("age",))
-    return None
+        found.append(Alarm("Stale", f"{stable.name} is stale: {sentence}", None, ("age",)))
+    if not found:
+        return None
+    return Alarm(
+        found[0].reason,
+        "; ".join(alarm.message for alarm in found),
+        next((alarm.window for alarm in found if alarm.window), None),
+        tuple(concern for alarm in found for concern in alarm.concerns),
+        tuple(name for alarm in found for name in alarm.features),
+    )
+
+
+def _drifted(status: DriftStatus) -> Iterator[Alarm]:
+    decided = status.decided
+    if decided is not None and decided.verdict == "Fail":
+        yield Alarm("Drifted", decided.message, decided.end, decided.concerns, decided.drifted)
+
+
+def _untrue(status: DriftStatus) -> Iterator[Alarm]:
+    truth = status.labels
+    if truth is None:
+        return
+    for reason, concern, told in (
+        (DECAYED, "performance", truth.performance),
+        ("Unfair", "fairness", truth.fairness),
+    ):
+        if told is not None and told.verdict == "Fail":
+            yield Alarm(reason, told.message, truth.window_start, (concern,))
 
 
 def _made(work: Work, stable: ServedVersion) -> datetime | None:
@@ -84,25 +139,31 @@ def _made(work: Work, stable: ServedVersion) -> datetime | None:
     return parse_timestamp(stable.since) if stable.since else None
 
 
-def _tell(work: Work, conditions: Conditions, found: Watch, alarm: Alarm | None) -> None:
-    """The condition, and an event when it changes or another window says the same again."""
-    before = conditions.holds("Drifted")
+def _tell(
+    work: Work, conditions: Conditions, status: DriftStatus, alarm: Alarm | None, *, fresh: bool
+) -> None:
+    """The condition, and an event when it changes or another window (`fresh`) says so again."""
+    before, decided = conditions.holds("Drifted"), status.decided
     if alarm is not None:
         conditions.set("Drifted", True, alarm.reason, alarm.message)
-        if not before or found.decided is not None:
+        if not before or fresh:
             work.draft.events.append(Event("Drifted", alarm.message, "Warning"))
-        return
-    decided = found.status.decided
-    if decided is None and conditions.reason("Drifted") == "Drifted":
-        return  # of the version before: a successor has to show first that it is over
-    if decided is None:
-        conditions.set("Drifted", None, "Watching", f"since {found.status.window_start}")
-    elif decided.verdict == "Pass":
+    elif decided is not None and decided.verdict == "Pass":
         conditions.set("Drifted", False, "AsBefore", decided.message)
-    else:
+        if before:
+            work.draft.events.append(Event("DriftEnded", decided.message))
+    elif decided is not None:
         conditions.set("Drifted", None, "TooFewRows", decided.message)
-    if before and decided is not None and decided.verdict == "Pass":
-        work.draft.events.append(Event("DriftEnded", decided.message))
+    elif not before or conditions.reason("Drifted") == "Stale":
+        conditions.set("Drifted", None, *_watching(work, status))
+    # else it is of the version before: a successor has to show first that it is over
+
+
+def _watching(work: Work, status: DriftStatus) -> tuple[str, str]:
+    seen = work.observed.drift
+    if seen is not None and not seen.layout.features:
+        return "NoBaseline", f"{status.version} has no baseline: it was imported without one"
+    return "Watching", f"since {status.window_start}"
 
 
 def _keep(work: Work) -> None:
@@ -116,5 +177,7 @@ def _keep(work: Work) -> None:
     if seen.to - before < _KEEP:
         return
     owner = work.observed.object
-    held = kept.Kept(seen.version, seen.start, seen.to, seen.window.dump(seen.layout))
+    tally = work.observed.tally
+    labels_ = tally.dump() if tally is not None else ""
+    held = kept.Kept(seen.version, seen.start, seen.to, seen.window.dump(seen.layout), labels_)
     work.draft.actions.append(Apply(kept.build(owner, held)))

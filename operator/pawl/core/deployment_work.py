@@ -12,14 +12,14 @@ from pawl.api.rollout_status import RolledBack, RolloutStatus
 from pawl.core import shift
 from pawl.core.capacity import Capacity
 from pawl.core.commands import Commands
-from pawl.core.failures import withdrawn
+from pawl.core.failures import DECAYED, withdrawn
 from pawl.core.front import Front, FrontObserved
 from pawl.core.measurement import Measurement
 from pawl.core.plan import Draft
 from pawl.core.routing.state import RouterState
 from pawl.core.serving_children import Children, Memory
 from pawl.core.versions import Version
-from pawl.core.watch import DriftObserved
+from pawl.core.watch import DriftObserved, Tally
 
 Object = Mapping[str, Any]
 
@@ -27,9 +27,9 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True)
 class DeploymentObserved:
     """All that is looked at; `measured` is what the versions under comparison did since
-    `status.rollout.measuredTo`, `drift` what the stable version saw in the running window, which
-    the ConfigMap `window` keeps; `retrains` are TrainingJobs of its own, `recipe` is what they are
-    copied from."""
+    `status.rollout.measuredTo`, `drift` what the stable version saw in the running window, `tally`
+    what truth told of it; the ConfigMap `window` keeps both. `retrains` are TrainingJobs of its
+    own, `recipe` is what they are copied from."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -40,6 +40,7 @@ class DeploymentObserved:
     front: FrontObserved = field(default_factory=FrontObserved)
     measured: Measurement | None = None
     drift: DriftObserved | None = None
+    tally: Tally | None = None
     window: Object | None = None
     retrains: tuple[Object, ...] = ()
     recipe: Object | None = None
@@ -99,6 +100,17 @@ class Work:
         """Candidates that are not tried again for now: name -> why."""
         generation = self.meta.get("generation", 0)
         return withdrawn(self.memory.rolled_back, self.versions, generation, self.commands)
+
+    @property
+    def decayed(self) -> bool:
+        """Whether the stable version must make way for the one before."""
+        generation, stable = self.meta.get("generation", 0), self.stable
+        return stable is not None and any(
+            entry.reason == DECAYED
+            and entry.generation == generation
+            and not self.commands.retries(entry.version, entry.attempt)
+            for entry in self.failures(stable.name)
+        )
 
     def offline(self, state: RolloutStatus) -> float | None:
         """How often the candidate and the version that it is compared with disagreed on rows of

@@ -14,6 +14,8 @@ from pawl.core.commands import Commands
 from pawl.core.versions import Version
 
 MOST = 10
+#: Why a version that was the stable one must not be: nothing was wrong with its rollout.
+DECAYED = "PerformanceDecayed"
 
 Failures = tuple[RolledBack, ...]
 

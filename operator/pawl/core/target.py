@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pawl.api.deployment import DeploymentSpec, ServedVersion
@@ -25,11 +25,24 @@ def resolve(
     stable: ServedVersion | None,
     versions: tuple[Version, ...],
     withdrawn: Mapping[str, str],
+    history: Sequence[str] | None = None,
 ) -> Target:
-    """A pin is followed wherever it points; `latest` only ever goes forward. Neither goes to a
-    version in `withdrawn`, whose rollout failed (name -> why)."""
+    """A pin is followed wherever it points; `latest` goes forward, and back only when the stable
+    version has decayed: then to what was served last before it (`history`, newest first). Neither
+    goes to a version in `withdrawn`, whose rollout failed (name -> why)."""
     if spec.version == "latest":
-        return _latest(spec, stable, versions, withdrawn)
+        if stable is None or history is None:
+            return _latest(spec, stable, versions, withdrawn)
+        return _back(stable, versions, withdrawn, history)
+    return _pinned(spec, stable, versions, withdrawn)
+
+
+def _pinned(
+    spec: DeploymentSpec,
+    stable: ServedVersion | None,
+    versions: tuple[Version, ...],
+    withdrawn: Mapping[str, str],
+) -> Target:
     if spec.version in withdrawn and stable is not None:
         message = f"{spec.version} was rolled back: {withdrawn[spec.version]}; change the spec or "
         return Target(stable, "RolledBack", message + f"run `pawl retry` ({spec.version})", True)
@@ -44,6 +57,24 @@ def resolve(
     if pinned.verified is None:
         return Target(stable, "Verifying", f"the artifact of {pinned.name} is being read")
     return Target(served(pinned))
+
+
+def _back(
+    stable: ServedVersion,
+    versions: tuple[Version, ...],
+    withdrawn: Mapping[str, str],
+    history: Sequence[str],
+) -> Target:
+    """A newer version than the one that has decayed, else the one before it."""
+    known = {v.name: v for v in versions if v.servable and v.name not in withdrawn}
+    newer = newest_servable(v for v in known.values() if v.number > stable.version)
+    if newer is not None:
+        return Target(served(newer))
+    before = next((known[name] for name in history if name in known), None)
+    if before is None:
+        message = f"{stable.name} should not be served, but there is no version before it"
+        return Target(stable, "NoVersion", message, True)
+    return Target(served(before))
 
 
 def _latest(

@@ -3,17 +3,22 @@ retrains that follow."""
 
 from pawl.core.watch import kept
 from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
+from pawl.core.watch._labels import label_block, labels
 from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
+from pawl.core.watch.tally import Tally
 
 __all__ = [
     "Alarm",
     "Asked",
     "DriftObserved",
     "Followed",
+    "Tally",
     "Watch",
     "block_seconds",
     "follow",
     "kept",
+    "label_block",
+    "labels",
     "stale",
     "watch",
 ]

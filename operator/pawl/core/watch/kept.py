@@ -12,9 +12,10 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.core.manifests.common import metadata
+from pawl.core.watch.tally import Tally
 
 Object = Mapping[str, Any]
-_KEY = "window"
+_KEY, _LABELS = "window", "labels"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Kept:
     start: int
     to: int
     data: bytes
+    labels: str = ""  # as `Tally.dump` gave it
 
 
 def name(deployment: str) -> str:
@@ -40,7 +42,19 @@ def build(owner: Object, held: Kept) -> dict[str, Any]:
     about = {"version": held.version, "start": held.start, "to": held.to}
     made["annotations"] = {c.ANNOTATION_WINDOW: json.dumps(about, separators=(",", ":"))}
     data = base64.b64encode(held.data).decode()
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "binaryData": {_KEY: data}}
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "binaryData": {_KEY: data}}
+    return item | ({"data": {_LABELS: held.labels}} if held.labels else {})
+
+
+def tally(config_map: Object | None, version: str) -> Tally | None:
+    """What truth had told of a version, if that was kept."""
+    if config_map is None:
+        return None
+    try:
+        about = json.loads(config_map["metadata"]["annotations"][c.ANNOTATION_WINDOW])
+        return Tally.load(config_map["data"][_LABELS]) if about["version"] == version else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def read(config_map: Object | None) -> Kept | None:

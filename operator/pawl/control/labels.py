@@ -1,0 +1,127 @@
+"""Counts what truth tells of the stable versions, block by block: feedback may reach any pod of any
+version, so all of them are asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from pawl import constants as c
+from pawl.api.deployment import DeploymentStatus
+from pawl.api.drift import DriftSpec
+from pawl.control.monitors import Monitors
+from pawl.control.snapshot import Feedback
+from pawl.core.conditions import parse_timestamp
+from pawl.core.watch import kept, label_block
+from pawl.core.watch.tally import Tally, added
+from pawl.stats.drift.performance import Confusion
+
+Object = Mapping[str, Any]
+_LAG = 3
+#: As far back as servers remember.
+_REMEMBERED = 118 * 60
+_NONE = Confusion()
+
+
+class Labels:
+    """The running tallies, by the uid of the Deployment, each with the version that it is of."""
+
+    def __init__(self, monitors: Monitors) -> None:
+        self._monitors = monitors
+        self._held: dict[str, tuple[str, Tally]] = {}
+
+    async def observed(
+        self, item: Object, pods: Iterable[Object], saved: Object | None, now: datetime
+    ) -> Tally | None:
+        """What truth told up to now; None when nobody asks, or the window has not begun. `saved` is
+        the ConfigMap that keeps it."""
+        uid = item["metadata"]["uid"]
+        try:
+            status = DeploymentStatus.model_validate(item.get("status") or {})
+            spec = DriftSpec.model_validate(item["spec"]["drift"])
+        except (ValidationError, KeyError):
+            self._held.pop(uid, None)
+            return None
+        stable = status.stable
+        if stable is None or (spec.performance is None and spec.fairness is None):
+            self._held.pop(uid, None)
+            return None
+        held = self._running(uid, status, saved)
+        if held is None:
+            return None
+        block = label_block(spec)
+        end = int(now.timestamp() - _LAG) // block * block
+        if held.to + block <= end:
+            begin = max(held.to, end - _REMEMBERED)
+            held = held.merged(await self._counted(stable.version, list(pods), begin, end, spec))
+        self._held[uid] = stable.name, held
+        return held
+
+    def forget(self, known: frozenset[str]) -> None:
+        """All but the Deployments with these uids are gone."""
+        self._held = {uid: held for uid, held in self._held.items() if uid in known}
+
+    def _running(self, uid: str, status: DeploymentStatus, saved: Object | None) -> Tally | None:
+        """The one that status speaks of, or, without a status, the one that was kept."""
+        assert status.stable is not None  # noqa: S101
+        name, drift = status.stable.name, status.drift
+        tally = kept.tally(saved, name)
+        if drift is not None and drift.version == name and drift.labels is not None:
+            start = int(parse_timestamp(drift.labels.window_start).timestamp())
+        elif tally is not None:
+            start = tally.start
+        else:
+            return None
+        version, held = self._held.get(uid, ("", None))
+        if held is not None and (version, held.start) == (name, start):
+            return held
+        return tally if tally is not None and tally.start == start else Tally(start, start)
+
+    async def _counted(
+        self, version: int, pods: list[Object], begin: int, end: int, spec: DriftSpec
+    ) -> Tally:
+        by_version: dict[int, list[Object]] = {}
+        for pod in pods:
+            number = pod["metadata"]["labels"].get(c.LABEL_VERSION, "")
+            if number.isdigit():
+                by_version.setdefault(int(number), []).append(pod)
+        found = await self._monitors.feedback(by_version, version, begin, end)
+        tally = _tally(found, begin, end).as_block()
+        if spec.fairness is None:
+            return tally
+        pages = await self._monitors.steps(
+            version, by_version.get(version, []), begin, end, 10, fine=False
+        )
+        groups: dict[str, tuple[int, int]] = {}
+        for page in pages:
+            for name, (n, positive) in page.groups.items():
+                before = groups.get(name, (0, 0))
+                groups[name] = before[0] + n, before[1] + positive
+        return tally.merged(Tally(begin, end, groups=groups))
+
+
+def _tally(found: list[Feedback], begin: int, end: int) -> Tally:
+    """Feedback added up."""
+    errors: Counter[int] = Counter()
+    by_group: dict[str, Confusion] = {}
+    confusion = _NONE
+    for told in found:
+        errors.update(told.absolute_error)
+        confusion = added(confusion, told.confusion or _NONE)
+        for name, group in told.groups.items():
+            by_group[name] = added(by_group.get(name, _NONE), group)
+    return Tally(
+        begin,
+        end,
+        labelled=sum(told.labelled for told in found),
+        wrong=sum(told.wrong for told in found),
+        confusion=confusion,
+        error=sum(told.total for told in found),
+        error_squares=sum(told.squares for told in found),
+        errors=dict(errors),
+        group_confusion=by_group,
+    )
