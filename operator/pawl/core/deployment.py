@@ -58,11 +58,11 @@ def plan_deployment(
     memory = Memory(status.stable, status.rolled_back)
     if status.stable is None:
         memory = children.memory
-    sentence = decayed(status.drift, deployment.spec, memory.stable)
-    if sentence and memory.stable is not None:
-        memory = _without(memory, memory.stable, sentence, generation, now)
     versions = read_versions(observed.versions, deployment.spec.model)
     work = Work(observed, deployment, children, entrance, memory, versions, now)
+    sentence = decayed(status.drift, deployment.spec, memory.stable)
+    if sentence and memory.stable is not None:
+        work.memory = _without(work, memory.stable, sentence)
     conditions = Conditions(status.conditions, generation=generation, now=now)
     report = Report(item, deployment, conditions, observed.pods, now, work.draft)
     target = _target(work)
@@ -77,22 +77,22 @@ def plan_deployment(
     return work.draft.finish(told.render())
 
 
-def _without(
-    memory: Memory, stable: ServedVersion, why: str, generation: int, now: datetime
-) -> Memory:
+def _without(work: Work, stable: ServedVersion, why: str) -> Memory:
     """The stable version is not to be served any more: as if its rollout had been rolled back."""
-    if any(e.version == stable.name and e.generation == generation for e in memory.rolled_back):
-        return memory
+    if work.decayed:
+        return work.memory
+    earlier = work.failures(stable.name)
     entry = RolledBack(
         version=stable.name,
         digest=stable.digest,
-        attempt=max((e.attempt for e in memory.rolled_back if e.version == stable.name), default=1),
-        generation=generation,
-        at=timestamp(now),
+        attempt=max((entry.attempt for entry in earlier), default=0) + 1,
+        generation=work.meta.get("generation", 0),
+        approval=work.approvals.get(stable.name, ""),
+        at=timestamp(work.now),
         reason=failures.DECAYED,
         message=why[:500],
     )
-    return Memory(memory.stable, failures.remember(memory.rolled_back, entry))
+    return Memory(work.memory.stable, failures.remember(work.memory.rolled_back, entry))
 
 
 def _target(work: Work) -> Target:

@@ -39,8 +39,12 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
     )
     _tell(work, conditions, drift, alarm, fresh=fresh)
     _keep(work)
-    end = parse_timestamp(drift.window_end)
-    work.draft.requeue(max((end - now).total_seconds() + _LAG, _AGAIN))
+    for end in (drift.window_end, truth.window_end if truth is not None else None):
+        if end is not None:
+            left = (parse_timestamp(end) - now).total_seconds()
+            work.draft.requeue(max(left + _LAG, _AGAIN))
+    if decayed(drift, spec, stable) and not work.decayed:
+        work.draft.requeue(0.0)  # once that is in the status
     values: dict[str, Any] = {"drift": drift, "retrain": None}
     if spec.retrain is None:
         conditions.drop("Retraining")
