@@ -130,6 +130,9 @@ class RemoteBackend:
         root = self._full("") + "/"
         return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]
 
+    def delete(self, path: str) -> None:
+        self._fs.rm_file(self._full(path))
+
 
 def _s3_code(error: OSError) -> str:
     """The code of the S3 error that s3fs turned into an OSError."""

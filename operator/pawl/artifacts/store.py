@@ -38,6 +38,8 @@ class Backend(Protocol):
 
     def list(self, prefix: str) -> list[str]: ...
 
+    def delete(self, path: str) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -137,6 +139,12 @@ class Store:
         )
         return sorted(found)
 
+    def delete(self, path: str) -> None:
+        """Removes a blob. FileNotFoundError when a store notices that there is none."""
+        self._retry.call(
+            f"deleting {self._shown(path)}", lambda: self._backend.delete(_checked(path))
+        )
+
     def _same(self, path: str, source: Path) -> bool:
         with tempfile.TemporaryDirectory(prefix="pawl-get-") as folder:
             there = Path(folder) / "blob"
@@ -213,6 +221,9 @@ class LocalBackend:
             for found in top.rglob("*")
             if found.is_file() and not found.name.startswith(_SCRATCH)
         ]
+
+    def delete(self, path: str) -> None:
+        (self._root / path).unlink()
 
     def close(self) -> None:
         """There is nothing to end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,7 +27,8 @@ from pawl.serving.monitor.recorder import Asked, Recorder
 from pawl.serving.protocol import InferRequest, answer_head, infer_response, parse_infer
 from pawl.serving.settings import Settings
 
-if TYPE_CHECKING:  # without a key, what they need is not loaded
+if TYPE_CHECKING:  # what is not used is not loaded
+    from pawl.serving.capture.capture import Capture
     from pawl.serving.feedback.taker import Taker
     from pawl.serving.feedback.tokens import Sealer
 
@@ -99,13 +100,18 @@ class Dataplane:
         self._recorder = recorder
         self._sealer: Sealer | None = None
         self._taker: Taker | None = None
+        self._capture: Capture | None = None
 
     def begin(self) -> None:
         """Connections are taken from now on, though the model is not there yet."""
         self.counters.mine[c.STATE] = c.STATE_LOADING
 
     def install(
-        self, served: Served, sealer: Sealer | None = None, taker: Taker | None = None
+        self,
+        served: Served,
+        sealer: Sealer | None = None,
+        taker: Taker | None = None,
+        capture: Capture | None = None,
     ) -> None:
         """Begins to answer, with feedback tokens if there is a sealer. To be called on the event
         loop."""
@@ -121,6 +127,7 @@ class Dataplane:
         self._served = served
         self._sealer = sealer
         self._taker = taker
+        self._capture = capture
         self.counters.mine[c.LOAD_SECONDS] = served.load_seconds
         if self.counters.mine[c.STATE] != c.STATE_DRAINING:
             self.counters.mine[c.STATE] = c.STATE_READY
@@ -138,6 +145,8 @@ class Dataplane:
         """Nothing may be asked any more."""
         if self._batcher is not None:
             self._batcher.close()
+        if self._capture is not None:
+            self._capture.close()
 
     def check(self, model: str, version: str | None) -> None:
         """NotServedError for any other model or version."""
@@ -182,7 +191,8 @@ class Dataplane:
             "engine": self._served.engine.name if self._served else "",
             "digest": self._settings.artifact_digest,
         }
-        return exposition(self.counters, info, counted)
+        captured = self._capture.exposition() if self._capture is not None else ()
+        return exposition(self.counters, info, chain(counted, captured))
 
     def infer(self, body: bytes, reply: Reply) -> None:
         """Raises SignatureError, TooLargeError, OverloadedError or NotReadyError at once; else
@@ -234,6 +244,8 @@ class Dataplane:
             start = stop
         if self._recorder is not None:
             self._recorder.answered(jobs, said, count, _sealed(jobs, tokens, count))
+        if self._capture is not None:
+            self._capture.answered(jobs, tokens, said)
 
     def _loaded(self) -> Served:
         if self._served is None:

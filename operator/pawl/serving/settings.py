@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawl import constants
+from pawl.capture.config import CaptureSettings, from_env
 from pawl.errors import UserError
 
 _MODEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -46,6 +47,7 @@ class Settings:
     monitor_warm_up: float = 60.0
     feedback_keys: tuple[bytes, ...] = field(default=(), repr=False)
     feedback_max_age: float = 30 * 86_400.0
+    capture: CaptureSettings | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -92,6 +94,7 @@ class Settings:
             feedback_max_age=_number(
                 env, "PAWL_FEEDBACK_MAX_AGE_SECONDS", cls.feedback_max_age, 1, 366 * 86_400
             ),
+            capture=from_env(env, _number(env, "PAWL_CAPTURE_ROLL_SECONDS", 300, 0.1, 86_400)),
         )
 
 
