@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, Self
@@ -31,6 +31,8 @@ class Backend(Protocol):
     say: FileNotFoundError and FileExistsError are answers."""
 
     def put_file(self, path: str, source: Path) -> None: ...
+
+    def replace_file(self, path: str, source: Path) -> None: ...
 
     def open(self, path: str) -> Any: ...
 
@@ -91,6 +93,13 @@ class Store:
             if tries > 1 and self._same(path, source):
                 return
             raise ConflictError(f"{self._shown(path)} exists already") from error
+
+    def replace_file(self, path: str, source: Path) -> None:
+        """Writes a blob, whole, whether there is one or not: of users' data, never of artifacts."""
+        self._retry.call(
+            f"writing {self._shown(path)}",
+            lambda: self._backend.replace_file(_checked(path), source),
+        )
 
     def get(self, path: str, *, max_bytes: int) -> bytes:
         """A blob's content. FileNotFoundError when there is none, IntegrityError above
@@ -192,6 +201,12 @@ class LocalBackend:
         self._root = root
 
     def put_file(self, path: str, source: Path) -> None:
+        self._write(path, source, os.link)
+
+    def replace_file(self, path: str, source: Path) -> None:
+        self._write(path, source, os.replace)
+
+    def _write(self, path: str, source: Path, name: Callable[[Path, Path], None]) -> None:
         target = self._root / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +218,7 @@ class LocalBackend:
                 out.flush()
                 os.fsync(out.fileno())
             scratch.chmod(0o644)
-            os.link(scratch, target)
+            name(scratch, target)
 
     def open(self, path: str) -> Any:
         return (self._root / path).open("rb")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from pawl import constants
 from pawl.capture.main import main
+from pawl.errors import PawlError, StoreError
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        main(sys.argv[1:])
+    except PawlError as error:
+        sys.stderr.write(f"{error}\n")
+        unreachable = isinstance(error, StoreError)
+        sys.exit(constants.EXIT_STORE_UNREACHABLE if unreachable else constants.EXIT_USER_ERROR)

@@ -146,7 +146,7 @@ class Dataplane:
         if self._batcher is not None:
             self._batcher.close()
         if self._capture is not None:
-            self._capture.close()
+            self._capture.outlet.close()
 
     def check(self, model: str, version: str | None) -> None:
         """NotServedError for any other model or version."""
@@ -191,7 +191,7 @@ class Dataplane:
             "engine": self._served.engine.name if self._served else "",
             "digest": self._settings.artifact_digest,
         }
-        captured = self._capture.exposition() if self._capture is not None else ()
+        captured = self._capture.outlet.exposition() if self._capture is not None else ()
         return exposition(self.counters, info, chain(counted, captured))
 
     def infer(self, body: bytes, reply: Reply) -> None:

@@ -90,7 +90,7 @@ class Settings:
             monitor_warm_up=_number(
                 env, "PAWL_MONITOR_WARM_UP_SECONDS", cls.monitor_warm_up, 0, 3600
             ),
-            feedback_keys=_keys(env),
+            feedback_keys=feedback_keys(env),
             feedback_max_age=_number(
                 env, "PAWL_FEEDBACK_MAX_AGE_SECONDS", cls.feedback_max_age, 1, 366 * 86_400
             ),
@@ -98,8 +98,8 @@ class Settings:
         )
 
 
-def _keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
-    """None of them is ever shown."""
+def feedback_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The keys of feedback tokens, the one that seals first. None of them is ever shown."""
     texts = [text.strip() for text in env.get(constants.ENV_FEEDBACK_KEY, "").split(",")]
     keys = []
     for text in filter(None, texts):

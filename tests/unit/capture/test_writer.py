@@ -45,7 +45,8 @@ def line(id_: str, age: float | None = 1.0, at: float = NOON) -> bytes:
 
 def segment(folder: Path, name: str = "pod-1-1", *lines: bytes, kind: Any = "predictions") -> None:
     made = Segment(folder, kind, name, HEAD if kind == "predictions" else {"model": "churn"})
-    made.append(list(lines) or [line("a")], 2, NOON)
+    for one in lines or [line("a")]:
+        made.append(one, 2, NOON)
     made.close()
 
 
@@ -98,7 +99,7 @@ def test_feedback_goes_to_files_of_its_own(folder: Path, store: Store) -> None:
 
 def test_a_segment_that_is_being_written_is_left_alone(folder: Path, store: Store) -> None:
     made = Segment(folder, "predictions", "pod-1-1", HEAD)
-    made.append([line("a")], 2, NOON)
+    made.append(line("a"), 2, NOON)
     assert Writer(folder, store).once() == 0
     made.close()
     assert Writer(folder, store).once() == 1
@@ -106,7 +107,7 @@ def test_a_segment_that_is_being_written_is_left_alone(folder: Path, store: Stor
 
 def test_a_segment_of_a_server_that_was_killed_is_finished(folder: Path, store: Store) -> None:
     made = Segment(folder, "predictions", "pod-1-1", HEAD)
-    made.append([line("a")], 2, NOON)
+    made.append(line("a"), 2, NOON)
     os.write(made._file.fileno(), line("b")[:20])
     made._file.close()  # as the kernel does
     assert Writer(folder, store).once() == 1
@@ -167,7 +168,7 @@ def test_it_ends_only_when_the_servers_are_gone(folder: Path, store: Store) -> N
     stop.set()
     writer = Thread(target=Writer(folder, store).run, args=(stop,))
     writer.start()
-    serving.append([line("a")], 2, NOON)
+    serving.append(line("a"), 2, NOON)
     assert writer.is_alive()
     serving.close()
     writer.join(10)

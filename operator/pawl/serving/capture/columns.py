@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan, prod
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import orjson
@@ -18,18 +18,22 @@ from pawl.artifacts.records import Signature, Tensor
 from pawl.capture import names as n
 from pawl.capture.config import Choice
 from pawl.capture.keyed import keyed_hash
+from pawl.capture.names import Kind
 from pawl.errors import UserError
 from pawl.serving.codec.base import Feed, Predictions
 from pawl.serving.monitor.predictions import kind_of
 
-#: Rows of a line: so long the interpreter is held at a time.
+#: Rows of a line: a millisecond or so of work.
 LINE_ROWS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request that is captured. `time`: epoch seconds; `said` of its own rows only."""
+    """A request that is captured, as `columns` want it. `time`: epoch seconds; `said` of its own
+    rows only."""
 
+    kind: ClassVar[Kind] = "predictions"
+    columns: Columns
     id: str
     time: float
     feed: Feed
@@ -37,6 +41,10 @@ class Kept:
     said: Predictions
     group: str | None
     weight: int
+
+    def lines(self) -> Iterator[tuple[bytes, int]]:
+        """Of LINE_ROWS rows each, and how many."""
+        return self.columns.lines(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +103,8 @@ class Columns:
             "hashed": sorted(self._hashed),
         }
 
-    def lines(self, kept: Kept) -> Iterator[bytes]:
-        """Of LINE_ROWS rows each."""
+    def lines(self, kept: Kept) -> Iterator[tuple[bytes, int]]:
+        """As `Kept.lines`."""
         for start in range(0, kept.size, LINE_ROWS):
             stop = min(start + LINE_ROWS, kept.size)
             values, labels, width = kept.said
@@ -111,18 +119,18 @@ class Columns:
                 "y": None if labels is None else labels[start:stop],
                 "p": None if values is None else _rows(values, start, stop, width),
             }
-            yield orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY)
+            yield orjson.dumps(line), stop - start
 
     def _values(self, feed: Feed, rows: slice) -> list[Any]:
         found: list[Any] = []
         if len(self._plain):
-            found += list(np.ascontiguousarray(feed["numeric"][rows, self._plain].T))
+            found += feed["numeric"][rows, self._plain].T.tolist()
         for column in self._others:
-            values = column.take(feed, rows)
+            values = column.take(feed, rows).tolist()
             if column.name in self._hashed:
-                values = [self._hash(value) for value in values.tolist()]
-            elif values.dtype == object:
-                values = [_present(value) for value in values.tolist()]
+                values = [self._hash(value) for value in values]
+            elif column.type == "text":
+                values = [_present(value) for value in values]
             found.append(values)
         return found
 
@@ -149,7 +157,7 @@ def _others(signature: Signature) -> Iterator[_Column]:
 
 
 def _block(name: str, place: int) -> Callable[[Feed, slice], NDArray[Any]]:
-    return lambda feed, rows: np.ascontiguousarray(feed[name][rows, place])
+    return lambda feed, rows: feed[name][rows, place]
 
 
 def _tensor(name: str, batched: bool, many: bool) -> Callable[[Feed, slice], NDArray[Any]]:
@@ -157,7 +165,7 @@ def _tensor(name: str, batched: bool, many: bool) -> Callable[[Feed, slice], NDA
 
     def take(feed: Feed, rows: slice) -> NDArray[Any]:
         array = feed[name][rows] if batched else feed[name][None]
-        return np.ascontiguousarray(array.reshape((len(array), -1) if many else -1))
+        return array.reshape((len(array), -1) if many else -1)
 
     return take
 

@@ -87,7 +87,7 @@ class Taken:
 
     def lines(self, kind: str = "predictions") -> list[dict[str, Any]]:
         """All that was written."""
-        self.capture.drain()
+        self.capture.outlet.drain()
         return [line for head, *rows in self.segments() if head["kind"] == kind for line in rows]
 
     def count(self, slot: int) -> float:
@@ -114,7 +114,7 @@ def capture_of(tmp_path: Path) -> Iterator[Callable[..., Taken]]:
 
     yield make
     for capture in made:
-        capture.close()
+        capture.outlet.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from pawl.capture import spool
 from pawl.errors import UserError
 from pawl.serving import counters as c
-from pawl.serving.capture import capture as module
+from pawl.serving.capture import outlet
 from pawl.serving.capture.capture import capture_of as start_capture
 from pawl.serving.capture.columns import Columns
 
@@ -99,7 +99,7 @@ def test_long_requests_become_several_lines(capture_of: CaptureOf, job_of: JobOf
 def test_what_finds_no_room_in_the_queue_is_dropped_and_counted(
     limit: str, value: int, capture_of: CaptureOf, job_of: JobOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, limit, value)
+    monkeypatch.setattr(outlet, limit, value)
     taken = capture_of()
     for _ in range(15):
         taken.answer(job_of())
@@ -121,7 +121,7 @@ def test_rows_are_dropped_while_too_much_waits_for_the_writer(
     for path in spool.names(taken.folder):
         os.truncate(path, 0)  # the writer took it
     taken.answer(job_of(4))
-    taken.capture.drain()
+    taken.capture.outlet.drain()
     assert taken.count(c.CAPTURED) == 24
 
 
@@ -130,7 +130,7 @@ def test_rows_that_cannot_be_written_are_counted_and_the_rest_goes_on(
 ) -> None:
     taken = capture_of()
     taken.answer(job_of())
-    taken.capture.drain()
+    taken.capture.outlet.drain()
     with monkeypatch.context() as patch:
 
         def full(descriptor: int, data: Any) -> int:
@@ -141,7 +141,7 @@ def test_rows_that_cannot_be_written_are_counted_and_the_rest_goes_on(
         real = os.write
         patch.setattr(os, "write", full)
         taken.answer(job_of(2))
-        taken.capture.drain()
+        taken.capture.outlet.drain()
     taken.answer(job_of())
     assert [line["n"] for line in taken.lines()] == [1, 1]
     assert taken.count(c.DROPPED_ERROR) == 2
@@ -154,7 +154,7 @@ def test_a_segment_ends_when_it_is_full_and_another_is_there_before(
     taken = capture_of()
     for _ in range(7):
         taken.answer(job_of())
-    taken.capture.drain()
+    taken.capture.outlet.drain()
     assert [len(rows) for _, *rows in taken.segments()] == [3, 3, 1]
     finished = []
     for path in spool.names(taken.folder):
@@ -165,22 +165,22 @@ def test_a_segment_ends_when_it_is_full_and_another_is_there_before(
 
 def test_a_segment_ends_in_time_but_not_without_rows(capture_of: CaptureOf, job_of: JobOf) -> None:
     taken = capture_of(settings={"roll_seconds": 0.0})
-    taken.capture.drain()
+    taken.capture.outlet.drain()
     assert len(taken.segments()) == 1
     taken.answer(job_of())
-    taken.capture.drain()
+    taken.capture.outlet.drain()
     assert [len(rows) for _, *rows in taken.segments()] == [1, 0]
 
 
 def test_what_was_captured_is_written_when_it_ends(capture_of: CaptureOf, job_of: JobOf) -> None:
     taken = capture_of()
-    taken.capture.start()
+    taken.capture.outlet.start()
     taken.answer(job_of())
-    taken.capture.close()
+    taken.capture.outlet.close()
     ((_, line),) = taken.segments()
     assert line["n"] == 1
     empty = capture_of()
-    empty.capture.close()
+    empty.capture.outlet.close()
     assert empty.segments() == []
 
 
@@ -207,8 +207,8 @@ def test_counters_are_told(capture_of: CaptureOf, job_of: JobOf) -> None:
     taken = capture_of()
     taken.answer(job_of(2))
     taken.capture.told("a" * 40, "7", 1.0, None, ["yes"])
-    taken.capture.drain()
-    lines = list(taken.capture.exposition())
+    taken.capture.outlet.drain()
+    lines = list(taken.capture.outlet.exposition())
     assert 'pawl_capture_rows_total{kind="predictions"} 2' in lines
     assert 'pawl_capture_rows_total{kind="feedback"} 1' in lines
     assert 'pawl_capture_dropped_total{reason="queue"} 0' in lines

@@ -18,7 +18,9 @@ KEY = b"k" * 32
 
 
 def written(columns: Columns, feed: Any, size: int, said: Predictions | None = None) -> Any:
-    (line,) = columns.lines(Kept("id", 1.0, feed, size, said or Predictions(), None, 100))
+    ((line, _),) = columns.lines(
+        Kept(columns, "id", 1.0, feed, size, said or Predictions(), None, 100)
+    )
     return orjson.loads(line)
 
 
