@@ -23,7 +23,7 @@ from pawl.artifacts.store import Store
 from pawl.capture import spool
 from pawl.capture.expire import expire
 from pawl.capture.names import path_of
-from pawl.capture.tables import read_segment, table_of
+from pawl.capture.tables import read_segment
 from pawl.errors import ConflictError, PawlError
 
 LOGGER = logging.getLogger(__name__)
@@ -74,23 +74,22 @@ class Writer:
 
     def _take(self, path: Path, file: IO[bytes]) -> None:
         try:
-            head, lines = read_segment(file)
-            if not lines:
-                return
-            table = table_of(head, lines)
+            read = read_segment(file)
         except Exception as error:
             LOGGER.error(
                 "a segment cannot be read and is dropped",
                 extra={"fields": {"segment": path.name, "error": describe(error)}},
             )
             return
-        target = path_of(head.kind, head.version, lines[0]["t"], spool.name_of(path))
+        if read is None:
+            return
+        target = path_of(read.head.kind, read.head.version, read.first, spool.name_of(path))
         with tempfile.TemporaryDirectory(prefix="pawl-capture-") as scratch:
             made = Path(scratch) / "rows.parquet"
-            pq.write_table(table, made, compression="zstd")
+            pq.write_table(read.table, made, compression="zstd")
             with suppress(ConflictError):  # written before, by a writer that died then
                 self._store.put_file(target, made)
-        LOGGER.info("written", extra={"fields": {"file": target, "rows": table.num_rows}})
+        LOGGER.info("written", extra={"fields": {"file": target, "rows": read.table.num_rows}})
 
     def _expire(self) -> None:
         if self._retention is None or monotonic() < self._expire_at:

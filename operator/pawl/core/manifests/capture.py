@@ -47,7 +47,7 @@ def writer(spec: CaptureSpec, installation: Installation) -> dict[str, Any]:
         "args": ["write"],
         "env": common.env(**told, OMP_NUM_THREADS="1", **common.TMP_ENV),
         "envFrom": access["envFrom"],
-        "resources": common.resources(None, cpu="10m", memory="128Mi"),
+        "resources": common.resources(None, cpu="10m", memory="192Mi"),
         "securityContext": common.container_security(),
         "volumeMounts": mounts,
     }
