@@ -7,6 +7,7 @@ when its batch has been scored.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from time import time
@@ -18,6 +19,7 @@ import pawl
 from pawl.artifacts.records import Baseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
+from pawl.serving.capture.exposition import exposition as capture_exposition
 from pawl.serving.codec import Codec, Outputs, Rows, answer
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
@@ -191,7 +193,10 @@ class Dataplane:
             "engine": self._served.engine.name if self._served else "",
             "digest": self._settings.artifact_digest,
         }
-        captured = self._capture.outlet.exposition() if self._capture is not None else ()
+        captured: Iterable[str] = ()
+        if self._settings.capture is not None:
+            waiting = self._capture.outlet.waiting if self._capture is not None else None
+            captured = capture_exposition(self.counters, waiting)
         return exposition(self.counters, info, chain(counted, captured))
 
     def infer(self, body: bytes, reply: Reply) -> None:

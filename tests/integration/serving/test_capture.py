@@ -132,6 +132,13 @@ def test_rows_of_a_server_that_was_killed_are_kept(pod_of: Callable[..., Pod]) -
     assert pod.table("predictions").num_rows == 1
 
 
+def test_a_server_that_cannot_capture_serves_and_says_so(pod_of: Callable[..., Pod]) -> None:
+    pod = pod_of(PAWL_CAPTURE='{"percent": 100, "drop": ["emial"]}')
+    assert pod.server.infer(1.0, 2.0).status == 200
+    assert pod.server.metric("pawl_capture_active") == 0
+    assert "emial is no input of the model" in pod.server.log
+
+
 def test_pyarrow_is_not_in_the_serving_process(pod_of: Callable[..., Pod]) -> None:
     pod = pod_of()
     pod.server.infer(1.0, 2.0)

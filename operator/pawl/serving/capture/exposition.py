@@ -12,8 +12,10 @@ _ROWS = {"predictions": c.CAPTURED, "feedback": c.FED_BACK}
 _DROPPED = {"queue": c.DROPPED_QUEUE, "spool": c.DROPPED_SPOOL, "error": c.DROPPED_ERROR}
 
 
-def exposition(counters: Counters, spooled: int) -> Iterator[str]:
-    """The lines; `spooled` bytes wait for the writer."""
+def exposition(counters: Counters, waiting: int | None) -> Iterator[str]:
+    """The lines; `waiting`: bytes in the spool, None when nothing is captured though it should."""
+    yield from head("pawl_capture_active", "gauge", "0: the log says why nothing is captured.")
+    yield f"pawl_capture_active {int(waiting is not None)}"
     yield from head("pawl_capture_rows_total", "counter", "Captured rows, given to the writer.")
     for kind, slot in _ROWS.items():
         yield f'pawl_capture_rows_total{{kind="{kind}"}} {counters.total(slot):.0f}'
@@ -21,4 +23,4 @@ def exposition(counters: Counters, spooled: int) -> Iterator[str]:
     for reason, slot in _DROPPED.items():
         yield f'pawl_capture_dropped_total{{reason="{reason}"}} {counters.total(slot):.0f}'
     yield from head("pawl_capture_spool_bytes", "gauge", "What waits for the writer.")
-    yield f"pawl_capture_spool_bytes {spooled}"
+    yield f"pawl_capture_spool_bytes {waiting or 0}"

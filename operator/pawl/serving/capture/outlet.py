@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from pawl.artifacts.retry import describe
@@ -21,7 +21,6 @@ from pawl.capture.config import CaptureSettings
 from pawl.capture.names import Kind
 from pawl.capture.spool import Segment
 from pawl.serving import counters as c
-from pawl.serving.capture.exposition import exposition
 from pawl.serving.counters import Counters
 
 LOGGER = logging.getLogger(__name__)
@@ -96,9 +95,10 @@ class Outlet:
         put[1] += size
         self._queue.append((item, size))
 
-    def exposition(self) -> Iterable[str]:
-        """The lines for Prometheus, of all processes."""
-        return exposition(self._counters, spool.size(self._settings.folder))
+    @property
+    def waiting(self) -> int:
+        """Bytes in the spool, of all processes."""
+        return spool.size(self._settings.folder)
 
     def _run(self) -> None:
         while not self._stop.wait(_PAUSE):
@@ -119,7 +119,7 @@ class Outlet:
             LOGGER.error("nothing is captured", extra={"fields": {"error": describe(error)}})
 
     def _look(self) -> None:
-        full = spool.size(self._settings.folder) > self._settings.spool_bytes
+        full = self.waiting > self._settings.spool_bytes
         if full and not self._full:
             LOGGER.warning("captured rows wait for the writer; no more are kept")
         self._full = full

@@ -15,6 +15,7 @@ from pawl.serving import counters as c
 from pawl.serving.capture import outlet
 from pawl.serving.capture.capture import capture_of as start_capture
 from pawl.serving.capture.columns import Columns
+from pawl.serving.capture.exposition import exposition
 
 CaptureOf = Callable[..., Any]
 JobOf = Callable[..., Any]
@@ -208,7 +209,8 @@ def test_counters_are_told(capture_of: CaptureOf, job_of: JobOf) -> None:
     taken.answer(job_of(2))
     taken.capture.told("a" * 40, "7", 1.0, None, ["yes"])
     taken.capture.outlet.drain()
-    lines = list(taken.capture.outlet.exposition())
+    lines = list(exposition(taken.counters, taken.capture.outlet.waiting))
+    assert "pawl_capture_active 1" in lines
     assert 'pawl_capture_rows_total{kind="predictions"} 2' in lines
     assert 'pawl_capture_rows_total{kind="feedback"} 1' in lines
     assert 'pawl_capture_dropped_total{reason="queue"} 0' in lines
