@@ -45,6 +45,11 @@ ENV_PORT = "PORT"
 ENV_MONITOR_PORT = "PAWL_MONITOR_PORT"  # 0 or unset: no monitor, no feedback
 ENV_PAIR_BY = "PAWL_PAIR_BY"  # what a request and its copy share: request-id (default) or body
 ENV_FEEDBACK_KEY = "PAWL_FEEDBACK_KEY"  # comma-separated, each 32 bytes in base64; the first seals
+ENV_CAPTURE = "PAWL_CAPTURE"  # capture.config.Choice as JSON; unset: nothing is captured
+ENV_CAPTURE_DIR = "PAWL_CAPTURE_DIR"  # through which rows go from the servers to the writer
+ENV_CAPTURE_URI = "PAWL_CAPTURE_URI"  # of the writer: where captured rows go
+ENV_CAPTURE_RETENTION = "PAWL_CAPTURE_RETENTION"  # of the writer: a duration, like 90d
+ENV_POD = "PAWL_POD"  # the pod's name
 
 STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its content
 

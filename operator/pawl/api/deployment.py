@@ -18,6 +18,7 @@ from pawl.api.base import (
     Uri,
     cel,
 )
+from pawl.api.capture import CaptureSpec, capture_rules
 from pawl.api.drift import DriftSpec, RetrainSpec, drift_rules
 from pawl.api.drift_status import DriftStatus, RetrainStatus
 from pawl.api.notify import Notify
@@ -150,6 +151,7 @@ class DeploymentSpec(ApiModel):
             "routing.gateway",
         ),
         *drift_rules(),
+        *capture_rules(),
     )
     model: Name = Field(
         description="The series of ModelVersions that is served.",
@@ -183,6 +185,9 @@ class DeploymentSpec(ApiModel):
     )
     retrain: RetrainSpec | None = Field(
         None, description="What drift.action retrain starts; the gates and the rollout decide then."
+    )
+    capture: CaptureSpec | None = Field(
+        None, description="Keep sampled predictions; default: no feature ever leaves a pod."
     )
     notify: Annotated[tuple[Notify, ...], Field(max_length=8)] = Field(
         (), description="Who is told what happens to this Deployment."

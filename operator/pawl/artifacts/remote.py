@@ -108,14 +108,20 @@ class RemoteBackend:
         return str(self._fs._strip_protocol(full))
 
     def put_file(self, path: str, source: Path) -> None:
-        if self._scheme != "s3":
-            raise NotAllowedError(f"a store at {self._scheme}:// can only be read")
         try:
-            self._fs.put_file(str(source), self._full(path), mode="create")
+            self._write(path, source, "create")
         except OSError as error:
             if _s3_code(error) == "PreconditionFailed":
                 raise FileExistsError(path) from error
             raise
+
+    def replace_file(self, path: str, source: Path) -> None:
+        self._write(path, source, "overwrite")
+
+    def _write(self, path: str, source: Path, mode: str) -> None:
+        if self._scheme != "s3":
+            raise NotAllowedError(f"a store at {self._scheme}:// can only be read")
+        self._fs.put_file(str(source), self._full(path), mode=mode)
 
     def open(self, path: str) -> Any:
         return self._fs.open(self._full(path), "rb", cache_type="readahead")
@@ -129,6 +135,9 @@ class RemoteBackend:
     def list(self, prefix: str) -> list[str]:
         root = self._full("") + "/"
         return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]
+
+    def delete(self, path: str) -> None:
+        self._fs.rm_file(self._full(path))
 
 
 def _s3_code(error: OSError) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, Self
@@ -32,11 +32,15 @@ class Backend(Protocol):
 
     def put_file(self, path: str, source: Path) -> None: ...
 
+    def replace_file(self, path: str, source: Path) -> None: ...
+
     def open(self, path: str) -> Any: ...
 
     def size(self, path: str) -> int: ...
 
     def list(self, prefix: str) -> list[str]: ...
+
+    def delete(self, path: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -90,6 +94,13 @@ class Store:
                 return
             raise ConflictError(f"{self._shown(path)} exists already") from error
 
+    def replace_file(self, path: str, source: Path) -> None:
+        """Writes a blob, whole, whether there is one or not: of users' data, never of artifacts."""
+        self._retry.call(
+            f"writing {self._shown(path)}",
+            lambda: self._backend.replace_file(_checked(path), source),
+        )
+
     def get(self, path: str, *, max_bytes: int) -> bytes:
         """A blob's content. FileNotFoundError when there is none, IntegrityError above
         `max_bytes`."""
@@ -136,6 +147,12 @@ class Store:
             f"listing {self._shown(prefix)}", lambda: self._backend.list(_checked(prefix))
         )
         return sorted(found)
+
+    def delete(self, path: str) -> None:
+        """Removes a blob. FileNotFoundError when a store notices that there is none."""
+        self._retry.call(
+            f"deleting {self._shown(path)}", lambda: self._backend.delete(_checked(path))
+        )
 
     def _same(self, path: str, source: Path) -> bool:
         with tempfile.TemporaryDirectory(prefix="pawl-get-") as folder:
@@ -184,6 +201,12 @@ class LocalBackend:
         self._root = root
 
     def put_file(self, path: str, source: Path) -> None:
+        self._write(path, source, os.link)
+
+    def replace_file(self, path: str, source: Path) -> None:
+        self._write(path, source, os.replace)
+
+    def _write(self, path: str, source: Path, name: Callable[[Path, Path], None]) -> None:
         target = self._root / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +218,7 @@ class LocalBackend:
                 out.flush()
                 os.fsync(out.fileno())
             scratch.chmod(0o644)
-            os.link(scratch, target)
+            name(scratch, target)
 
     def open(self, path: str) -> Any:
         return (self._root / path).open("rb")
@@ -213,6 +236,9 @@ class LocalBackend:
             for found in top.rglob("*")
             if found.is_file() and not found.name.startswith(_SCRATCH)
         ]
+
+    def delete(self, path: str) -> None:
+        (self._root / path).unlink()
 
     def close(self) -> None:
         """There is nothing to end."""

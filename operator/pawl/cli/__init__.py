@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import alerts, local, plan, rollout
+from pawl.cli import alerts, capture, local, plan, rollout
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(local.app, name="local")
 rollout.register(app)
 plan.register(app)
 alerts.register(app)
+capture.register(app)
 
 
 @app.command()

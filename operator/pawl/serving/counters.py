@@ -48,8 +48,9 @@ LATENCY: Final = Histogram(_after, LATENCY_BOUNDS)
 BATCH: Final = Histogram(LATENCY.at + LATENCY.size, BATCH_BOUNDS)
 (
     IN_FLIGHT, WAITING, CONNECTIONS, ROWS, NON_FINITE, ENGINE_SECONDS, LOAD_SECONDS, STATE, PID,
-) = range(BATCH.at + BATCH.size, BATCH.at + BATCH.size + 9)  # fmt: skip
-BLOCK: Final = PID + 1
+    CAPTURED, FED_BACK, DROPPED_QUEUE, DROPPED_SPOOL, DROPPED_ERROR,
+) = range(BATCH.at + BATCH.size, BATCH.at + BATCH.size + 14)  # fmt: skip
+BLOCK: Final = DROPPED_ERROR + 1
 _GAUGES = (IN_FLIGHT, WAITING, CONNECTIONS, LOAD_SECONDS, STATE, PID)
 _CODE_INDEX = {code: index for index, code in enumerate(CODES)}
 _OPERATION_AT = {name: _REQUESTS + i * len(CODES) for i, name in enumerate(OPERATIONS)}

@@ -7,8 +7,9 @@ when its batch has been scored.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,7 @@ import pawl
 from pawl.artifacts.records import Baseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
+from pawl.serving.capture.exposition import exposition as capture_exposition
 from pawl.serving.codec import Codec, Outputs, Rows, answer
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
@@ -27,7 +29,8 @@ from pawl.serving.monitor.recorder import Asked, Recorder
 from pawl.serving.protocol import InferRequest, answer_head, infer_response, parse_infer
 from pawl.serving.settings import Settings
 
-if TYPE_CHECKING:  # without a key, what they need is not loaded
+if TYPE_CHECKING:  # what is not used is not loaded
+    from pawl.serving.capture.capture import Capture
     from pawl.serving.feedback.taker import Taker
     from pawl.serving.feedback.tokens import Sealer
 
@@ -99,13 +102,18 @@ class Dataplane:
         self._recorder = recorder
         self._sealer: Sealer | None = None
         self._taker: Taker | None = None
+        self._capture: Capture | None = None
 
     def begin(self) -> None:
         """Connections are taken from now on, though the model is not there yet."""
         self.counters.mine[c.STATE] = c.STATE_LOADING
 
     def install(
-        self, served: Served, sealer: Sealer | None = None, taker: Taker | None = None
+        self,
+        served: Served,
+        sealer: Sealer | None = None,
+        taker: Taker | None = None,
+        capture: Capture | None = None,
     ) -> None:
         """Begins to answer, with feedback tokens if there is a sealer. To be called on the event
         loop."""
@@ -121,6 +129,7 @@ class Dataplane:
         self._served = served
         self._sealer = sealer
         self._taker = taker
+        self._capture = capture
         self.counters.mine[c.LOAD_SECONDS] = served.load_seconds
         if self.counters.mine[c.STATE] != c.STATE_DRAINING:
             self.counters.mine[c.STATE] = c.STATE_READY
@@ -138,6 +147,8 @@ class Dataplane:
         """Nothing may be asked any more."""
         if self._batcher is not None:
             self._batcher.close()
+        if self._capture is not None:
+            self._capture.outlet.close()
 
     def check(self, model: str, version: str | None) -> None:
         """NotServedError for any other model or version."""
@@ -182,7 +193,11 @@ class Dataplane:
             "engine": self._served.engine.name if self._served else "",
             "digest": self._settings.artifact_digest,
         }
-        return exposition(self.counters, info, counted)
+        captured: Iterable[str] = ()
+        if self._settings.capture is not None:
+            waiting = self._capture.outlet.waiting if self._capture is not None else None
+            captured = capture_exposition(self.counters, waiting)
+        return exposition(self.counters, info, chain(counted, captured))
 
     def infer(self, body: bytes, reply: Reply) -> None:
         """Raises SignatureError, TooLargeError, OverloadedError or NotReadyError at once; else
@@ -234,6 +249,8 @@ class Dataplane:
             start = stop
         if self._recorder is not None:
             self._recorder.answered(jobs, said, count, _sealed(jobs, tokens, count))
+        if self._capture is not None:
+            self._capture.answered(jobs, tokens, said)
 
     def _loaded(self) -> Served:
         if self._served is None:

@@ -100,10 +100,7 @@ class Process:
             stopped.cancel()
             await self._http.close(0)
             return self._failed(error)
-        sealer, taker = None, None
-        if self._monitor is not None:
-            sealer, taker = self._monitor.install(served.signature, served.baseline)
-        self._dataplane.install(served, sealer, taker)
+        self._install(served)
         if late:
             await self._http.start(listener)
         _settle()
@@ -111,6 +108,17 @@ class Process:
         await stopped
         await self._drain()
         return 0
+
+    def _install(self, served: Served) -> None:
+        capture, sealer, taker = None, None, None
+        if self._settings.capture is not None:
+            from pawl.serving.capture.capture import capture_of  # noqa: PLC0415
+
+            capture = capture_of(self._settings, served.signature, self._counters)
+        if self._monitor is not None:
+            told = capture.told if capture is not None else None
+            sealer, taker = self._monitor.install(served.signature, served.baseline, told)
+        self._dataplane.install(served, sealer, taker, capture)
 
     async def _load(self) -> Served:
         """In a thread of its own, which a process that stops does not wait for."""

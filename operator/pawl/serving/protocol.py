@@ -156,6 +156,14 @@ def infer_response(
     return b'%s,"outputs":%s,"parameters":{"feedback":"%s"}}' % (head, outputs, token)
 
 
+def percent(weight: bytes | None) -> int:
+    """The share of the requests that a version got, as the router's header tells it: 0 to 100; 100
+    when it says nothing, or nothing sensible."""
+    if weight is None or len(weight) > 3 or not weight.isdigit():
+        return 100
+    return min(int(weight), 100)
+
+
 def error_response(message: str) -> bytes:
     """The protocol's shape of an error."""
     return orjson.dumps({"error": message})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawl import constants
+from pawl.capture.config import CaptureSettings, from_env
 from pawl.errors import UserError
 
 _MODEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -46,6 +47,7 @@ class Settings:
     monitor_warm_up: float = 60.0
     feedback_keys: tuple[bytes, ...] = field(default=(), repr=False)
     feedback_max_age: float = 30 * 86_400.0
+    capture: CaptureSettings | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -88,15 +90,16 @@ class Settings:
             monitor_warm_up=_number(
                 env, "PAWL_MONITOR_WARM_UP_SECONDS", cls.monitor_warm_up, 0, 3600
             ),
-            feedback_keys=_keys(env),
+            feedback_keys=feedback_keys(env),
             feedback_max_age=_number(
                 env, "PAWL_FEEDBACK_MAX_AGE_SECONDS", cls.feedback_max_age, 1, 366 * 86_400
             ),
+            capture=from_env(env, _number(env, "PAWL_CAPTURE_ROLL_SECONDS", 300, 0.1, 86_400)),
         )
 
 
-def _keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
-    """None of them is ever shown."""
+def feedback_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The keys of feedback tokens, the one that seals first. None of them is ever shown."""
     texts = [text.strip() for text in env.get(constants.ENV_FEEDBACK_KEY, "").split(",")]
     keys = []
     for text in filter(None, texts):

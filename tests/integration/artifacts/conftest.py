@@ -75,6 +75,11 @@ def _handler(s3: FakeS3) -> type[BaseHTTPRequestHandler]:
         def _key(self) -> str:
             return unquote(urlsplit(self.path).path).removeprefix("/bucket").lstrip("/")
 
+        def do_DELETE(self) -> None:
+            if not self._faulty():
+                s3.blobs.pop(self._key(), None)
+                self._answer(204)
+
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.headers.get("Transfer-Encoding") == "chunked" or self.headers.get(

@@ -38,6 +38,13 @@ def test_what_is_put_can_be_got(store: Store, s3: Any) -> None:
     assert store.list("runs") == ["runs/a/result.json"]
 
 
+def test_what_is_deleted_is_gone(store: Store, s3: Any) -> None:
+    store.put("a", b"1")
+    store.put("b", b"2")
+    store.delete("a")
+    assert s3.blobs == {"pawl/b": b"2"}
+
+
 def test_a_second_put_is_a_conflict(store: Store, s3: Any) -> None:
     store.put("a", b"first")
     with pytest.raises(ConflictError):

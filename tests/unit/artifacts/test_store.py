@@ -28,6 +28,16 @@ def test_what_is_put_can_be_got(store: Store) -> None:
     assert store.list("a") == ["a/b.json"]
 
 
+def test_what_is_deleted_is_gone(store: Store) -> None:
+    store.put("a/b.json", b"{}")
+    store.delete("a/b.json")
+    assert store.list("a") == []
+    with pytest.raises(FileNotFoundError):
+        store.delete("a/b.json")
+    with pytest.raises(IntegrityError):
+        store.delete("../b.json")
+
+
 def test_a_second_put_is_a_conflict_and_changes_nothing(store: Store) -> None:
     store.put("a", b"first")
     with pytest.raises(ConflictError):

@@ -56,10 +56,23 @@ SCALED = DeploymentSpec.model_validate(
         "server": {"resources": {"requests": {"cpu": "500m"}}},
     }
 )
+CAPTURED = DeploymentSpec.model_validate(
+    {
+        "model": "churn",
+        "capture": {
+            "percent": 0.5,
+            "uri": "pvc://lake/churn/captured",
+            "drop": ["email"],
+            "hash": ["customer_id"],
+            "retention": "90d",
+        },
+    }
+)
 OBJECTS = {
     "job-sklearn": job,
     "job-container": container_job,
     "server": lambda: serving.build_server(DEPLOYMENT, SPEC, VERSION, 2, INSTALLATION),
+    "server-capture": lambda: serving.build_server(DEPLOYMENT, CAPTURED, VERSION, 1, INSTALLATION),
     "server-service": lambda: serving.build_server_service(DEPLOYMENT, SPEC, VERSION),
     "autoscaler": lambda: serving.build_autoscaler(DEPLOYMENT, SCALED, VERSION),
     "router": lambda: router.build_router(DEPLOYMENT, SPEC, INSTALLATION),
@@ -79,7 +92,9 @@ def test_golden(name: str):
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("name", ["job-sklearn", "job-container", "server", "router"])
+@pytest.mark.parametrize(
+    "name", ["job-sklearn", "job-container", "server", "server-capture", "router"]
+)
 def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
     pod = OBJECTS[name]()["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False

@@ -34,7 +34,7 @@ def test_slots_do_not_overlap() -> None:
     slots = [request_slot(o, code) for o in c.OPERATIONS for code in c.CODES]
     for histogram in (c.LATENCY, c.BATCH):
         slots += range(histogram.at, histogram.at + histogram.size)
-    slots += range(c.IN_FLIGHT, c.PID + 1)
+    slots += range(c.IN_FLIGHT, c.DROPPED_ERROR + 1)
     assert sorted(slots) == list(range(c.BLOCK))
 
 

@@ -8,7 +8,7 @@ from pawl import constants as c
 from pawl.api.deployment import DeploymentSpec, ServedVersion
 from pawl.api.names import child_name
 from pawl.core.installation import Installation
-from pawl.core.manifests import common
+from pawl.core.manifests import capture, common
 
 WORK = "/pawl/work"
 
@@ -133,6 +133,7 @@ def _pod(
 ) -> dict[str, Any]:
     server = spec.server
     access = common.store_access(installation)
+    kept = spec.capture
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -168,6 +169,7 @@ def _pod(
                             **common.TMP_ENV,
                         }
                     ),
+                    *(capture.server_env(kept) if kept else ()),
                 ],
                 "envFrom": access["envFrom"],
                 "ports": [
@@ -183,13 +185,16 @@ def _pod(
                     {"name": "work", "mountPath": WORK},
                     common.TMP_MOUNT,
                     *access.get("volumeMounts", []),
+                    *([capture.MOUNT] if kept else ()),
                 ],
-            }
+            },
+            *([capture.writer(kept, installation)] if kept else ()),
         ],
         "volumes": [
             {"name": "work", "emptyDir": {}},
             {"name": "tmp", "emptyDir": {}},
             *common.store_volumes(installation),
+            *(capture.volumes(kept) if kept else ()),
         ],
         **common.placement(server),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pawl.artifacts.records import Signature
 from pawl.serving.feedback.ledger import Ledger
 from pawl.serving.feedback.seen import Seen
-from pawl.serving.feedback.taker import Taker
+from pawl.serving.feedback.taker import Taker, Told
 from pawl.serving.feedback.tokens import Opener, Sealer
 from pawl.serving.monitor.memory import LABELS, VALUES, Memory
 from pawl.serving.monitor.predictions import Kind
@@ -14,7 +14,12 @@ from pawl.serving.settings import Settings
 
 
 def feedback_of(
-    settings: Settings, memory: Memory, recorder: Recorder, signature: Signature, kind: Kind | None
+    settings: Settings,
+    memory: Memory,
+    recorder: Recorder,
+    signature: Signature,
+    kind: Kind | None,
+    told: Told | None = None,
 ) -> tuple[Sealer | None, Taker]:
     """No sealer when the signature does not tell what is predicted. There must be a key."""
     keys, classes = settings.feedback_keys, signature.classes
@@ -29,5 +34,6 @@ def feedback_of(
         classes=classes,
         max_age=settings.feedback_max_age,
         second=recorder.second,
+        told=told,
     )
     return sealer, taker

@@ -21,6 +21,8 @@ from pawl.serving.protocol import shown
 MAX_TRUTHS: Final = 10_000
 #: Larger ones count as this, so that sums of squares stay finite.
 _MAX_ERROR: Final = 1e150
+#: Token, version, when the prediction was made (epoch seconds), group, truth of each row.
+Told = Callable[[str, str, float, str | None, list[Any]], None]
 
 
 class Taker:
@@ -35,9 +37,11 @@ class Taker:
         classes: Sequence[Any],
         max_age: float,
         second: Callable[[], int],
+        told: Told | None = None,
     ) -> None:
         """`classes` of the version here, for tokens of versions with the same; `second` gives the
-        epoch second in which feedback is counted; older tokens than `max_age` seconds expire."""
+        epoch second in which feedback is counted; older tokens than `max_age` seconds expire.
+        `told` gets every truth that comes for the first time."""
         self._opener = opener
         self._ledger = ledger
         self._seen = seen
@@ -47,6 +51,7 @@ class Taker:
         self._two = tuple(map(label_hash, classes)) if len(classes) == 2 else None
         self._max_age = max_age
         self._second = second
+        self._told = told
 
     def take(self, body: bytes) -> bytes:
         """How many tokens were accepted, repeated and expired. SignatureError or TooLargeError when
@@ -59,9 +64,11 @@ class Taker:
         new = self._seen.add([token.id for token in opened])
         second = self._second()
         accepted = expired = 0
-        for verdict, first in zip(judged, new, strict=True):
+        for verdict, first, entry in zip(judged, new, entries, strict=True):
             if not first:
                 continue
+            if self._told is not None:
+                self._told(entry.token, verdict.version, verdict.made, verdict.group, entry.truth)
             if second - verdict.made > self._max_age:
                 self._ledger.late(verdict.version, verdict.kind, second)
                 expired += 1

@@ -26,7 +26,7 @@ from pawl.constants import HEADER_WEIGHT
 from pawl.serving.codec.base import Predictions, Rows
 from pawl.serving.errors import TokenError
 from pawl.serving.monitor.memory import LABELS, VALUES
-from pawl.serving.protocol import MAX_TOKEN_ROWS, InferRequest
+from pawl.serving.protocol import MAX_TOKEN_ROWS, InferRequest, percent
 
 #: Characters; the largest token (MAX_TOKEN_ROWS values, the longest names) has fewer.
 MAX_TOKEN: Final = 1400
@@ -179,13 +179,6 @@ class Opener:
         raise TokenError(
             "was changed, is of another model, or was sealed with a key that is not known any more"
         )
-
-
-def percent(weight: bytes | None) -> int:
-    """0 to 100; 100 when a router says nothing, or nothing sensible."""
-    if weight is None or len(weight) > 3 or not weight.isdigit():
-        return 100
-    return min(int(weight), 100)
 
 
 def label_hash(label: Any) -> bytes:

@@ -20,7 +20,7 @@ from pawl.serving.settings import Settings
 from pawl.serving.supervisor import MonitorPart
 
 if TYPE_CHECKING:
-    from pawl.serving.feedback.taker import Taker
+    from pawl.serving.feedback.taker import Taker, Told
     from pawl.serving.feedback.tokens import Sealer
 
 
@@ -50,10 +50,11 @@ class Monitor:
         self.steps: Steps | None = None
 
     def install(
-        self, signature: Signature, baseline: Baseline | None
+        self, signature: Signature, baseline: Baseline | None, told: Told | None = None
     ) -> tuple[Sealer | None, Taker | None]:
         """There is a model from now on. What makes the tokens of its answers, if it says anything
-        that can be right or wrong, and what takes feedback; neither without a key."""
+        that can be right or wrong, and what takes feedback and passes it on to `told`; neither
+        without a key."""
         scores = Scores(signature, baseline.prediction if baseline is not None else None)
         layout = layout_of(signature, baseline, scores.score_kind)
         self.steps = Steps(self._memory, layout.width, layout.fine)
@@ -65,7 +66,9 @@ class Monitor:
         # Only here: it costs 10 MB.
         from pawl.serving.feedback.desk import feedback_of  # noqa: PLC0415
 
-        return feedback_of(self._settings, self._memory, self.recorder, signature, scores.kind)
+        return feedback_of(
+            self._settings, self._memory, self.recorder, signature, scores.kind, told
+        )
 
     async def start(self) -> None:
         """Answers from now on. Whichever process is free takes a connection."""

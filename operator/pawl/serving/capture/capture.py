@@ -1,0 +1,185 @@
+"""Which predictions are captured.
+
+A prediction is captured when CRC-32 of its id is below the wanted share of 2³². The id is that of
+its feedback token (the first 16 characters, which are random), so whichever pod gets the truth
+later decides alike without asking anybody. Without a token it is the request's id. What is captured
+leaves references; the rest is done in a thread (see `outlet`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, ClassVar, Final, Protocol
+from zlib import crc32
+
+import orjson
+
+from pawl.artifacts.records import Signature
+from pawl.artifacts.retry import describe
+from pawl.capture.config import CaptureSettings
+from pawl.capture.names import Kind
+from pawl.constants import HEADER_WEIGHT
+from pawl.errors import UserError
+from pawl.serving.capture.columns import Columns, Kept
+from pawl.serving.capture.outlet import Outlet
+from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.counters import Counters
+from pawl.serving.protocol import InferRequest, percent
+from pawl.serving.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+_WEIGHT: Final = HEADER_WEIGHT.encode()
+_NAME: Final = 16
+#: Bytes that a truth takes, about.
+_TRUTH: Final = 64
+
+
+class Asked(Protocol):
+    """An infer request as it came."""
+
+    request_id: bytes | None
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+class Answering(Protocol):
+    """Where an answer goes."""
+
+    @property
+    def request(self) -> Asked:
+        """What is answered."""
+
+
+class Job(Protocol):
+    """A request that was scored."""
+
+    rows: Rows
+    request: InferRequest
+
+    @property
+    def reply(self) -> Answering:
+        """Where the answer goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was told at `time` of the prediction `id` that was `made` (epoch seconds both)."""
+
+    kind: ClassVar[Kind] = "feedback"
+    id: str
+    time: float
+    made: float
+    version: str
+    group: str | None
+    values: list[Any]
+
+    @property
+    def size(self) -> int:
+        """Rows."""
+        return len(self.values)
+
+    def lines(self) -> Iterator[tuple[bytes, int]]:
+        """One, of all rows."""
+        line = {
+            "id": self.id,
+            "t": self.time,
+            "r": 0,
+            "n": self.size,
+            "g": self.group,
+            "version": self.version,
+            "age": self.time - self.made,
+            "truth": self.values,
+        }
+        yield orjson.dumps(line), self.size
+
+
+class Capture:
+    """Of one process that serves one version. To be told on the event loop."""
+
+    def __init__(
+        self,
+        settings: CaptureSettings,
+        counters: Counters,
+        columns: Columns,
+        *,
+        model: str,
+        version: str,
+    ) -> None:
+        """OSError when the folder cannot be written."""
+        self._columns = columns
+        self._limit = round(settings.choice.percent / 100 * 2**32)
+        predictions = {"model": model, "version": version, **columns.head}
+        self.outlet = Outlet(
+            settings, counters, {"predictions": predictions, "feedback": {"model": model}}
+        )
+
+    def answered(
+        self, jobs: Sequence[Job], tokens: Sequence[bytes | None], said: Predictions
+    ) -> None:
+        """A batch was answered with these tokens (none at all without a key)."""
+        start = 0
+        try:
+            for job, token in zip_longest(jobs, tokens):
+                stop = start + job.rows.size
+                name = token[:_NAME] if token is not None else _name(job)
+                if crc32(name) < self._limit:
+                    self._keep(job, name, said, start, stop)
+                start = stop
+        except Exception:
+            LOGGER.exception("a prediction could not be captured")
+
+    def told(
+        self, token: str, version: str, made: float, group: str | None, truth: list[Any]
+    ) -> None:
+        """The truth about a prediction has come for the first time."""
+        name = token[:_NAME].replace("+", "-").replace("/", "_")
+        if crc32(name.encode()) < self._limit:
+            told = Truth(name, time.time(), made, version, group, truth)
+            self.outlet.put(told, _TRUTH * len(truth))
+
+    def _keep(self, job: Job, name: bytes, said: Predictions, start: int, stop: int) -> None:
+        values, labels, width = said
+        request = job.reply.request
+        kept = Kept(
+            self._columns,
+            name.decode("latin-1"),
+            time.time(),
+            job.rows.feed,
+            stop - start,
+            Predictions(
+                None if values is None else values[start * width : stop * width],
+                None if labels is None else labels[start:stop],
+                width,
+            ),
+            job.request.group,
+            percent(request.headers.get(_WEIGHT)),
+        )
+        self.outlet.put(kept, len(request.body))
+
+
+def _name(job: Job) -> bytes:
+    asked = job.request.id
+    return job.reply.request.request_id or (asked or os.urandom(8).hex()).encode()
+
+
+def capture_of(settings: Settings, signature: Signature, counters: Counters) -> Capture | None:
+    """What captures for the version that is served; None, and the reason in the log, when that is
+    not possible: requests are answered all the same."""
+    if settings.capture is None:
+        return None
+    key = settings.feedback_keys[0] if settings.feedback_keys else None
+    try:
+        columns = Columns(signature, settings.capture.choice, key)
+        capture = Capture(
+            settings.capture, counters, columns, model=settings.model, version=settings.version
+        )
+    except (UserError, OSError) as error:
+        LOGGER.error("nothing is captured", extra={"fields": {"error": describe(error)}})
+        return None
+    capture.outlet.start()
+    return capture

@@ -1,0 +1,72 @@
+"""Captured predictions and their truth are data to train on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pawl.artifacts.store import open_store
+from pawl.capture.main import main
+from pawl.capture.spool import Segment
+from pawl.capture.writer import Writer
+
+START = datetime(2026, 1, 15, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def captured(tmp_path: Path, breast_cancer: Path) -> str:
+    """Where the rows of the data set are as they would have been captured, one a minute; the truth
+    of nine in ten came an hour later."""
+    table = pq.read_table(breast_cancer)
+    names = [name for name in table.column_names if name not in ("patient_id", "diagnosis")]
+    truths = table.column("diagnosis").to_pylist()
+    order = np.random.default_rng(1).permutation(len(truths))
+    spool = tmp_path / "spool"
+    head = {
+        "model": "tumours",
+        "version": "1",
+        "columns": [{"name": name, "type": "number"} for name in names],
+        "label": {"name": "pawl_label", "type": "text"},
+    }
+    made = Segment(spool, "predictions", "pod-1-1", head)
+    told = Segment(spool, "feedback", "pod-1-1", {"model": "tumours"})
+    for minute, row in enumerate(order.tolist()):
+        common = {"id": f"{row:016d}", "t": START + 60 * minute, "r": 0, "n": 1, "g": None}
+        values = [[table.column(name)[row].as_py()] for name in names]
+        line = {**common, "w": 1.0, "v": values, "y": ["benign"], "p": None}
+        made.append(json.dumps(line).encode(), 1, 0)
+        if minute % 10:
+            truth = {"version": "1", "age": 3600, "truth": [truths[row]]}
+            line = {**common, "t": common["t"] + 3600, **truth}
+            told.append(json.dumps(line).encode(), 1, 0)
+    made.close()
+    told.close()
+    lake = tmp_path / "lake"
+    stop = Event()
+    stop.set()
+    Writer(spool, open_store(lake.as_uri())).run(stop)
+    return lake.as_uri()
+
+
+def test_a_model_is_trained_on_what_was_captured(
+    captured: str, tmp_path: Path, recipe: dict[str, Any], pod: Any
+) -> None:
+    out = (tmp_path / "train" / "rows.parquet").as_uri()
+    main(["join", "--uri", captured, "--out", out, "--target", "diagnosis", "--mature", "1h"])
+    recipe["data"] |= {
+        "uri": out,
+        "idColumns": ["pawl_id"],
+        "timeColumn": "pawl_time",
+        "split": {"strategy": "time"},
+    }
+    result = pod(recipe).all()
+    assert result.metrics["roc_auc"] > 0.97
+    assert result.lineage.data.rows == 512
+    assert len(result.signature.inputs) == 30

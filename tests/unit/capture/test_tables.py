@@ -1,0 +1,87 @@
+"""What a server writes is what the files hold."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawl.artifacts.records import Signature, Tensor
+from pawl.capture.config import Choice
+from pawl.capture.tables import read_segment
+from pawl.serving.capture.columns import Columns, Kept
+from pawl.serving.codec.base import Predictions
+
+SIGNATURE = Signature(
+    task="multiclass",
+    inputs=(
+        Tensor(name="age", datatype="FP64", shape=(-1,)),
+        Tensor(name="vip", datatype="BOOL", shape=(-1,)),
+        Tensor(name="plan", datatype="BYTES", shape=(-1,)),
+    ),
+    outputs=(Tensor(name="probabilities", datatype="FP64", shape=(-1, 3)),),
+    numeric=("age", "vip"),
+    categorical=("plan",),
+    classes=(1, 2, 3),
+)
+COLUMNS = Columns(SIGNATURE, Choice(percent=1), None)
+ROW = st.tuples(
+    st.floats(allow_infinity=False),
+    st.sampled_from([0.0, 1.0, np.nan]),
+    st.text(max_size=5),
+    st.sampled_from([1, 2, 3, None]),
+    st.tuples(*[st.floats(allow_infinity=False)] * 3),
+)
+
+
+def segment(requests: list[list[Any]]) -> io.BytesIO:
+    head = {"format": 1, "kind": "predictions", "model": "m", "version": "7", **COLUMNS.head}
+    lines = [orjson.dumps(head)]
+    for number, rows in enumerate(requests):
+        numeric = np.array([row[:2] for row in rows], dtype=np.float64)
+        plans = np.array([[row[2]] for row in rows], dtype=object)
+        scores = [score for row in rows for score in row[4]]
+        said = Predictions(scores, [row[3] for row in rows], 3)
+        feed = {"numeric": numeric, "categorical": plans}
+        kept = Kept(COLUMNS, str(number), float(number), feed, len(rows), said, None, 100)
+        lines += [line for line, _ in kept.lines()]
+    return io.BytesIO(b"\n".join(lines) + b"\n")
+
+
+def known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+@given(st.lists(st.lists(ROW, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_every_value_comes_back(requests: list[list[Any]]) -> None:
+    read = read_segment(segment(requests))
+    assert read is not None
+    found = read.table.to_pylist()
+    expected = [
+        {
+            "pawl_id": str(number),
+            "pawl_row": place,
+            "age": known(age),
+            "vip": None if np.isnan(vip) else bool(vip),
+            "plan": plan or None,
+            "pawl_label": label,
+            "pawl_value": [known(score) for score in scores],
+        }
+        for number, rows in enumerate(requests)
+        for place, (age, vip, plan, label, scores) in enumerate(rows)
+    ]
+    assert [{key: row[key] for key in expected[0]} for row in found] == expected
+    assert read.table.schema.field("pawl_label").type == pa.int64()
+
+
+def test_long_segments_are_read_whole() -> None:
+    row = (1.0, 1.0, "a", 1, (0.1, 0.2, 0.7))
+    read = read_segment(segment([[row]] * 1000))
+    assert read is not None
+    assert read.table.column("pawl_id").to_pylist() == [str(number) for number in range(1000)]
+    assert read.first == 0.0
