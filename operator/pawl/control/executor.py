@@ -25,11 +25,12 @@ from pawl.core.plan import (
     Create,
     Delete,
     EnsureSecret,
+    Event,
     MergePatch,
     Plan,
     RecordDecision,
 )
-from pawl.errors import ConflictError
+from pawl.errors import ConflictError, StoreError
 
 Object = Mapping[str, Any]
 _SECRET_SECONDS = 600.0
@@ -55,19 +56,33 @@ class Executor:
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._most_applied = _FEW
+        self._waiting: set[str] = set()  # uids of objects whose plans wait for the store
         self._secrets: dict[tuple[str, str, str], float] = {}
 
     async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
         """Raises KubeError (409: look again), StoreError or ConflictError; what was not done will
         be planned again, and events are only told once the status is written."""
-        for action in plan.actions:
-            await self._act(action)
+        await self._carry_out(item, plan)
         if plan.status is not None and plan.status != item.get("status"):
             await self._write_status(resource, item, plan.status)
         for event in plan.events:
             if self._notifier is not None and resource == DEPLOYMENTS:
                 self._notifier.tell(item, plan.status or item.get("status", {}), event)
             await tell(self._kube, item, event)
+
+    async def _carry_out(self, item: Object, plan: Plan) -> None:
+        """All actions. What waits for the store says so, once: no status can tell of it."""
+        uid = item["metadata"]["uid"]
+        try:
+            for action in plan.actions:
+                await self._act(action)
+        except StoreError as error:
+            if uid not in self._waiting:
+                self._waiting.add(uid)
+                text = f"the next step waits for the artifact store: {error}"
+                await tell(self._kube, item, Event(error.reason, text, "Warning"))
+            raise
+        self._waiting.discard(uid)
 
     async def _act(self, action: Action) -> None:
         match action:

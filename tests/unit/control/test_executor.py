@@ -11,8 +11,8 @@ import pytest
 from pawl.control.executor import Executor, _replacing
 from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS
 from pawl.control.kube import KubeError
-from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan
-from pawl.errors import ConflictError
+from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan, RecordDecision
+from pawl.errors import ConflictError, StoreError
 
 JOB = {
     "apiVersion": "pawl.dev/v1alpha1",
@@ -265,3 +265,30 @@ async def test_other_objects_have_no_webhooks():
     executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
     await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, events=(Event("Run", "m"),)))
     assert notified.told == []
+
+
+class Store:
+    """Does not answer, until it does."""
+
+    down = True
+
+    async def decide(self, *_: Any) -> None:
+        if self.down:
+            raise StoreError("file:///store does not answer")
+
+
+async def test_a_plan_that_waits_for_the_store_says_so_once():
+    api, store = Api(), Store()
+    executor = Executor(api, Known(), store)  # type: ignore[arg-type]
+    plan = Plan({"phase": "Serving"}, (RecordDecision("ml", "m", "x", {}),))
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            await executor.run(TRAINING_JOBS, JOB, plan)
+    ((_, event),) = api.requests
+    assert (event["reason"], event["type"]) == ("StoreUnreachable", "Warning")
+    store.down = False
+    await executor.run(TRAINING_JOBS, JOB, plan)
+    store.down = True
+    with pytest.raises(StoreError):
+        await executor.run(TRAINING_JOBS, JOB, plan)
+    assert [kind for kind, _ in api.requests].count("create") == 2
