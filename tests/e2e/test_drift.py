@@ -91,7 +91,8 @@ def test_drift_is_named_and_a_successor_on_fresh_rows_takes_over(space: Space):
 
 
 def test_without_fresh_rows_nothing_is_trained_and_it_is_said(space: Space):
-    with loop(space, RETRAIN | {"cooldown": "1h"}) as seen:
+    template = recipes.sklearn_job("pvc://data/cancer.parquet")
+    with loop(space, {"template": template, "cooldown": "1h"}) as seen:
         seen.load.bodies = bodies(rows(13))
         seen.until("Drifted", "True")
         status = space.until(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pawl.api.base import ApiModel, Column, Name, cel
 from pawl.api.duration import Duration
+from pawl.api.trainingjob import TrainingJobSpec
 
 DriftMetric = Literal["psi", "js", "ks", "wasserstein", "chi2"]
 PerformanceMetric = Literal["accuracy", "precision", "recall", "f1", "fpr", "mae", "rmse"]
@@ -162,10 +163,13 @@ class Breaker(ApiModel):
 class RetrainSpec(ApiModel):
     """How a successor is trained."""
 
-    from_: Name = Field(
+    model_config = cel(("has(self.from) != has(self.template)", "give from or template"))
+    from_: Name | None = Field(
+        None,
         alias="from",
         description="A TrainingJob of the same model in this namespace: its spec is the recipe.",
     )
+    template: TrainingJobSpec | None = Field(None, description="The recipe itself.")
     on: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=6)] = Field(
         ("features", "prediction", "quality", "age", "performance"),
         description="What of the drift makes a retrain worth while.",
@@ -188,6 +192,11 @@ def drift_rules() -> tuple[tuple[str, str], ...]:
         (
             "!has(self.retrain) || has(self.drift)",
             "retrain needs spec.drift: nothing else starts it",
+        ),
+        (
+            "!has(self.retrain) || !has(self.retrain.template) || "
+            "self.retrain.template.model == self.model",
+            "retrain.template must train this model",
         ),
         (
             "!has(self.drift) || !has(self.drift.action) || self.drift.action != 'rollback' || "

@@ -142,8 +142,11 @@ class Observer:
         )
 
     def _recipe(self, item: Object) -> Object | None:
-        """The TrainingJob that retrains are copied from."""
-        name = item["spec"].get("retrain", {}).get("from")
+        """What retrains are copied from: a TrainingJob, or the template of one."""
+        retrain = item["spec"].get("retrain", {})
+        if "template" in retrain:
+            return {"spec": retrain["template"]}
+        name = retrain.get("from")
         return self._cache.get(TRAINING_JOBS, item["metadata"]["namespace"], name) if name else None
 
     async def _front(self, item: Object, pods: tuple[Object, ...]) -> FrontObserved:
