@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 import pytest
 
+from pawl.control.baselines import Baselines
 from pawl.control.features import Described, Steps, parse_layout, parse_steps
 from pawl.control.windows import Windows
 from pawl.core.watch import DriftObserved, kept
@@ -75,7 +76,7 @@ def look(windows: Windows, after: int, item: Any = None, saved: Any = None) -> D
 
 def windows(**seen: dict[int, list[int]]) -> tuple[Windows, Pods]:
     pods = Pods(seen)
-    return Windows(cast(Any, pods)), pods
+    return Windows(cast(Any, pods), Baselines(cast(Any, None))), pods
 
 
 def test_pods_are_added_up_minute_by_minute() -> None:
