@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from pawl.api.deployment import ServedVersion
 from pawl.api.drift import DriftSpec
 from pawl.control.baselines import Baselines
+from pawl.control.features import Described, Steps
 from pawl.control.hours import Hours
-from pawl.core.watch import DriftObserved
+from pawl.control.windows import Windows
+from pawl.core.watch import DriftObserved, watch
 from pawl.errors import StoreError
 from pawl.stats.drift.layout import Feature, Layout
 from pawl.stats.drift.window import Window, counted, empty
 
-LAYOUT = Layout.of([Feature("age", "numeric", [5.0, 5.0, 0.0, 0.0], [5.0, 5.0], [1.0, 9.0])])
+LAYOUT = Layout.of([Feature("age", "numeric", [5000.0, 5000.0, 0.0, 0.0], [5.0, 5.0], [1.0, 9.0])])
 FIRST, WEEK = 500_000, 168
 ITEM = {"metadata": {"uid": "u1", "namespace": "ml", "name": "m"}}
 
@@ -220,3 +224,71 @@ def test_what_is_gone_is_forgotten():
     world.look(WEEK)
     world.baselines.forget(frozenset({"u2"}))
     assert world.baselines._known == {}
+
+
+class Daily:
+    """A pod whose users are others at night: 20 rows a minute, mixed by the hour of the day."""
+
+    def __init__(self) -> None:
+        self.broken_from = 10**12
+
+    async def layout(self, *_: Any) -> Described:
+        return Described("abc", LAYOUT)
+
+    async def steps(
+        self, _: int, __: Any, begin: int, end: int, step: int, *, fine: bool
+    ) -> list[Steps]:
+        night = np.arange(begin, end, step) // 3600 % 24 < 8
+        low = np.where(night, 3, 17)
+        low[np.arange(begin, end, step) >= self.broken_from] = 10
+        cells = np.stack([low, 20 - low, 0 * low, 0 * low], axis=1).astype(np.uint32)
+        return [Steps("abc", begin, step, cells)]
+
+
+async def verdicts(baseline: str, days: int, *, broken_from: int = 10**6) -> list[tuple[str, str]]:
+    """Of all windows of so many days, by hours from the first one on; the store has what the plans
+    keep."""
+    pod, store = Daily(), Store()
+    pod.broken_from = (FIRST + broken_from) * 3600
+    windows = Windows(cast(Any, pod), Baselines(cast(Any, store)))
+    spec = DriftSpec.model_validate({"baseline": baseline})
+    stable = ServedVersion(name="m-v1", version=1, uri="file:///x", digest="sha256:" + "0" * 64)
+    status, seen, found = None, None, []
+    for second in range(FIRST * 3600, (FIRST + 24 * days) * 3600 + 60, 1200):
+        now = datetime.fromtimestamp(second + 4, UTC)
+        item = {
+            **ITEM,
+            "spec": {"drift": {"baseline": baseline}},
+            "status": {
+                "stable": stable.model_dump(by_alias=True),
+                "drift": status and status.model_dump(by_alias=True),
+            },
+        }
+        if status is not None:
+            seen = await windows.observed(item, [], None, now)
+        decided = watch(spec, status, stable, seen, now if status else now - timedelta(seconds=4))
+        status = decided.status
+        if seen is not None:
+            store.there |= seen.hours
+        if decided.decided is not None:
+            found.append((decided.decided.verdict, decided.decided.reason))
+    return found
+
+
+async def test_days_and_nights_are_drift_from_the_training_data():
+    assert set(await verdicts("training", 1)) == {("Fail", "")}
+
+
+async def test_the_same_hour_of_last_week_knows_day_and_night():
+    found = await verdicts("sameHourLastWeek", 8, broken_from=WEEK + 12)
+    assert set(found[:WEEK]) == {("Inconclusive", "LearningBaseline")}
+    assert set(found[WEEK : WEEK + 12]) == {("Pass", "")}
+    assert set(found[WEEK + 12 :]) == {("Fail", "")}
+    assert len(found) == 8 * 24
+
+
+async def test_a_week_is_learnt_before_anything_is_judged_by_it():
+    found = await verdicts("firstWeek", 8)
+    assert set(found[:WEEK]) == {("Inconclusive", "LearningBaseline")}
+    assert len(found) == 8 * 24
+    assert ("Inconclusive", "LearningBaseline") not in found[WEEK:]

@@ -11,8 +11,8 @@ import pytest
 from pawl.control.executor import Executor, _replacing
 from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS
 from pawl.control.kube import KubeError
-from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan
-from pawl.errors import ConflictError
+from pawl.core.plan import Apply, Create, EnsureSecret, Event, KeepHour, Plan
+from pawl.errors import ConflictError, StoreError
 
 JOB = {
     "apiVersion": "pawl.dev/v1alpha1",
@@ -265,3 +265,28 @@ async def test_other_objects_have_no_webhooks():
     executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
     await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, events=(Event("Run", "m"),)))
     assert notified.told == []
+
+
+class Store:
+    """Has hours, unless it is down."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
+        self.hours: list[KeepHour] = []
+
+    async def keep(self, hour: KeepHour) -> None:
+        if self.down:
+            raise StoreError("no answer")
+        self.hours.append(hour)
+
+
+HOUR = KeepHour("ml", "a", "a-v1", 500_000, b"counts")
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_hours_are_kept_and_a_store_that_is_down_stops_nothing(down: bool):
+    api, store = Api(), Store(down=down)
+    executor = Executor(api, Known(), store)  # type: ignore[arg-type]
+    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, (HOUR, Apply(child(a="1")))))
+    assert store.hours == ([] if down else [HOUR])
+    assert [kind for kind, _ in api.requests] == ["apply", "status"]

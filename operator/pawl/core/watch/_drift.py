@@ -17,7 +17,7 @@ from pawl.api.drift import DriftLimit, DriftSpec
 from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
-from pawl.core.watch.baseline import NoBaseline
+from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
 from pawl.stats.drift.layout import Layout
 from pawl.stats.drift.window import Window
@@ -71,9 +71,8 @@ def watch(
     block = block_seconds(spec)
     length = max(seconds(spec.window) // block, 1) * block
     if old is None or old.version != stable.name:
-        start = (
-            seen.start if seen is not None and seen.version == stable.name else _next(now, block)
-        )
+        known = seen is not None and seen.version == stable.name
+        start = seen.start if seen is not None and known else _next(now, grid(spec, length, block))
         old = _begun(stable.name, start, length)
     if seen is None or (seen.version, seen.start) != (stable.name, _epoch(old.window_start)):
         return Watch(old)

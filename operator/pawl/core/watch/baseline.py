@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pawl.api.drift import DriftBaseline
+from pawl.api.drift import DriftBaseline, DriftSpec
 
 #: Seconds of an hour, and hours of a week.
 HOUR, WEEK = 3600, 168
@@ -36,6 +36,13 @@ def last_week(start: int, end: int) -> range:
     when the window began."""
     begin, stop = (second - WEEK * HOUR for second in (start, end))
     return range(begin // HOUR, min(-(-stop // HOUR), start // HOUR))
+
+
+def grid(spec: DriftSpec, length: int, block: int) -> int:
+    """A window begins at a multiple of so many seconds; one of whole hours that is compared with
+    hours begins with an hour, so that both are of the same time of the day."""
+    by_hours = spec.baseline == "sameHourLastWeek" and length % HOUR == 0
+    return HOUR if by_hours else block
 
 
 def wanted(baseline: DriftBaseline, hour: int, first: int | None) -> bool:

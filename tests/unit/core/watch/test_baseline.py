@@ -61,6 +61,22 @@ def test_the_very_first_hour_is_kept():
     assert list(first_week(FIRST)) == list(range(FIRST, FIRST + 168))
 
 
+@pytest.mark.parametrize(
+    ("baseline", "window", "start"),
+    [
+        pytest.param("sameHourLastWeek", "2h", "2027-01-15T09:00:00Z", id="whole hours"),
+        pytest.param("sameHourLastWeek", "90m", "2027-01-15T08:08:00Z", id="half an hour"),
+        pytest.param("firstWeek", "1h", "2027-01-15T08:08:00Z", id="not by the hour"),
+    ],
+)
+def test_windows_are_of_the_same_time_of_the_day_as_their_baseline(
+    baseline: str, window: str, start: str
+):
+    spec = DriftSpec.model_validate({"baseline": baseline, "window": window})
+    status = watch(spec, None, served(1), None, NOW + timedelta(seconds=427)).status
+    assert status.window_start == start
+
+
 def decided(cells: Any, *, hours: int = 1, reference: Window | None = None, **more: Any) -> Any:
     """What is decided of a window of so many hours."""
     rules = {"baseline": "firstWeek", "quality": {"maxMissing": 0.1}, "maxWindow": "1d"}
