@@ -15,12 +15,18 @@ PerformanceMetric = Literal["accuracy", "precision", "recall", "f1", "fpr", "mae
 FairnessMetric = Literal[
     "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"
 ]
+DriftBaseline = Literal["training", "firstWeek", "sameHourLastWeek"]
 RetrainCause = Literal["features", "prediction", "quality", "age", "performance", "fairness"]
 _Share = Annotated[float, Field(ge=0, lt=1)]
 _Threshold = Annotated[float, Field(gt=0, le=10)]
 _METRICS = (
     "psi: population stability index. js: Jensen-Shannon distance. ks: Kolmogorov-Smirnov. "
     "wasserstein: in standard deviations of the baseline. chi2: Cramér's V."
+)
+_BASELINES = (
+    "What windows are compared with. training: the training data. firstWeek: the first week of the "
+    "version's own traffic. sameHourLastWeek: the same hours one week earlier. Nothing is told of "
+    "the mix until those are known."
 )
 _DEFAULT = "Default: that of the metric (psi 0.2, the others 0.1)."
 
@@ -120,6 +126,7 @@ class DriftSpec(ApiModel):
     min_samples: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
         500, description="Rows that a decision needs, and 50 for each bin of a feature."
     )
+    baseline: DriftBaseline = Field("training", description=_BASELINES)
     features: FeatureDrift | None = FeatureDrift()
     prediction: DriftLimit | None = DriftLimit()
     quality: Quality = Quality()

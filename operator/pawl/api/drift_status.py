@@ -36,6 +36,7 @@ class DriftWindow(StatusModel):
     )
     failed: int = Field(0, description="How many failed.")
     verdict: Verdict
+    reason: Annotated[str, Field(max_length=32)] = Field("", description="If it is Inconclusive.")
     concerns: Annotated[tuple[Concern, ...], Field(max_length=4)] = ()
     worst: Annotated[tuple[DriftFinding, ...], Field(max_length=5)] = ()
     message: Annotated[str, Field(max_length=512)] = ""

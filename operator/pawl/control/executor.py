@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from pawl.core.plan import (
     Delete,
     EnsureSecret,
     Event,
+    KeepHour,
     MergePatch,
     Plan,
     RecordDecision,
@@ -33,6 +35,7 @@ from pawl.core.plan import (
 from pawl.errors import ConflictError, StoreError
 
 Object = Mapping[str, Any]
+log = logging.getLogger(__name__)
 _SECRET_SECONDS = 600.0
 _FEW = 1000
 
@@ -102,6 +105,15 @@ class Executor:
                 await self._ensure_secret(namespace, name, owner)
             case RecordDecision(namespace, model, name, content):
                 await self._records.decide(namespace, model, name, content)
+            case KeepHour():
+                await self._keep(action)
+
+    async def _keep(self, hour: KeepHour) -> None:
+        """A store that is down must not stop what a Deployment needs."""
+        try:
+            await self._records.keep(hour)
+        except StoreError as error:
+            log.warning("an hour of %s is not kept yet: %s", hour.version, error)
 
     async def _apply(self, item: Object) -> None:
         resource, meta = resource_of(item), item["metadata"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from pawl.control.baselines import Baselines
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
 from pawl.control.host import host, take_signals
@@ -36,7 +37,8 @@ async def run(settings: Settings) -> None:
     records = Records(settings.installation)
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
-    measure, windows, labels = Measure(monitors, prometheus), Windows(monitors), Labels(monitors)
+    measure, labels = Measure(monitors, prometheus), Labels(monitors)
+    windows = Windows(monitors, Baselines(records))
     observer = Observer(cache, kube, records, routers, measure, windows, labels)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)

@@ -1,4 +1,5 @@
-"""The operator's side of the artifact store: results, number claims, decisions, verification.
+"""The operator's side of the artifact store: results, number claims, decisions, verification,
+and the hours that baselines are made of.
 
 Everything that may wait for a disk or a network runs in threads; the event loop never does.
 """
@@ -7,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,7 @@ from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
+from pawl.core.plan import KeepHour
 from pawl.errors import ConflictError, IntegrityError, StoreError, UserError
 
 T = TypeVar("T")
@@ -97,6 +100,41 @@ class Records:
 
         await self._do(write)
 
+    async def keep(self, hour: KeepHour) -> None:
+        """What a version saw in an hour; one that is there already stays as it is."""
+        path = f"{self._windows(hour.namespace, hour.deployment, hour.version)}/{hour.hour}"
+
+        def write() -> None:
+            with suppress(ConflictError):
+                self._store.put(path, hour.data)
+
+        await self._do(write)
+
+    async def hours(self, namespace: str, deployment: str, version: str) -> list[int]:
+        """Which hours of a version are kept, in order."""
+        folder = self._windows(namespace, deployment, version)
+
+        def read() -> list[int]:
+            names = [path.rsplit("/", 1)[-1] for path in self._list(folder)]
+            return sorted(int(name) for name in names if name.isdigit())
+
+        return await self._do(read)
+
+    async def kept(
+        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
+    ) -> dict[int, bytes]:
+        """Those of these hours that are kept."""
+        folder = self._windows(namespace, deployment, version)
+
+        def read() -> dict[int, bytes]:
+            found = {}
+            for hour in hours:
+                with suppress(FileNotFoundError, IntegrityError):  # too large: none of ours
+                    found[hour] = self._store.get(f"{folder}/{hour}", max_bytes=_MAX_RECORD)
+            return found
+
+        return await self._do(read)
+
     async def verify(self, artifact: Artifact) -> Verification:
         """Read an artifact whole and compare every digest. Never raises for a bad artifact."""
 
@@ -127,6 +165,9 @@ class Records:
 
     def _decisions(self, namespace: str, model: str) -> str:
         return f"decisions/{self._id}/{namespace}/{model}/log"
+
+    def _windows(self, namespace: str, deployment: str, version: str) -> str:
+        return f"windows/{self._id}/{namespace}/{deployment}/{version}"
 
     def _list(self, folder: str) -> list[str]:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,13 @@ from pydantic import ValidationError
 from pawl import constants as c
 from pawl.api.deployment import DeploymentStatus
 from pawl.api.drift import DriftSpec
+from pawl.control.baselines import Baselines
 from pawl.control.features import REMEMBERED, Described, Steps
+from pawl.control.hours import Hours
 from pawl.control.monitors import Monitors
 from pawl.core.conditions import parse_timestamp
 from pawl.core.watch import DriftObserved, block_seconds, kept
+from pawl.core.watch.baseline import HOUR
 from pawl.stats.drift.layout import Layout
 from pawl.stats.drift.window import Window, counted, empty, load
 
@@ -37,12 +40,14 @@ _AGAIN, _PATIENCE = 2.0, 600
 
 @dataclass
 class _Held:
-    """The running window of one Deployment; `told` is what its pods count."""
+    """The running window of one Deployment; `told` is what its pods count. Both that and `hours`
+    outlast the window."""
 
     version: str
     start: int
     to: int
     told: Described | None = None
+    hours: Hours = field(default_factory=Hours)
     window: Window | None = None
     asked: float = 0.0
 
@@ -69,8 +74,9 @@ class _Held:
 class Windows:
     """The running windows, by the uid of the Deployment."""
 
-    def __init__(self, monitors: Monitors) -> None:
+    def __init__(self, monitors: Monitors, baselines: Baselines) -> None:
         self._monitors = monitors
+        self._baselines = baselines
         self._held: dict[str, _Held] = {}
 
     async def observed(
@@ -95,11 +101,16 @@ class Windows:
             number = str(status.stable.version)
             some = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_VERSION) == number]
             await self._count(held, some, saved, end, spec)
-        return held.observed()
+        seen = held.observed()
+        if seen is None or not seen.layout.features:
+            return seen
+        until = int(parse_timestamp(status.drift.window_end).timestamp()) if status.drift else 0
+        return await self._baselines.compared(item, spec, seen, held.hours, until, second)
 
     def forget(self, known: frozenset[str]) -> None:
         """All but the Deployments with these uids are gone."""
         self._held = {uid: held for uid, held in self._held.items() if uid in known}
+        self._baselines.forget(known)
 
     def _window(self, uid: str, status: DeploymentStatus, saved: Object | None) -> _Held | None:
         """The one that status speaks of, or, without a status, the one that was kept."""
@@ -116,8 +127,11 @@ class Windows:
         held = self._held.get(uid)
         if held is not None and (held.version, held.start) == (stable.name, start):
             return held
-        told = held.told if held is not None and held.version == stable.name else None
-        held = self._held[uid] = _Held(stable.name, start, start, told)
+        if held is not None and held.version == stable.name:
+            held = _Held(stable.name, start, start, held.told, held.hours)
+        else:
+            held = _Held(stable.name, start, start)
+        self._held[uid] = held
         return held
 
     async def _count(
@@ -135,19 +149,23 @@ class Windows:
         if held.window is None or (held.window.fine is not None) != spec.fine:
             held.window = held.resume(layout, kept.read(saved), fine=spec.fine)
         begin = max(held.to, end - REMEMBERED)
+        by_hour = spec.baseline != "training"
+        most = min(end, (begin // HOUR + 1) * HOUR) if by_hour else end
         name, width = held.told.name, len(layout.cells.of)
 
         async def ask(stop: int) -> list[Steps]:
             found = await self._monitors.steps(version, pods, begin, stop, block, fine=spec.fine)
             return [page for page in found if page.fits(name, width, block)]
 
-        pages = await ask(end)
+        pages = await ask(most)
         stop = _stop(pages)
-        if begin < stop < end and spec.fine:  # fine bins are of a page as a whole
+        if begin < stop < most and spec.fine:  # fine bins are of a page as a whole
             pages = await ask(stop)
         if stop > begin:
             seen = counted(layout, _blocks(pages, begin, stop, width, block), **_fine(pages))
             held.window, held.to = held.window.merged(seen), stop
+            if by_hour:
+                held.hours.add(begin, stop, seen, layout)
         elif end - held.to > _PATIENCE:
             held.to = end  # nobody will tell any more
 

@@ -13,7 +13,7 @@ from pawl.api.drift_status import DriftStatus, LabelStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.deployment_work import Work
 from pawl.core.failures import DECAYED
-from pawl.core.plan import Apply, Event
+from pawl.core.plan import Apply, Event, KeepHour
 from pawl.core.serving_children import deletion
 from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, watch
 
@@ -157,7 +157,7 @@ def _tell(
         if before:
             work.draft.events.append(Event("DriftEnded", decided.message))
     elif decided is not None:
-        conditions.set("Drifted", None, "TooFewRows", decided.message)
+        conditions.set("Drifted", None, decided.reason or "TooFewRows", decided.message)
     elif not before or conditions.reason("Drifted") == "Stale":
         conditions.set("Drifted", None, *_watching(work, status))
     # else it is of the version before: a successor has to show first that it is over
@@ -175,6 +175,10 @@ def _keep(work: Work) -> None:
     seen = work.observed.drift
     if seen is None:
         return
+    namespace, name = work.meta["namespace"], work.meta["name"]
+    work.draft.actions += [
+        KeepHour(namespace, name, seen.version, hour, data) for hour, data in seen.hours.items()
+    ]
     known = kept.read(work.observed.window)
     same = known is not None and (known.version, known.start) == (seen.version, seen.start)
     before = known.to if same and known is not None else seen.start

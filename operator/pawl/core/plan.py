@@ -71,6 +71,18 @@ class RecordDecision:
 
 
 @dataclass(frozen=True)
+class KeepHour:
+    """Write to the store what a version of a Deployment saw in an hour (since 1970), if it is not
+    there. The plan does not depend on it: what fails is planned again."""
+
+    namespace: str
+    deployment: str
+    version: str
+    hour: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class EnsureSecret:
     """Create a Secret with a random `key` (32 bytes, base64) of `owner`, unless it exists."""
 
@@ -79,7 +91,9 @@ class EnsureSecret:
     owner: Object
 
 
-Action = EnsureSecret | Apply | Create | MergePatch | Delete | ClaimNumber | RecordDecision
+Action = (
+    EnsureSecret | Apply | Create | MergePatch | Delete | ClaimNumber | RecordDecision | KeepHour
+)
 
 
 @dataclass(frozen=True)

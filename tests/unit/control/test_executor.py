@@ -11,7 +11,7 @@ import pytest
 from pawl.control.executor import Executor, _replacing
 from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS
 from pawl.control.kube import KubeError
-from pawl.core.plan import Apply, Create, EnsureSecret, Event, Plan, RecordDecision
+from pawl.core.plan import Apply, Create, EnsureSecret, Event, KeepHour, Plan, RecordDecision
 from pawl.errors import ConflictError, StoreError
 
 JOB = {
@@ -268,17 +268,36 @@ async def test_other_objects_have_no_webhooks():
 
 
 class Store:
-    """Does not answer, until it does."""
+    """Has hours, unless it is down."""
 
-    down = True
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
+        self.hours: list[KeepHour] = []
 
     async def decide(self, *_: Any) -> None:
         if self.down:
             raise StoreError("file:///store does not answer")
 
+    async def keep(self, hour: KeepHour) -> None:
+        if self.down:
+            raise StoreError("no answer")
+        self.hours.append(hour)
+
+
+HOUR = KeepHour("ml", "a", "a-v1", 500_000, b"counts")
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_hours_are_kept_and_a_store_that_is_down_stops_nothing(down: bool):
+    api, store = Api(), Store(down=down)
+    executor = Executor(api, Known(), store)  # type: ignore[arg-type]
+    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, (HOUR, Apply(child(a="1")))))
+    assert store.hours == ([] if down else [HOUR])
+    assert [kind for kind, _ in api.requests] == ["apply", "status"]
+
 
 async def test_a_plan_that_waits_for_the_store_says_so_once():
-    api, store = Api(), Store()
+    api, store = Api(), Store(down=True)
     executor = Executor(api, Known(), store)  # type: ignore[arg-type]
     plan = Plan({"phase": "Serving"}, (RecordDecision("ml", "m", "x", {}),))
     for _ in range(3):

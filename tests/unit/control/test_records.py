@@ -14,6 +14,7 @@ from onnx.helper import make_graph, make_model
 from pawl.api.modelversion import Artifact
 from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.records import Records
+from pawl.core.plan import KeepHour
 from pawl.errors import ConflictError, StoreError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
@@ -62,6 +63,28 @@ async def test_a_result_is_read_back(
     path.parent.mkdir(parents=True)
     path.write_text(result.model_dump_json(by_alias=True))
     assert await records.result("uid-1", 1) == result
+
+
+def hour(number: int, data: bytes = b"counts", version: str = "churn-v1") -> KeepHour:
+    return KeepHour("ml", "churn", version, number, data)
+
+
+async def test_an_hour_is_kept_once(records: Records, tmp_path: Path):
+    assert await records.hours("ml", "churn", "churn-v1") == []
+    for data in (b"first", b"second"):
+        await records.keep(hour(500_001, data))
+    await records.keep(hour(99, b"old"))
+    await records.keep(hour(7, version="churn-v10"))
+    assert await records.hours("ml", "churn", "churn-v1") == [99, 500_001]
+    found = await records.kept("ml", "churn", "churn-v1", range(500_000, 500_003))
+    assert found == {500_001: b"first"}
+    assert (tmp_path / "windows/test/ml/churn/churn-v1/500001").read_bytes() == b"first"
+
+
+async def test_what_is_too_large_is_no_hour(records: Records):
+    await records.keep(hour(5, b"0" * ((4 << 20) + 1)))
+    await records.keep(hour(6))
+    assert list(await records.kept("ml", "churn", "churn-v1", (5, 6))) == [6]
 
 
 async def test_a_result_that_is_none_is_a_store_error(records: Records, tmp_path: Path):

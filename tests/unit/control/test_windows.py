@@ -12,10 +12,12 @@ import numpy as np
 import orjson
 import pytest
 
+from pawl.control.baselines import Baselines
 from pawl.control.features import Described, Steps, parse_layout, parse_steps
 from pawl.control.windows import Windows
 from pawl.core.watch import DriftObserved, kept
 from pawl.stats.drift.layout import Feature, Layout
+from pawl.stats.drift.window import counted, load
 
 START = 1_800_000_000
 LAYOUT = Layout.of([Feature("age", "numeric", [5.0, 5.0, 0.0, 0.0], [5.0, 5.0], [1.0, 9.0])])
@@ -75,7 +77,7 @@ def look(windows: Windows, after: int, item: Any = None, saved: Any = None) -> D
 
 def windows(**seen: dict[int, list[int]]) -> tuple[Windows, Pods]:
     pods = Pods(seen)
-    return Windows(cast(Any, pods)), pods
+    return Windows(cast(Any, pods), Baselines(cast(Any, None))), pods
 
 
 def test_pods_are_added_up_minute_by_minute() -> None:
@@ -201,6 +203,56 @@ def test_what_is_gone_is_forgotten() -> None:
     look(found, 65)
     found.forget(frozenset())
     assert found._held == {}
+
+
+class Kept:
+    """A store with these hours in it."""
+
+    def __init__(self, **there: bytes) -> None:
+        self.there = {START // 3600 + int(name.lstrip("h")): data for name, data in there.items()}
+
+    async def hours(self, *_: str) -> list[int]:
+        return sorted(self.there)
+
+    async def kept(self, *args: Any) -> dict[int, bytes]:
+        return {n: self.there[n] for n in args[3] if n in self.there}
+
+
+def test_hours_are_counted_along_with_windows_of_any_length() -> None:
+    """A look never counts beyond the end of an hour, so none is in two."""
+    pods = Pods({"a": {START + second: [1, 0, 0, 0] for second in range(0, 7200, 60)}})
+    found = Windows(cast(Any, pods), Baselines(cast(Any, Kept())))
+    offered: dict[int, bytes] = {}
+    for after in range(303, 7800, 300):
+        start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:30:00Z"
+        seen = look(found, after, deployment(start=start, baseline="sameHourLastWeek"))
+        assert seen is not None
+        offered |= seen.hours
+    hours = {hour - START // 3600: load(LAYOUT, data) for hour, data in offered.items()}
+    assert {hour: (seen.rows, seen.blocks) for hour, seen in hours.items()} == {
+        0: (60, 60),
+        1: (60, 60),
+    }
+    assert all(begin // 3600 == (end - 1) // 3600 for begin, end, _ in pods.asked)
+
+
+def test_the_training_data_need_no_hours() -> None:
+    found, _ = windows(a={START: [1, 0, 0, 0]})
+    seen = look(found, 3605)
+    assert seen is not None
+    assert (seen.hours, seen.reference, seen.no_baseline) == ({}, None, None)
+    assert found._held["u1"].hours.running is None
+
+
+def test_the_same_hour_of_last_week_is_what_a_window_is_compared_with() -> None:
+    usual = counted(LAYOUT, np.array([[7, 3, 0, 0]], dtype=np.uint32))
+    pods = Pods({"a": {START + 30: [1, 0, 0, 0]}})
+    store = Kept(**{"h-168": usual.dump(LAYOUT)})
+    found = Windows(cast(Any, pods), Baselines(cast(Any, store)))
+    seen = look(found, 65, deployment(baseline="sameHourLastWeek"))
+    assert seen is not None
+    assert seen.reference is not None
+    assert seen.reference.counts.tolist() == [7, 3, 0, 0]
 
 
 def page(**changes: Any) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pawl.api.deployment import ServedVersion
@@ -43,9 +45,10 @@ def observed(
     *,
     start: int = START,
     seconds: int | None = None,
+    **more: Any,
 ) -> DriftObserved:
     """What pods counted from `start` on (or since the running window began)."""
     if status is not None:
         start = int(parse_timestamp(status.window_start).timestamp())
     to = start + (60 * len(cells) if seconds is None else seconds)
-    return DriftObserved("m-v1", start, to, LAYOUT, counted(LAYOUT, cells))
+    return DriftObserved("m-v1", start, to, LAYOUT, counted(LAYOUT, cells), **more)

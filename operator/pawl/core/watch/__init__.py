@@ -1,7 +1,7 @@
 """Watches the stable version of a Deployment: drift against its baseline, window by window, and the
 retrains that follow."""
 
-from pawl.core.watch import kept
+from pawl.core.watch import baseline, kept
 from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
 from pawl.core.watch._labels import label_block, labels
 from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
@@ -14,6 +14,7 @@ __all__ = [
     "Followed",
     "Tally",
     "Watch",
+    "baseline",
     "block_seconds",
     "follow",
     "kept",

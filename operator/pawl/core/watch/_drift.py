@@ -7,15 +7,17 @@ one. Each decides once, when it is over and has enough rows; with too few it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from pawl.api.base import Verdict
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import DriftLimit, DriftSpec
 from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
+from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
 from pawl.stats.drift.layout import Layout
 from pawl.stats.drift.window import Window
@@ -34,13 +36,20 @@ _QUALITY = ("missing", "unseen", "out_of_range")
 @dataclass(frozen=True)
 class DriftObserved:
     """What was counted of the window of `version` that began at `start`, up to `to` (epoch
-    seconds)."""
+    seconds).
+
+    It is compared with `reference`, or with the layout's without one; with nothing where there is
+    `no_baseline`. `hours` are over and not in the store yet: hour since 1970 -> as `Window.dump`
+    gave it."""
 
     version: str
     start: int
     to: int
     layout: Layout
     window: Window
+    reference: Window | None = None
+    no_baseline: NoBaseline | None = None
+    hours: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,9 +71,8 @@ def watch(
     block = block_seconds(spec)
     length = max(seconds(spec.window) // block, 1) * block
     if old is None or old.version != stable.name:
-        start = (
-            seen.start if seen is not None and seen.version == stable.name else _next(now, block)
-        )
+        known = seen is not None and seen.version == stable.name
+        start = seen.start if seen is not None and known else _next(now, grid(spec, length, block))
         old = _begun(stable.name, start, length)
     if seen is None or (seen.version, seen.start) != (stable.name, _epoch(old.window_start)):
         return Watch(old)
@@ -72,7 +80,7 @@ def watch(
         return Watch(_looked(old, spec, seen, now))
     decided = _decide(spec, seen)
     longest = seconds(spec.max_window)
-    if decided.verdict == "Inconclusive" and seen.to - seen.start + length <= longest:
+    if decided.reason == "TooFewRows" and seen.to - seen.start + length <= longest:
         end = max(_epoch(old.window_end), seen.to) + length
         return Watch(old.model_copy(update={"window_end": _time(end)}))
     following = _begun(stable.name, seen.to, length)
@@ -128,22 +136,29 @@ def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
     findings = _judged(spec, seen)
     failed = [f for f in findings if f.verdict == "Fail"]
     judged = [f for f in findings if f.verdict != "Inconclusive"]
+    verdict: Verdict = "Fail" if failed else "Pass" if judged else "Inconclusive"
+    reason = "TooFewRows" if verdict == "Inconclusive" else ""
+    if seen.no_baseline is not None and not failed:
+        verdict, reason = "Inconclusive", seen.no_baseline.reason
     base = DriftWindow(
         start=_time(seen.start),
         end=_time(seen.to),
         samples=seen.window.rows,
         judged=len({f.feature for f in judged}),
-        verdict="Fail" if failed else "Pass" if judged else "Inconclusive",
+        verdict=verdict,
+        reason=reason,
         drifted=tuple(dict.fromkeys(f.feature for f in failed))[:_NAMED],
         failed=len({f.feature for f in failed}),
         concerns=tuple(sorted({_concern(f) for f in failed})),
         worst=tuple(_shown(f) for f in findings[:_SHOWN]),
     )
-    return base.model_copy(update={"message": _sentence(base)})
+    return base.model_copy(update={"message": _sentence(base, seen.no_baseline)})
 
 
-def _sentence(window: DriftWindow) -> str:
+def _sentence(window: DriftWindow, lack: NoBaseline | None) -> str:
     rows = f"{window.samples:,} rows from {window.start} to {window.end}"
+    if window.verdict == "Inconclusive" and lack is not None:
+        return f"{rows}: {lack.message}"[:512]
     if window.verdict == "Inconclusive":
         return f"{rows} are too few to judge"
     if window.verdict == "Pass":
@@ -158,14 +173,22 @@ def _sentence(window: DriftWindow) -> str:
 
 def _judged(spec: DriftSpec, seen: DriftObserved) -> list[Finding]:
     """Failed ones first, then by how near they are to their thresholds."""
+    asked = rules(spec, seen.layout)
+    if seen.no_baseline is not None:
+        asked = {name: tuple(filter(_of_quality, some)) for name, some in asked.items()}
     findings = judge(
         seen.window,
         seen.layout,
-        rules(spec, seen.layout),
+        asked,
+        reference=seen.reference,
         min_samples=spec.min_samples,
         windows=_MONTH / max(seconds(spec.window), 1),
     )
     return sorted(findings, key=lambda f: (f.verdict != "Fail", -_excess(f), f.feature, f.metric))
+
+
+def _of_quality(rule: Rule) -> bool:
+    return rule.metric in _QUALITY
 
 
 def _excess(finding: Finding) -> float:

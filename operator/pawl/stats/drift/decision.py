@@ -11,9 +11,9 @@ So in 30 days of a mix that does not change a model has a false alarm with a pro
 bursts (`effect`), in the window and, if that is of live windows too, in the reference.
 
 Inconclusive is what cannot be said yet: with fewer rows than `min_samples` or FIFTY per bin (a bin
-of the mean share is then known within ±28 %), with fewer effective rows than TEN per bin, or when
-only the first of the two holds. It passes otherwise. Decide once per window; sliding values are
-for display.
+of the mean share is then known within ±28 %), with fewer effective rows than TEN per bin, both in
+the window and in a reference of live windows, or when only the first of the two holds. It passes
+otherwise. Decide once per window; sliding values are for display.
 
 Shares of missing, unseen and out-of-range values fail when they exceed the reference's share (0 of
 values out of range) by more than the threshold, at the same α. The p-value is Chernoff's bound, as
@@ -169,6 +169,9 @@ def _mixes(both: _Both) -> _Seen:
         base = effect.of_bins(both.reference, layout)
     n, m = bins.sum(counts), bins.sum(theirs)
     used = bins.sum((counts > 0) | (theirs > 0))
+    least, effective = n, n / ours.value
+    if both.reference is not None:
+        least, effective = np.minimum(n, m), np.minimum(effective, m / base.value)
     return _Seen(
         value=np.zeros(len(n)),
         chance=(used - 1) * (ours.value / np.maximum(n, 1) + base.value / np.maximum(m, 1)),
@@ -176,8 +179,8 @@ def _mixes(both: _Both) -> _Seen:
         n=n,
         effect=ours.value,
         unknown=m == 0,
-        few=n < np.maximum(both.min_samples, FIFTY * used),
-        alike=n / ours.value < TEN * used,
+        few=least < np.maximum(both.min_samples, FIFTY * used),
+        alike=effective < TEN * used,
     )
 
 
@@ -211,7 +214,7 @@ def _share(both: _Both, metric: str, where: Ints, limit: Floats) -> _Seen:
         n=n,
         effect=ours.value,
         unknown=m == 0,
-        few=n < both.min_samples,
+        few=(n if both.reference is None else np.minimum(n, m)) < both.min_samples,
         alike=none,
     )
 
