@@ -83,6 +83,7 @@ KINDS = (
             ("Phase", "string", ".status.phase", 0),
             _READY,
             ("Replicas", "integer", ".status.readyReplicas", 0),
+            ("Drifted", "string", '.status.conditions[?(@.type=="Drifted")].status', 0),
             ("URL", "string", ".status.url", 1),
             ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
             _AGE,
