@@ -223,7 +223,7 @@ def test_hours_are_counted_along_with_windows_of_any_length() -> None:
     pods = Pods({"a": {START + second: [1, 0, 0, 0] for second in range(0, 7200, 60)}})
     found = Windows(cast(Any, pods), Baselines(cast(Any, Kept())))
     offered: dict[int, bytes] = {}
-    for after in range(303, 7800, 300):
+    for after in range(303, 7800, 420):
         start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:30:00Z"
         seen = look(found, after, deployment(start=start, baseline="sameHourLastWeek"))
         assert seen is not None
