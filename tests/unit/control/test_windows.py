@@ -224,7 +224,7 @@ def test_hours_are_counted_along_with_windows_of_any_length() -> None:
     found = Windows(cast(Any, pods), Baselines(cast(Any, Kept())))
     offered: dict[int, bytes] = {}
     for after in range(303, 7800, 420):
-        start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:30:00Z"
+        start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:29:00Z"
         seen = look(found, after, deployment(start=start, baseline="sameHourLastWeek"))
         assert seen is not None
         offered |= seen.hours
