@@ -117,6 +117,21 @@ class DriftSpec(ApiModel):
     """What the stable version sees and says is compared with its baseline, window by window. A
     window decides once, so that looking often raises no more alarms."""
 
+    model_config = cel(
+        (
+            "!has(self.source) || self.source != 'Prometheus' || !("
+            "has(self.features) && (self.features.metric in ['ks', 'wasserstein'] || "
+            "(has(self.features.overrides) && self.features.overrides.exists(o, has(o.metric) && "
+            "o.metric in ['ks', 'wasserstein']))) || "
+            "has(self.prediction) && self.prediction.metric in ['ks', 'wasserstein'])",
+            "ks and wasserstein need more bins than Prometheus has: source must be Pods",
+        )
+    )
+    source: Literal["Pods", "Prometheus"] = Field(
+        "Pods",
+        description="Who tells the counts. Prometheus: the one of the installation, which has to "
+        "scrape the servers with the labels namespace, deployment and version.",
+    )
     window: Duration = Field(
         "1h", description="Length of a window, at least 10s; for ks and wasserstein 100s."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -71,21 +71,22 @@ def parse_steps(body: bytes, model: str | None, version: int) -> Steps:
 
 @dataclass(frozen=True)
 class Described:
-    """What the cells of a version are; `name` is how its pods call that."""
+    """What the cells of a version are; `name` is how its pods call that. `places` has the cell of
+    each feature's labels."""
 
     name: str
     layout: Layout
+    places: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def parse_layout(body: bytes, model: str | None, version: int) -> Described:
     """A `/features/layout` page of that version. ValueError when it is none."""
     try:
         page = page_of(body, model, version)
-        features = [_feature(told) for told in page["features"]]
-        layout = Layout.of(features)
+        layout = Layout.of(_feature(told) for told in page["features"])
         if len(layout.cells.of) > _MOST_CELLS:
             raise ValueError(f"{len(layout.cells.of)} cells are too many")
-        return Described(str(page["layout"])[:64], layout)
+        return Described(str(page["layout"])[:64], layout, _places(page["features"]))
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a page of a layout: {error!r}") from error
 
@@ -97,6 +98,16 @@ def _feature(told: Mapping[str, Any]) -> Feature:
     reference = [float(count(n)) for n in told["reference"]]
     fine = [float(count(n)) for n in told.get("fineReference", ())]
     return Feature(str(told["name"])[:128], kind, reference, fine, _finite(told))
+
+
+def _places(features: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    found, at = {}, 0
+    for told in features:
+        cells = len(told["reference"])
+        for place, label in enumerate(told.get("labels", ())[:cells]):
+            found[str(told["name"])[:128], str(label)] = at + place
+        at += cells
+    return found
 
 
 def _finite(told: Mapping[str, Any]) -> list[float]:

@@ -20,6 +20,7 @@ from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
 from pawl.control.routers import Routers
+from pawl.control.series import Series
 from pawl.control.settings import Settings
 from pawl.control.webhooks import Webhooks
 from pawl.control.windows import Windows
@@ -38,7 +39,8 @@ async def run(settings: Settings) -> None:
     queue = Queue()
     cache = Cache(kube, settings.namespaces, queue.add)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
-    windows = Windows(monitors, Baselines(records))
+    scraped = Series(prometheus) if prometheus else None
+    windows = Windows(monitors, Baselines(records), scraped)
     observer = Observer(cache, kube, records, routers, measure, windows, labels)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)

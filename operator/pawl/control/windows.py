@@ -1,5 +1,5 @@
-"""Counts what the stable versions see: asks their pods, and adds up the running window of each
-Deployment.
+"""Counts what the stable versions see: asks their pods, or a Prometheus that scrapes them, and
+adds up the running window of each Deployment.
 
 The sums are held in memory; a ConfigMap keeps them from time to time (`core.watch.kept`), and
 servers remember the last minutes, so an operator that starts anew goes on where the last one was.
@@ -20,10 +20,12 @@ from pydantic import ValidationError
 from pawl import constants as c
 from pawl.api.deployment import DeploymentStatus
 from pawl.api.drift import DriftSpec
+from pawl.control import features, series
 from pawl.control.baselines import Baselines
-from pawl.control.features import REMEMBERED, Described, Steps
+from pawl.control.features import Described, Steps
 from pawl.control.hours import Hours
 from pawl.control.monitors import Monitors
+from pawl.control.series import Series
 from pawl.core.conditions import parse_timestamp
 from pawl.core.watch import DriftObserved, block_seconds, kept
 from pawl.core.watch.baseline import HOUR
@@ -71,12 +73,51 @@ class _Held:
         return empty(layout, fine=fine)
 
 
-class Windows:
-    """The running windows, by the uid of the Deployment."""
+@dataclass(frozen=True)
+class _Look:
+    """At a Deployment: `pods` are of the stable version, `saved` is the ConfigMap."""
 
-    def __init__(self, monitors: Monitors, baselines: Baselines) -> None:
+    item: Object
+    spec: DriftSpec
+    pods: list[Object]
+    saved: Object | None
+    now: float
+
+    @property
+    def block(self) -> int:
+        return block_seconds(self.spec)
+
+    @property
+    def scraped(self) -> bool:
+        return self.spec.source == "Prometheus"
+
+    @property
+    def newest(self) -> int:
+        """Up to where all can be known."""
+        lag = series.LAG if self.scraped else _LAG
+        return int(self.now - lag) // self.block * self.block
+
+    def piece(self, to: int) -> tuple[int, int]:
+        """The seconds that are to be counted next. Never those of two hours at once where hours are
+        counted too."""
+        remembered = series.REMEMBERED if self.scraped else features.REMEMBERED
+        begin = max(to, self.newest - remembered)
+        end = min(self.newest, begin + features.REMEMBERED)
+        if self.spec.baseline != "training":
+            end = min(end, (begin // HOUR + 1) * HOUR)
+        return begin, end
+
+
+class Windows:
+    """The running windows, by the uid of the Deployment. `scraped` is None when the installation
+    has no Prometheus."""
+
+    def __init__(
+        self, monitors: Monitors, baselines: Baselines, scraped: Series | None = None
+    ) -> None:
         self._monitors = monitors
         self._baselines = baselines
+        self._scraped = scraped
         self._held: dict[str, _Held] = {}
 
     async def observed(
@@ -94,13 +135,12 @@ class Windows:
         held = self._window(uid, status, saved)
         if held is None or status.stable is None:
             return None
-        second, block = now.timestamp(), block_seconds(spec)
-        end = int(second - _LAG) // block * block
-        if held.to < end and not 0 <= second - held.asked < _AGAIN:
+        second, number = now.timestamp(), str(status.stable.version)
+        some = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_VERSION) == number]
+        look = _Look(item, spec, some, saved, second)
+        if held.to < look.newest and not 0 <= second - held.asked < _AGAIN:
             held.asked = second
-            number = str(status.stable.version)
-            some = [p for p in pods if p["metadata"]["labels"].get(c.LABEL_VERSION) == number]
-            await self._count(held, some, saved, end, spec)
+            await self._count(held, look)
         seen = held.observed()
         if seen is None or not seen.layout.features:
             return seen
@@ -134,12 +174,10 @@ class Windows:
         self._held[uid] = held
         return held
 
-    async def _count(
-        self, held: _Held, pods: list[Object], saved: Object | None, end: int, spec: DriftSpec
-    ) -> None:
-        version, block = int(held.version.rpartition("-v")[2]), block_seconds(spec)
+    async def _count(self, held: _Held, look: _Look) -> None:
+        version, spec = int(held.version.rpartition("-v")[2]), look.spec
         if held.told is None:
-            held.told = await self._monitors.layout(version, pods)
+            held.told = await self._monitors.layout(version, look.pods)
         if held.told is None:
             return
         layout = held.told.layout
@@ -147,27 +185,33 @@ class Windows:
             held.window = empty(layout)
             return
         if held.window is None or (held.window.fine is not None) != spec.fine:
-            held.window = held.resume(layout, kept.read(saved), fine=spec.fine)
-        begin = max(held.to, end - REMEMBERED)
-        by_hour = spec.baseline != "training"
-        most = min(end, (begin // HOUR + 1) * HOUR) if by_hour else end
-        name, width = held.told.name, len(layout.cells.of)
-
-        async def ask(stop: int) -> list[Steps]:
-            found = await self._monitors.steps(version, pods, begin, stop, block, fine=spec.fine)
-            return [page for page in found if page.fits(name, width, block)]
-
-        pages = await ask(most)
+            held.window = held.resume(layout, kept.read(look.saved), fine=spec.fine)
+        begin, end = look.piece(held.to)
+        pages = await self._steps(held.told, version, look, begin, end)
         stop = _stop(pages)
-        if begin < stop < most and spec.fine:  # fine bins are of a page as a whole
-            pages = await ask(stop)
+        if begin < stop < end and spec.fine:  # fine bins are of a page as a whole
+            pages = await self._steps(held.told, version, look, begin, stop)
         if stop > begin:
-            seen = counted(layout, _blocks(pages, begin, stop, width, block), **_fine(pages))
+            cells = _blocks(pages, begin, stop, len(layout.cells.of), look.block)
+            seen = counted(layout, cells, **_fine(pages))
             held.window, held.to = held.window.merged(seen), stop
-            if by_hour:
+            if spec.baseline != "training":
                 held.hours.add(begin, stop, seen, layout)
-        elif end - held.to > _PATIENCE:
-            held.to = end  # nobody will tell any more
+        elif look.newest - held.to > _PATIENCE and not look.scraped:
+            held.to = look.newest  # nobody will tell any more
+
+    async def _steps(
+        self, told: Described, version: int, look: _Look, begin: int, end: int
+    ) -> list[Steps]:
+        """From who is to be asked; only what is of those cells."""
+        block, found = look.block, list[Steps]()
+        if not look.scraped:
+            found = await self._monitors.steps(
+                version, look.pods, begin, end, block, fine=look.spec.fine
+            )
+        elif self._scraped is not None:
+            found = await self._scraped.steps(look.item, version, told, begin, end, block)
+        return [page for page in found if page.fits(told.name, len(told.layout.cells.of), block)]
 
 
 def _stop(pages: list[Steps]) -> int:

@@ -108,6 +108,14 @@ def _target(work: Work) -> Target:
     ):
         text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
         return Target(work.stable, "NoPrometheus", text, True)
+    drift = work.deployment.spec.drift
+    if (
+        drift is not None
+        and drift.source == "Prometheus"
+        and not work.children.installation.prometheus
+    ):
+        text = "drift.source is Prometheus, but the operator has no PAWL_PROMETHEUS"
+        return Target(work.stable, "NoPrometheus", text, True)
     served = tuple(entry.version for entry in work.deployment.status.history)
     history = served if work.decayed else None
     return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn, history)

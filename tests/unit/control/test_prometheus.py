@@ -1,4 +1,4 @@
-"""One number from Prometheus, or a reason why there is none."""
+"""Numbers from Prometheus, or a reason why there are none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Server:
         self.queries: list[Any] = []
 
     async def answer(self, request: web.Request) -> web.Response:
-        self.queries.append((await request.post())["query"])
+        form = await request.post()
+        self.queries.append(form["query"] if len(form) == 1 else dict(form))
         return web.Response(body=self.body, status=self.status)
 
 
@@ -35,7 +36,8 @@ async def server() -> Server:
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[Prometheus]:
     app = web.Application()
-    app.router.add_post("/prometheus/api/v1/query", server.answer)
+    for path in ("query", "query_range"):
+        app.router.add_post(f"/prometheus/api/v1/{path}", server.answer)
     async with TestServer(app) as running:
         made = Prometheus(str(running.make_url("/prometheus/")))
         yield made
@@ -89,6 +91,34 @@ async def test_no_number(server: Server, client: Prometheus, body: bytes, words:
     server.body = body
     with pytest.raises(PrometheusError, match=words):
         await client.value("up")
+
+
+def matrix(*values: Any) -> dict[str, Any]:
+    return {"resultType": "matrix", "result": [{"metric": {"cell": "a"}, "values": values}]}
+
+
+async def test_series_over_time(server: Server, client: Prometheus):
+    server.body = ok(matrix([60, "1"], [120.0, "2.5"], [180, "NaN"], [240, "+Inf"]))
+    (found,) = await client.ranged("up", 60, 240, 60)
+    assert (found.labels, found.values) == ({"cell": "a"}, ((60, 1.0), (120, 2.5)))
+    assert server.queries == [{"query": "up", "start": "60", "end": "240", "step": "60"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(ok(vector("1")), "no series", id="not a range"),
+        pytest.param(ok(None), "no series", id="no data"),
+        pytest.param(ok(matrix([60])), "no series", id="half a pair"),
+        pytest.param(ok(matrix([60, "many"])), "no series", id="a word"),
+        pytest.param(ok({"resultType": "matrix", "result": [{}]}), "no series", id="no values"),
+        pytest.param(b" " * (17 << 20), "did not answer", id="too much"),
+    ],
+)
+async def test_no_series(server: Server, client: Prometheus, body: bytes, words: str):
+    server.body = body
+    with pytest.raises(PrometheusError, match=words):
+        await client.ranged("up", 60, 240, 60)
 
 
 async def test_nobody_there():

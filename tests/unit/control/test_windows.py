@@ -223,8 +223,8 @@ def test_hours_are_counted_along_with_windows_of_any_length() -> None:
     pods = Pods({"a": {START + second: [1, 0, 0, 0] for second in range(0, 7200, 60)}})
     found = Windows(cast(Any, pods), Baselines(cast(Any, Kept())))
     offered: dict[int, bytes] = {}
-    for after in range(303, 7800, 300):
-        start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:30:00Z"
+    for after in range(303, 7800, 420):
+        start = "2027-01-15T08:00:00Z" if after < 5700 else "2027-01-15T09:29:00Z"
         seen = look(found, after, deployment(start=start, baseline="sameHourLastWeek"))
         assert seen is not None
         offered |= seen.hours
@@ -253,6 +253,69 @@ def test_the_same_hour_of_last_week_is_what_a_window_is_compared_with() -> None:
     assert seen is not None
     assert seen.reference is not None
     assert seen.reference.counts.tolist() == [7, 3, 0, 0]
+
+
+@dataclass
+class Scraped:
+    """A Prometheus that has one row of every minute, unless it is down."""
+
+    down: bool = False
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    async def steps(
+        self, item: Any, version: int, told: Described, begin: int, end: int, step: int
+    ) -> list[Steps]:
+        self.asked.append((begin - START, end - START))
+        cells = np.array([[1, 0, 0, 0]] * ((end - begin) // step), dtype=np.uint32)
+        return [] if self.down else [Steps(told.name, begin, step, cells)]
+
+
+def scraped(**more: Any) -> tuple[Windows, Pods, Scraped]:
+    pods, source = Pods({"a": {}}), Scraped(**more)
+    made = Windows(cast(Any, pods), Baselines(cast(Any, None)), cast(Any, source))
+    return made, pods, source
+
+
+PROMETHEUS = deployment(source="Prometheus")
+
+
+def test_prometheus_is_asked_instead_of_pods() -> None:
+    found, pods, source = scraped()
+    seen = look(found, 155, PROMETHEUS)
+    assert seen is not None
+    assert (seen.to - START, seen.window.counts.tolist()) == (120, [2, 0, 0, 0])
+    assert (source.asked, pods.asked) == ([(0, 120)], [])
+
+
+def test_prometheus_is_given_time_for_a_scrape() -> None:
+    found, _, source = scraped()
+    look(found, 89, PROMETHEUS)
+    assert source.asked == []
+    look(found, 90, PROMETHEUS)
+    assert source.asked == [(0, 60)]
+
+
+def test_what_prometheus_remembers_is_caught_up_with_piece_by_piece() -> None:
+    found, _, source = scraped()
+    for after in (3700, 3710, 3720):
+        seen = look(found, after, PROMETHEUS)
+    assert seen is not None
+    assert source.asked == [(0, 1200), (1200, 2400), (2400, 3600)]
+    assert seen.window.rows == 60
+
+
+def test_a_prometheus_that_is_down_is_waited_for() -> None:
+    found, _, source = scraped(down=True)
+    assert look(found, 7200, PROMETHEUS).to == START  # type: ignore[union-attr]
+    source.down = False
+    assert look(found, 7210, PROMETHEUS).to == START + 1200  # type: ignore[union-attr]
+
+
+def test_without_a_prometheus_nothing_is_counted() -> None:
+    found, pods = windows(a={START + 30: [1, 0, 0, 0]})
+    seen = look(found, 155, PROMETHEUS)
+    assert seen is not None
+    assert (seen.to, seen.window.rows, pods.asked) == (START, 0, [])
 
 
 def page(**changes: Any) -> bytes:
@@ -299,6 +362,19 @@ def layout(**changes: Any) -> bytes:
 def test_a_layout_is_read() -> None:
     found = parse_layout(layout(fineReference=[5, 5], fineSums=[1.0, 9.0]), "m", 1)
     assert (found.name, found.layout.digest) == ("abc", LAYOUT.digest)
+    assert found.places == {}
+
+
+def test_the_places_of_labels_are_read() -> None:
+    second = {"name": "plan", "kind": "category", "reference": [5, 0, 0], "labels": ["x", "other"]}
+    labels = ["(-inf, 1]", "(1, inf)", "missing", "outOfRange", "one more"]
+    page_ = orjson.loads(layout(labels=labels))
+    page_["features"].append(second)
+    found = parse_layout(orjson.dumps(page_), "m", 1)
+    assert found.places == {
+        ("age", "(-inf, 1]"): 0, ("age", "(1, inf)"): 1, ("age", "missing"): 2,
+        ("age", "outOfRange"): 3, ("plan", "x"): 4, ("plan", "other"): 5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

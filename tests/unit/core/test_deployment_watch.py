@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from serving_world import serving, version
 from watch_world import LAYOUT, traffic
 from world import INSTALLATION
@@ -16,6 +17,24 @@ from pawl.core.plan import KeepHour, Plan
 from pawl.core.watch import DriftObserved
 from pawl.core.watch.baseline import NoBaseline
 from pawl.stats.drift.window import counted
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "reason"),
+    [
+        pytest.param(None, "NoPrometheus", id="there is none"),
+        pytest.param("http://prometheus:9090", "", id="there is one"),
+    ],
+)
+def test_a_source_that_is_not_there_is_refused(prometheus: str | None, reason: str):
+    w = serving(version(1), drift={"source": "Prometheus"})
+    plan = plan_deployment(w.observe(), replace(INSTALLATION, prometheus=prometheus), w.clock)
+    assert plan.status is not None
+    stalled = {c["type"]: c for c in plan.status["conditions"]}["Stalled"]
+    assert stalled["status"] == ("True" if reason else "False")
+    if reason:
+        assert stalled["reason"] == reason
+        assert "PAWL_PROMETHEUS" in stalled["message"]
 
 
 def looked(**more: Any) -> Plan:

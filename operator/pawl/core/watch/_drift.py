@@ -90,8 +90,9 @@ def watch(
 
 def block_seconds(spec: DriftSpec) -> int:
     """How long rows are counted together: a minute, less in windows of a few minutes. Fine bins
-    are not counted by the second."""
-    length, blocks = seconds(spec.window), _BLOCKS[:-1] if spec.fine else _BLOCKS
+    are not counted by the second, and nobody scrapes every second."""
+    seldom = spec.fine or spec.source == "Prometheus"
+    length, blocks = seconds(spec.window), _BLOCKS[:-1] if seldom else _BLOCKS
     return next((block for block in blocks if length >= _MANY * block), blocks[-1])
 
 

@@ -127,8 +127,9 @@ def test_a_window_has_ten_blocks_or_more(window: str, block: int) -> None:
     assert block_seconds(spec(window=window)) == block
 
 
-def test_fine_bins_are_not_counted_by_the_second() -> None:
-    assert block_seconds(spec(window="20s", features={"metric": "ks"})) == 10
+@pytest.mark.parametrize("seldom", [{"features": {"metric": "ks"}}, {"source": "Prometheus"}])
+def test_fine_bins_and_scrapes_are_not_counted_by_the_second(seldom: dict[str, Any]) -> None:
+    assert block_seconds(spec(window="20s", **seldom)) == 10
 
 
 def test_a_version_is_stale_when_it_was_made_too_long_ago() -> None:
