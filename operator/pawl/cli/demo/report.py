@@ -1,64 +1,126 @@
-"""What the demo tells at the end."""
+"""`demo-report.html`: the story in one file that needs nothing else and can be read offline.
+
+It is well-formed XML as well as HTML, and follows the reader's choice of light or dark.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
 
-from pawl.cli.demo.apply import NAMESPACE
-from pawl.cli.demo.traffic import Traffic
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
-from pawl.control.kube import Kube
+from pawl.cli.demo import chart
+from pawl.cli.demo.story import Story
+
+NAME = "demo-report.html"
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+       background: Canvas; color: CanvasText; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .4rem; }
+svg { width: 100%; height: auto; font-size: 12.5px; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem;
+         border-bottom: 1px solid #8885; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.swatch { display: inline-block; width: .8em; height: .8em; margin: 0 .35em 0 .9em; }
+.outlined { border: 1px dashed; box-sizing: border-box; }
+.bad { font-weight: 600; }
+"""
 
 
-async def report(kube: Kube, console: Console, periods: list[tuple[str, Traffic]]) -> None:
-    """Versions with what became of them, and the requests of every period."""
-    versions, _ = await kube.list(MODEL_VERSIONS, NAMESPACE)
-    deployments, _ = await kube.list(DEPLOYMENTS, NAMESPACE)
-    status = deployments[0].get("status", {})
-    outcome = {entry["version"]: entry["reason"] for entry in status.get("history", ())}
-    console.print()
-    table = Table(title="versions", title_justify="left")
-    for column in ("version", "stage", "trained by", "roc_auc", "log_loss", "gates", "rollout"):
-        table.add_column(column)
-    for version in sorted(versions, key=lambda item: item["spec"]["version"]):
-        spec, metrics = version["spec"], version["spec"].get("metrics", {})
-        name = version["metadata"]["name"]
-        table.add_row(
-            name,
-            version["status"]["stage"],
-            spec.get("lineage", {}).get("trainingJob", {}).get("name", "(imported)"),
-            *(f"{metrics[metric]:.4f}" for metric in ("roc_auc", "log_loss")),
-            ", ".join(f"{gate['kind']} {gate['verdict']}" for gate in spec.get("gates", [])),
-            outcome.get(name, ""),
+def render(story: Story) -> str:
+    """The page."""
+    began = datetime.fromtimestamp(story.begun, UTC)
+    named = ", ".join(chart.features(story)) or "none"
+    parts = [
+        f"<h1>Pawl demo: {len(story.fates)} versions in {story.took:.0f} seconds</h1>",
+        f"<p>Began {began:%Y-%m-%d %H:%M:%S} UTC; times are seconds from then on. "
+        f"Features that drifted: {escape(named)}.</p>",
+        *_pictures(story),
+        *_versions(story),
+        *_verdicts(story),
+        *_windows(story),
+        *_events(story),
+    ]
+    body = "\n".join(parts)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>Pawl demo</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _pictures(story: Story) -> Iterable[str]:
+    yield "<h2>Versions and their shares of the requests</h2>"
+    yield chart.timeline(story)
+    swatches = [_swatch(colour, role, role == "shadow") for role, colour in chart.ROLES.items()]
+    yield f"<p>{''.join(swatches)} The triangle: recorded.</p>"
+    yield "<h2>Drift of the served version, window by window</h2>"
+    yield chart.drift(story)
+    swatches = [_swatch(colour, name) for name, colour in chart.features(story).items()]
+    yield f"<p>Cross: beyond the threshold.{''.join(swatches)}</p>"
+    if story.marks:
+        marks = "".join(f"<li>at {at:.0f} s: {escape(text)}</li>" for at, text in story.marks)
+        yield f"<p>What the demo did, where the dotted lines are:</p><ol>{marks}</ol>"
+
+
+def _versions(story: Story) -> Iterable[str]:
+    rows = [
+        (fate.name, fate.origin, _metrics(fate.metrics.get("roc_auc")), fate.stage, fate.ended)
+        for fate in story.fates
+    ]
+    return _table("Versions", ("version", "from", "roc_auc", "stage", "how it ended"), rows)
+
+
+def _verdicts(story: Story) -> Iterable[str]:
+    rows = [
+        (gate.version, gate.stage, f"{gate.metric} {gate.limit}", gate.verdict, gate.message)
+        for gate in story.gates.values()
+    ]
+    columns = ("version", "when", "gate", "verdict", "because")
+    return _table("Verdicts of the gates", columns, sorted(rows, key=lambda row: row[0]))
+
+
+def _windows(story: Story) -> Iterable[str]:
+    rows = [
+        (
+            f"{window.start:.0f}-{window.end:.0f} s",
+            window.version,
+            f"{window.samples:,}",
+            window.verdict,
+            ", ".join(f"{i.feature} {i.metric} {i.value:.3f}" for i in window.worst),
         )
-    console.print(table)
-    table = Table(title="requests", title_justify="left")
-    for column in ("while", "sent", "failed", "answered by", "right", "p50", "p99"):
-        table.add_column(column)
-    for name, traffic in periods:
-        by = ", ".join(f"v{v}: {n}" for v, n in sorted(traffic.by_version.items()))
-        table.add_row(
-            name,
-            str(traffic.ok + len(traffic.failed)),
-            str(len(traffic.failed)),
-            by,
-            f"{traffic.right / max(traffic.ok, 1):.1%}",
-            f"{traffic.quantile(0.5):.1f} ms",
-            f"{traffic.quantile(0.99):.1f} ms",
-        )
-    console.print(table)
+        for window in story.windows
+    ]
+    return _table("Windows", ("window", "version", "rows", "verdict", "furthest"), rows)
 
 
-def next_steps(console: Console) -> None:
-    """Commands to go on with."""
-    console.print("\n[bold]Next[/]")
-    for line in (
-        ".venv/bin/pawl demo --keep           # the same, and the cluster stays",
-        "kubectl describe mdep breast-cancer  # what a rollout tells",
-        "kubectl get mv breast-cancer-v2 -o yaml",
-        "kubectl explain mdep.spec.rollout",
-        "kubectl patch mdep breast-cancer --type merge -p "
-        '\'{"spec":{"version":"breast-cancer-v1"}}\'   # roll back by a pin',
-    ):
-        console.print(f"  {line}", highlight=False, markup=False)
+def _events(story: Story) -> Iterable[str]:
+    rows = [(f"{e.at:.0f} s", e.about, e.reason, e.message) for e in story.events]
+    return _table("Events", ("at", "of", "reason", "message"), rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield f"<h2>{title}</h2>"
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    yield f"<table><thead><tr>{head}</tr></thead><tbody>"
+    for row in rows:
+        yield "<tr>" + "".join(map(_cell, row)) + "</tr>"
+    yield "</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    kind = ' class="bad"' if text == "Fail" else ""
+    return f"<td{kind}>{escape(text)}</td>"
+
+
+def _swatch(colour: str, text: str, outlined: bool = False) -> str:
+    style = f"border-color: {colour}" if outlined else f"background: {colour}"
+    kind = "swatch outlined" if outlined else "swatch"
+    return f'<span class="{kind}" style="{style}"></span>{escape(text)}'
+
+
+def _metrics(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
