@@ -207,14 +207,14 @@ def test_a_pod_that_began_after_what_another_knows_does_no_harm() -> None:
     """In a window of a few minutes, while the other one is behind."""
     item = deployment(window="5m")
     found, pods = windows(a={START + 5: [1, 0, 0, 0]}, b={START + 55: [0, 1, 0, 0]})
-    pods.behind["a"], pods.begun["b"] = 30, START + 50
-    seen = look(found, 73, item)
+    pods.behind["a"], pods.begun["b"] = 60, START + 50
+    seen = look(found, 103, item)
     assert seen is not None
     assert (seen.to - START, seen.window.counts.tolist()) == (40, [1, 0, 0, 0])
     pods.behind["a"] = 0
-    seen = look(found, 83, item)
+    seen = look(found, 113, item)
     assert seen is not None
-    assert (seen.to - START, seen.window.counts.tolist()) == (80, [1, 1, 0, 0])
+    assert (seen.to - START, seen.window.counts.tolist()) == (110, [1, 1, 0, 0])
 
 
 @pytest.mark.parametrize(
