@@ -7,6 +7,7 @@ import binascii
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ _STEPS = (1, 10, 60)
 #: A server has no room for more.
 _MOST_CELLS = 16_384
 _MOST_FINE = 65_536
-#: No sum of values is taken to be larger: its square is a number still.
-_MOST_SUM = 1e150
+#: Larger sums of values are taken to be this: squares of sums over a window are numbers still.
+_MOST_SUM = 1e130
 _MOST_GROUPS = 64
 
 
@@ -130,19 +131,18 @@ def _places(features: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]
 
 def _finite(told: Mapping[str, Any]) -> Sequence[float]:
     sums = [float(number) for number in told.get("fineSums", ())]
-    if not all(abs(number) <= _MOST_SUM for number in sums):
+    if not all(map(isfinite, sums)):
         raise ValueError("a sum is not finite")
-    return array("d", sums)
+    return array("d", (min(max(number, -_MOST_SUM), _MOST_SUM) for number in sums))
 
 
 def _fine(page: Mapping[str, Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
     if "fine" not in page:
         return None
     counts, sums = _numbers(page["fine"], "<u4"), _numbers(page["sums"], "<f8")
-    small = bool((np.abs(sums) <= _MOST_SUM).all())  # and no NaN
-    if len(counts) != len(sums) or len(counts) > _MOST_FINE or not small:
+    if len(counts) != len(sums) or len(counts) > _MOST_FINE or not np.isfinite(sums).all():
         raise ValueError("not counts and sums of fine bins")
-    return counts, sums
+    return counts, sums.clip(-_MOST_SUM, _MOST_SUM)
 
 
 def _numbers(text: Any, kind: str) -> NDArray[Any]:

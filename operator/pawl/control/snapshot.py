@@ -19,8 +19,8 @@ from pawl.stats.shadow import Pair
 
 _FORMAT = 1
 _MOST_GROUPS = 64
-#: No sum is taken to be larger: its square is a number still.
-_MOST_SUM = 1e150
+#: Larger sums are taken to be this: squares of sums over a window are numbers still.
+_MOST_SUM = 1e130
 
 
 @dataclass(frozen=True)
