@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MOST = 36_500 * 86_400
 _PART = re.compile(r"([0-9]+)([smhd])")
 
 Duration = Annotated[
@@ -26,8 +27,9 @@ Duration = Annotated[
 
 
 def seconds(duration: str) -> int:
-    """The length of a duration that matches the pattern."""
-    return sum(int(count) * _SECONDS[unit] for count, unit in _PART.findall(duration))
+    """The length of a duration that matches the pattern; at most a hundred years, so that now and
+    it are a date."""
+    return min(sum(int(count) * _SECONDS[unit] for count, unit in _PART.findall(duration)), _MOST)
 
 
 def words(count: float) -> str:

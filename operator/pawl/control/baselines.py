@@ -36,6 +36,7 @@ class _Known:
     to be kept, at `offered_at`."""
 
     version: str
+    layout: str
     fine: bool
     listed: bool = False
     first: int | None = None
@@ -60,7 +61,7 @@ class Baselines:
         with the hours that are to be kept. `now` is in epoch seconds."""
         if spec.baseline == "training":
             return seen
-        known, end = self._of(item["metadata"]["uid"], seen.version, spec), max(end, seen.to)
+        known, end = self._of(item["metadata"]["uid"], seen, spec), max(end, seen.to)
         if not 0 <= now - self._failed_at < _AGAIN:
             where = item["metadata"]["namespace"], item["metadata"]["name"], seen.version
             self._problem = ""
@@ -81,10 +82,10 @@ class Baselines:
         """All but the Deployments with these uids are gone."""
         self._known = {uid: held for uid, held in self._known.items() if uid in known}
 
-    def _of(self, uid: str, version: str, spec: DriftSpec) -> _Known:
-        known = self._known.get(uid)
-        if known is None or (known.version, known.fine) != (version, spec.fine):
-            known = self._known[uid] = _Known(version, spec.fine)
+    def _of(self, uid: str, seen: DriftObserved, spec: DriftSpec) -> _Known:
+        known, wanted_ = self._known.get(uid), (seen.version, seen.layout.digest, spec.fine)
+        if known is None or (known.version, known.layout, known.fine) != wanted_:
+            known = self._known[uid] = _Known(*wanted_)
         return known
 
     async def _learn(self, known: _Known, where: tuple[str, str, str], hours: Hours) -> None:

@@ -1,4 +1,4 @@
-"""Carries a plan out: actions, then status, then events."""
+"""Carries a plan out: actions, then status, then events, then what may be refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from pawl.errors import ConflictError, StoreError
 
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
-_SECRET_SECONDS = 600.0
+_SECRET_SECONDS, _REFUSED_SECONDS = 600.0, 60.0
 _FEW = 1000
 
 
@@ -60,6 +60,8 @@ class Executor:
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._most_applied = _FEW
         self._waiting: set[str] = set()  # uids of objects whose plans wait for the store
+        # uid of an object of which something was refused -> when it is tried again
+        self._refused: dict[str, float] = {}
         self._secrets: dict[tuple[str, str, str], float] = {}
 
     async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
@@ -72,6 +74,22 @@ class Executor:
             if self._notifier is not None and resource == DEPLOYMENTS:
                 self._notifier.tell(item, plan.status or item.get("status", {}), event)
             await tell(self._kube, item, event)
+        await self._afterwards(item, plan)
+
+    async def _afterwards(self, item: Object, plan: Plan) -> None:
+        """What is refused is told, once, and tried again after a while."""
+        uid = item["metadata"]["uid"]
+        if not plan.afterwards or self._clock() < self._refused.get(uid, 0.0):
+            return
+        try:
+            for action in plan.afterwards:
+                await self._act(action)
+        except (KubeError, ConflictError) as error:
+            if uid not in self._refused:
+                await tell(self._kube, item, Event("Refused", f"not done: {error}", "Warning"))
+            self._refused[uid] = self._clock() + _REFUSED_SECONDS
+        else:
+            self._refused.pop(uid, None)
 
     async def _carry_out(self, item: Object, plan: Plan) -> None:
         """All actions. What waits for the store says so, once: no status can tell of it."""

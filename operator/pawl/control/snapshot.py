@@ -19,6 +19,8 @@ from pawl.stats.shadow import Pair
 
 _FORMAT = 1
 _MOST_GROUPS = 64
+#: Larger sums are taken to be this: squares of sums over a window are numbers still.
+_MOST_SUM = 1e130
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def parse_snapshot(body: bytes, model: str | None, version: int) -> Snapshot:
         errors = count(page["errors"]) + count(page.get("refused", 0))
         return Snapshot(
             end=count(page["to"]),
-            requests=_at_most(count(page["requests"]), errors),
+            requests=at_most(count(page["requests"]), errors),
             errors=errors,
             latency=loghist.from_wire(_counts(page["latency"])),
             values=_values(page),
@@ -102,7 +104,8 @@ def count(value: object) -> int:
     return value
 
 
-def _at_most(n: int, part: int) -> int:
+def at_most(n: int, part: int) -> int:
+    """n. ValueError when a part of it is more."""
     if part > n:
         raise ValueError(f"{part} of {n}")
     return n
@@ -124,7 +127,7 @@ def _user(row: Iterable[object]) -> tuple[int, tuple[int, int]]:
     bucket, requests, errors = map(count, row)
     if bucket >= BUCKETS:
         raise ValueError(f"there is no bucket {bucket}")
-    return bucket, (_at_most(requests, errors), errors)
+    return bucket, (at_most(requests, errors), errors)
 
 
 def _feedback(counted: Mapping[str, Any]) -> Feedback:
@@ -134,14 +137,14 @@ def _feedback(counted: Mapping[str, Any]) -> Feedback:
         raise ValueError("an error is in a bin that there is not")
     classes = "wrong" in counted
     ages = {
-        int(age): (_at_most(count(row[0]), count(row[1])), count(row[1]))
+        int(age): (at_most(count(row[0]), count(row[1])), count(row[1]))
         for age, row in counted.get("age", {}).items()
         if classes
     }
     weights = {int(weight): count(row[0]) for weight, row in counted.get("weights", {}).items()}
     confusion = counted.get("confusion")
     return Feedback(
-        _at_most(labelled, wrong),
+        at_most(labelled, wrong),
         wrong,
         ages,
         weights,
@@ -163,7 +166,7 @@ def _confusion(counted: Mapping[str, object]) -> Confusion:
 def _positive(value: object) -> float:
     if not isinstance(value, int | float) or not 0 <= value < inf:
         raise ValueError(f"not a sum: {value!r}")
-    return float(value)
+    return min(float(value), _MOST_SUM)
 
 
 #: What may be in each column of a page of pairs.

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 _LAG, _BEHIND = 3, 60
 #: Seconds between two tries while no pod answers, and after which what they saw is given up.
 _AGAIN, _PATIENCE = 2.0, 600
+#: Counts that are asked of a pod at once: more are no page that is read, and much memory.
+_MOST_COUNTS = 600_000
 
 
 @dataclass
@@ -66,7 +68,7 @@ class _Held:
             except ValueError as error:
                 log.warning("a window that was kept is of no use: %s", error)
             else:
-                if (window.fine is not None) == fine:
+                if window.fine is not None or not fine:
                     self.to = known.to
                     return window
         self.to = self.start
@@ -97,15 +99,20 @@ class _Look:
         lag = series.LAG if self.scraped else _LAG
         return int(self.now - lag) // self.block * self.block
 
-    def piece(self, to: int) -> tuple[int, int]:
-        """The seconds that are to be counted next. Never those of two hours at once where hours are
-        counted too."""
+    def piece(self, to: int, cells: int) -> tuple[int, int]:
+        """The seconds that are to be counted next, of so many cells. Never those of two hours at
+        once where hours are counted too."""
         remembered = series.REMEMBERED if self.scraped else features.REMEMBERED
         begin = max(to, self.newest - remembered)
-        end = min(self.newest, begin + features.REMEMBERED)
+        steps = min(features.REMEMBERED // self.block, max(_MOST_COUNTS // cells, 1))
+        end = min(self.newest, begin + steps * self.block)
         if self.spec.baseline != "training":
             end = min(end, (begin // HOUR + 1) * HOUR)
         return begin, end
+
+    def fitting(self, told: Described, pages: list[Steps]) -> list[Steps]:
+        """Those that tell what is counted."""
+        return [page for page in pages if told.fits(page, self.block, fine=self.spec.fine)]
 
 
 class Windows:
@@ -184,14 +191,20 @@ class Windows:
         if not layout.features:  # of an imported model
             held.window = empty(layout)
             return
-        if held.window is None or (held.window.fine is not None) != spec.fine:
+        if held.window is None or (spec.fine and held.window.fine is None):
             held.window = held.resume(layout, kept.read(look.saved), fine=spec.fine)
-        begin, end = look.piece(held.to)
-        pages = await self._steps(held.told, version, look, begin, end)
+        told, (begin, end) = held.told, look.piece(held.to, len(layout.cells.of))
+        pages = await self._steps(told, version, look, begin, end)
+        if pages and not any(page.layout == told.name for page in pages):
+            # servers of another kind, which count something else
+            held.told = held.window = held.hours.running = None
+            return
+        pages = look.fitting(told, pages)
         stop = _stop(pages)
         if begin < stop < end and spec.fine:  # fine bins are of a page as a whole
-            pages = await self._steps(held.told, version, look, begin, stop)
+            pages = look.fitting(told, await self._steps(told, version, look, begin, stop))
         if stop > begin:
+            pages = [page for page in pages if page.stop >= stop]
             cells = _blocks(pages, begin, stop, len(layout.cells.of), look.block)
             seen = counted(layout, cells, **_fine(pages))
             held.window, held.to = held.window.merged(seen), stop
@@ -203,7 +216,7 @@ class Windows:
     async def _steps(
         self, told: Described, version: int, look: _Look, begin: int, end: int
     ) -> list[Steps]:
-        """From who is to be asked; only what is of those cells."""
+        """From who is to be asked; only what is of those seconds."""
         block, found = look.block, list[Steps]()
         if not look.scraped:
             found = await self._monitors.steps(
@@ -211,7 +224,7 @@ class Windows:
             )
         elif self._scraped is not None:
             found = await self._scraped.steps(look.item, version, told, begin, end, block)
-        return [page for page in found if page.fits(told.name, len(told.layout.cells.of), block)]
+        return [page for page in found if page.within(begin, end)]
 
 
 def _stop(pages: list[Steps]) -> int:
@@ -226,7 +239,7 @@ def _blocks(
     """[blocks, cells] summed over pods."""
     total = np.zeros(((stop - begin) // block, width), dtype=np.uint32)
     for page in pages:
-        if page.stop >= stop and page.start >= begin and len(page.cells):
+        if len(page.cells) and page.start < stop:
             at = (page.start - begin) // block
             told = page.cells[: (stop - page.start) // block]
             total[at : at + len(told)] += told

@@ -60,7 +60,7 @@ def plan_deployment(
         memory = children.memory
     versions = read_versions(observed.versions, deployment.spec.model)
     work = Work(observed, deployment, children, entrance, memory, versions, now)
-    sentence = decayed(status.drift, deployment.spec, memory.stable)
+    sentence = decayed(work, status.drift, memory.stable) if memory.stable is not None else ""
     if sentence and memory.stable is not None:
         work.memory = _without(work, memory.stable, sentence)
     conditions = Conditions(status.conditions, generation=generation, now=now)

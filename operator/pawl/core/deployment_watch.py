@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.api.deployment import ServedVersion
 from pawl.api.drift import DriftSpec
 from pawl.api.drift_status import DriftStatus, LabelStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
@@ -15,7 +15,7 @@ from pawl.core.deployment_work import Work
 from pawl.core.failures import DECAYED
 from pawl.core.plan import Apply, Event, KeepHour
 from pawl.core.serving_children import deletion
-from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, watch
+from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, still, watch
 
 #: Seconds between two times that the running window is kept; servers remember twenty minutes.
 _KEEP = 300
@@ -43,7 +43,7 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
         if end is not None:
             left = (parse_timestamp(end) - now).total_seconds()
             work.draft.requeue(max(left + _LAG, _AGAIN))
-    if decayed(drift, spec, stable) and not work.decayed:
+    if decayed(work, drift, stable) and not work.decayed:
         work.draft.requeue(0.0)  # once that is in the status
     values: dict[str, Any] = {"drift": drift, "retrain": None}
     if spec.retrain is None:
@@ -64,6 +64,8 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
     )
     followed = follow(asked, status.retrain, found.status, alarm, conditions)
     work.draft.actions += followed.actions
+    if followed.training is not None:
+        work.draft.afterwards.append(followed.training)
     work.draft.events += followed.events
     if followed.requeue is not None:
         work.draft.requeue(followed.requeue)
@@ -78,11 +80,14 @@ def _unwatched(work: Work, conditions: Conditions) -> dict[str, Any]:
     return {"drift": None, "retrain": None}
 
 
-def decayed(drift: DriftStatus | None, spec: DeploymentSpec, stable: ServedVersion | None) -> str:
+def decayed(work: Work, drift: DriftStatus | None, stable: ServedVersion) -> str:
     """Why the stable version must make way for the one before; nothing if it need not."""
-    if spec.drift is None or spec.drift.action != "rollback" or not _same(drift, stable):
+    spec = work.deployment.spec.drift
+    if spec is None or spec.action != "rollback" or drift is None or not _same(drift, stable):
         return ""
-    told = drift.labels.performance if drift is not None and drift.labels is not None else None
+    if drift.labels is None:
+        return ""
+    told = still(drift.labels, spec, _metrics(work, stable)).performance
     return told.message if told is not None and told.verdict == "Fail" else ""
 
 
@@ -181,11 +186,14 @@ def _keep(work: Work) -> None:
     ]
     known = kept.read(work.observed.window)
     same = known is not None and (known.version, known.start) == (seen.version, seen.start)
-    before = known.to if same and known is not None else seen.start
-    if seen.to - before < _KEEP:
+    behind = seen.to - (known.to if same and known is not None else seen.start)
+    tally, told = work.observed.tally, kept.tally(work.observed.window, seen.version)
+    if tally is not None:  # it may be all that there is to lose: short windows, and no baseline
+        same = told is not None and told.start == tally.start
+        behind = max(behind, tally.to - (told.to if same and told is not None else tally.start))
+    if behind < _KEEP:
         return
-    owner = work.observed.object
-    tally = work.observed.tally
     labels_ = tally.dump() if tally is not None else ""
     held = kept.Kept(seen.version, seen.start, seen.to, seen.window.dump(seen.layout), labels_)
-    work.draft.actions.append(Apply(kept.build(owner, held)))
+    if len(held.data) <= kept.MOST:
+        work.draft.actions.append(Apply(kept.build(work.observed.object, held)))

@@ -1,6 +1,7 @@
 """What a planner answers: the changes to make, the status to write, the events to tell.
 
-The shell (`pawl.control.executor`) carries a plan out in this order: actions, status, events.
+The shell (`pawl.control.executor`) carries a plan out in this order: actions, status, events,
+and what is done afterwards.
 """
 
 from __future__ import annotations
@@ -107,12 +108,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now. `status` None leaves the status as it is; `requeue_after` is in seconds."""
+    """What to do now. `status` None leaves the status as it is; `requeue_after` is in seconds.
+    What is done `afterwards` may be refused, by a quota, say, without holding up the rest."""
 
     status: Object | None = None
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     requeue_after: float | None = None
+    afterwards: tuple[Action, ...] = ()
 
 
 @dataclass
@@ -122,6 +125,7 @@ class Draft:
     actions: list[Action] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     requeue_after: float | None = None
+    afterwards: list[Action] = field(default_factory=list)
 
     def requeue(self, seconds: float) -> None:
         """Look again after `seconds`, or sooner when something else asked for sooner."""
@@ -130,4 +134,10 @@ class Draft:
 
     def finish(self, status: Object) -> Plan:
         """The plan."""
-        return Plan(status, tuple(self.actions), tuple(self.events), self.requeue_after)
+        return Plan(
+            status,
+            tuple(self.actions),
+            tuple(self.events),
+            self.requeue_after,
+            tuple(self.afterwards),
+        )

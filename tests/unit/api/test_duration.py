@@ -24,6 +24,7 @@ _PATTERN = TypeAdapter(Duration)
         pytest.param("0s", 0, id="nothing"),
         pytest.param("007m", 420, id="leading zeros"),
         pytest.param("90m", 5_400, id="more than the next unit"),
+        pytest.param("9999999d", 36_500 * 86_400, id="a hundred years at most"),
     ],
 )
 def test_how_long(text: str, length: int):

@@ -311,3 +311,15 @@ async def test_a_plan_that_waits_for_the_store_says_so_once():
     with pytest.raises(StoreError):
         await executor.run(TRAINING_JOBS, JOB, plan)
     assert [kind for kind, _ in api.requests].count("create") == 2
+
+
+async def test_what_may_be_refused_holds_nothing_up_and_is_told_once():
+    api, clock = Api(), Clock()
+    api.refuse = KubeError(403, "Forbidden", "exceeded quota")
+    hands = executor(api, Known(), clock)
+    plan = Plan({"phase": "x"}, afterwards=(Create(child()),))
+    for clock.now in (0.0, 30.0, 61.0):
+        await hands.run(TRAINING_JOBS, JOB, plan)
+    kinds = [what if what != "create" else item["kind"] for what, item in api.requests]
+    assert kinds == ["status", "ConfigMap", "Event", "status", "status", "ConfigMap"]
+    assert "exceeded quota" in api.requests[2][1]["message"]

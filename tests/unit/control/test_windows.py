@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -31,25 +31,30 @@ class Pods:
     seen: dict[str, dict[int, list[int]]]
     behind: dict[str, int] = field(default_factory=dict)
     asked: list[tuple[int, int, int]] = field(default_factory=list)
+    begun: dict[str, int] = field(default_factory=dict)
+    lies: list[Steps] = field(default_factory=list)
+    layout_name: str = "abc"
 
     async def layout(self, version: int, pods: list[Any]) -> Described | None:
-        return Described("abc", LAYOUT) if self.seen else None
+        return Described(self.layout_name, LAYOUT) if self.seen else None
 
     async def steps(
         self, version: int, pods: list[Any], begin: int, end: int, step: int, *, fine: bool
     ) -> list[Steps]:
         self.asked.append((begin, end, step))
-        return [self._page(name, begin, end, step, fine=fine) for name in self.seen]
+        pages = [self._page(name, begin, end, step, fine=fine) for name in self.seen]
+        return [*pages, *self.lies]
 
     def _page(self, name: str, begin: int, end: int, step: int, *, fine: bool) -> Steps:
         end -= self.behind.get(name, 0)
+        begin = max(begin, self.begun.get(name, 0))
         cells = np.zeros((max(0, end - begin) // step, 4), dtype=np.uint32)
         for second, counts in self.seen[name].items():
             if begin <= second < end:
                 cells[(second - begin) // step] += np.array(counts, dtype=np.uint32)
         whole = cells.sum(axis=0)
         bins = (whole[:2].astype(np.uint32), whole[:2].astype(np.float64))
-        return Steps("abc", begin, step, cells, bins if fine else None)
+        return Steps(self.layout_name, begin, step, cells, bins if fine else None)
 
 
 def deployment(version: int = 1, start: str = "2027-01-15T08:00:00Z", **drift: Any) -> Any:
@@ -196,6 +201,75 @@ def test_nothing_is_asked_in_vain(item: Any) -> None:
     found, pods = windows(a={})
     assert look(found, 65, item) is None
     assert pods.asked == []
+
+
+def test_a_pod_that_began_after_what_another_knows_does_no_harm() -> None:
+    """In a window of a few minutes, while the other one is behind."""
+    item = deployment(window="5m")
+    found, pods = windows(a={START + 5: [1, 0, 0, 0]}, b={START + 55: [0, 1, 0, 0]})
+    pods.behind["a"], pods.begun["b"] = 60, START + 50
+    seen = look(found, 103, item)
+    assert seen is not None
+    assert (seen.to - START, seen.window.counts.tolist()) == (40, [1, 0, 0, 0])
+    pods.behind["a"] = 0
+    seen = look(found, 113, item)
+    assert seen is not None
+    assert (seen.to - START, seen.window.counts.tolist()) == (110, [1, 1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param({"start": START + 2**40}, id="of the future"),
+        pytest.param({"start": START - 60}, id="of the past"),
+        pytest.param({"cells": np.ones((1, 5), dtype=np.uint32)}, id="more cells"),
+        pytest.param({"step": 10}, id="other steps"),
+        pytest.param({"fine": None}, id="no fine bins"),
+        pytest.param({"fine": (np.ones(3, "u4"), np.ones(3))}, id="more fine bins"),
+        pytest.param({"cells": np.ones((0, 0), "u4"), "start": START + 2**40}, id="nothing, later"),
+    ],
+)
+def test_a_pod_that_tells_what_nobody_asked_is_not_heard(lie: dict[str, Any]) -> None:
+    found, pods = windows(a={START + 30: [1, 0, 0, 0]})
+    honest = pods._page("a", START, START + 60, 60, fine=True)
+    pods.lies.append(replace(honest, **lie))
+    seen = look(found, 65, deployment(features={"metric": "ks"}))
+    assert seen is not None
+    assert (seen.to - START, seen.window.counts.tolist()) == (60, [1, 0, 0, 0])
+
+
+def test_servers_that_count_something_else_by_now_are_asked_what() -> None:
+    found, pods = windows(a={START + 30: [1, 0, 0, 0], START + 90: [0, 1, 0, 0]})
+    look(found, 65)
+    pods.layout_name = "another"
+    look(found, 125)
+    seen = look(found, 128)
+    assert seen is not None
+    assert seen.window.counts.tolist() == [1, 1, 0, 0]  # all that servers remember
+
+
+def test_no_more_is_asked_at_once_than_a_page_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawl.control.windows._MOST_COUNTS", 40)
+    found, pods = windows(a={START + 599: [1, 0, 0, 0]})
+    look(found, 610)
+    seen = look(found, 613)
+    assert [(begin - START, end - START) for begin, end, _ in pods.asked] == [(0, 600)]
+    assert seen is not None
+    found, pods = windows(a={START + 899: [1, 0, 0, 0]})
+    for after in (910, 913):
+        seen = look(found, after)
+    assert [(begin - START, end - START) for begin, end, _ in pods.asked] == [(0, 600), (600, 900)]
+    assert seen is not None
+    assert seen.window.rows == 1
+
+
+def test_a_metric_that_needs_less_keeps_what_was_counted() -> None:
+    found, pods = windows(a={START + 30: [1, 0, 0, 0]})
+    look(found, 65, deployment(features={"metric": "ks"}))
+    pods.seen["a"] = {START + 90: [0, 1, 0, 0]}
+    seen = look(found, 125)
+    assert seen is not None
+    assert (seen.window.fine, seen.window.counts.tolist()) == (None, [1, 1, 0, 0])
 
 
 def test_what_is_gone_is_forgotten() -> None:
@@ -346,11 +420,23 @@ def test_a_page_is_read() -> None:
         pytest.param({"cells": None}, id="nothing"),
         pytest.param({"fine": "AAAAAA==", "sums": "AAAAAAAA+H8="}, id="a sum that is no number"),
         pytest.param({"fine": "AAAAAA==", "sums": ""}, id="a sum is missing"),
+        pytest.param({"groups": {"a": []}}, id="a group of nothing"),
+        pytest.param({"groups": {"a": [1, 2]}}, id="more positive than there are"),
     ],
 )
 def test_a_page_that_is_not_right_is_not_used(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_steps(page(**changes), "m", 1)
+
+
+def test_sums_are_bounded_so_that_their_squares_are_numbers() -> None:
+    sums = base64.b64encode(np.array([1e200, -1e200]).tobytes()).decode()
+    fine = base64.b64encode(np.array([1, 1], dtype="<u4").tobytes()).decode()
+    found = parse_steps(page(fine=fine, sums=sums), "m", 1)
+    assert found.fine is not None
+    assert found.fine[1].tolist() == [1e130, -1e130]
+    told = parse_layout(layout(fineReference=[5, 5], fineSums=[1e200, -1e200]), "m", 1)
+    assert told.layout.fine_sums.tolist() == [1e130, -1e130]
 
 
 def layout(**changes: Any) -> bytes:
@@ -385,6 +471,10 @@ def test_the_places_of_labels_are_read() -> None:
         pytest.param({"reference": [0, 0]}, id="no bin"),
         pytest.param({"reference": None}, id="nothing"),
         pytest.param({"fineReference": [5], "fineSums": []}, id="a sum is missing"),
+        pytest.param({"reference": [1] * 20_000}, id="more cells than a server has"),
+        pytest.param(
+            {"fineReference": [1] * 70_000, "fineSums": [1] * 70_000}, id="too many fine bins"
+        ),
     ],
 )
 def test_a_layout_that_is_not_right_is_not_used(changes: dict[str, Any]) -> None:

@@ -159,6 +159,8 @@ class World:
             self.add({**live, "status": copy.deepcopy(dict(plan.status))})
         written()
         self.events += plan.events
+        for action in plan.afterwards:
+            self._act(action)
 
     def _act(self, action: Any) -> None:
         match action:

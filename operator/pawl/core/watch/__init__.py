@@ -3,7 +3,7 @@ retrains that follow."""
 
 from pawl.core.watch import baseline, kept
 from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
-from pawl.core.watch._labels import label_block, labels
+from pawl.core.watch._labels import label_block, labels, still
 from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
 from pawl.core.watch.tally import Tally
 
@@ -21,5 +21,6 @@ __all__ = [
     "label_block",
     "labels",
     "stale",
+    "still",
     "watch",
 ]

@@ -29,6 +29,7 @@ LOOK = 300
 _BLOCKS, _MANY = (60, 10, 1), 10
 _MONTH = 30 * 86_400
 _SHOWN, _NAMED = 5, 10
+_LARGE = 1e9
 PREDICTION = "prediction"  # a layout's last feature
 _QUALITY = ("missing", "unseen", "out_of_range")
 
@@ -70,12 +71,18 @@ def watch(
     """The next state. What was counted of another version or window counts for nothing."""
     block = block_seconds(spec)
     length = max(seconds(spec.window) // block, 1) * block
-    if old is None or old.version != stable.name:
+    step = grid(spec, length, block)
+    latest = now.timestamp() + step
+    if seen is not None and seen.to > latest:
+        old, seen = None, None  # the clock was set back: nothing would be counted until then
+    if old is None or old.version != stable.name or _epoch(old.window_start) > latest:
         known = seen is not None and seen.version == stable.name
-        start = seen.start if seen is not None and known else _next(now, grid(spec, length, block))
+        start = seen.start if seen is not None and known else _next(now, step)
         old = _begun(stable.name, start, length)
     if seen is None or (seen.version, seen.start) != (stable.name, _epoch(old.window_start)):
         return Watch(old)
+    if _epoch(old.window_end) > seen.to + length:  # windows have become shorter
+        old = old.model_copy(update={"window_end": _time(seen.to + length)})
     if seen.to < _epoch(old.window_end):
         return Watch(_looked(old, spec, seen, now))
     decided = _decide(spec, seen)
@@ -212,7 +219,8 @@ def _shown(finding: Finding) -> DriftFinding:
     return DriftFinding(
         feature=finding.feature[:128],
         metric=finding.metric,
-        value=round(finding.value, 5),
+        # of a constant that moves, wasserstein is infinite, which no status can say
+        value=round(finding.value, 5) if finding.value < _LARGE else _LARGE,
         threshold=finding.threshold,
         p_value=float(f"{finding.p:.3g}"),
         verdict=finding.verdict,

@@ -32,14 +32,19 @@ def labels(
     if spec.performance is None and spec.fairness is None:
         return None
     window, delay = map(seconds, spec.labels)
-    if old is None:
-        block = label_block(spec)
-        start = -(-int(now.timestamp() + delay) // block) * block
+    first = -(-int(now.timestamp() + delay) // label_block(spec)) * label_block(spec)
+    if seen is not None and seen.to > max(seen.start, now.timestamp() + label_block(spec)):
+        old, seen = None, None  # the clock was set back: nothing would be counted until then
+    if old is None or _epoch(old.window_start) > first:
+        start = first
         start = seen.start if seen is not None else start
         old = LabelStatus(window_start=_time(start), window_end=_time(start + window))
+    old = still(old, spec, baseline)
     if seen is None or _time(seen.start) != old.window_start:
         return old
-    if seen.to < int(parse_timestamp(old.window_end).timestamp()):
+    if _epoch(old.window_end) > seen.to + window:  # windows have become shorter
+        old = old.model_copy(update={"window_end": _time(seen.to + window)})
+    if seen.to < _epoch(old.window_end):
         return _looked(old, seen, now)
     return LabelStatus(
         window_start=_time(seen.to),
@@ -55,6 +60,22 @@ def label_block(spec: DriftSpec) -> int:
     return _BLOCK if seconds(spec.labels[0]) >= 10 * _BLOCK else _SHORT
 
 
+def still(old: LabelStatus, spec: DriftSpec, baseline: Mapping[str, float]) -> LabelStatus:
+    """Without verdicts by other limits than those that the spec has by now."""
+    told, asked = old.performance, spec.performance
+    if asked is None or not _by(told, asked.metric, _limit(asked, baseline)):
+        told = None
+    fair, wanted = old.fairness, spec.fairness
+    if wanted is None or not _by(fair, wanted.metric, wanted.max):
+        fair = None
+    return old.model_copy(update={"performance": told, "fairness": fair})
+
+
+def _by(found: LabelFinding | None, metric: str, limit: float | None) -> bool:
+    """Whether it was found by this limit; there may have been nothing to compare with it."""
+    return found is not None and found.metric == metric and found.limit in (None, limit)
+
+
 def _looked(old: LabelStatus, seen: Tally, now: datetime) -> LabelStatus:
     """With the rows so far, every few minutes."""
     if now.timestamp() // _LOOK == (now.timestamp() - _BLOCK) // _LOOK and old.samples:
@@ -67,14 +88,10 @@ def _performance(
 ) -> LabelFinding | None:
     if spec is None:
         return None
-    limit, by = spec.max if spec.min is None else spec.min, spec.not_worse_than_baseline_by
-    if by is not None:
-        usual = baseline.get(spec.metric)
-        if usual is None:
-            text = f"the version has no {spec.metric} on test rows to compare with"
-            return LabelFinding(metric=spec.metric, verdict="Inconclusive", message=text)
-        limit = performance.limit_from(spec.metric, usual, by)
-    assert limit is not None  # noqa: S101 - exactly one of the three is given
+    limit = _limit(spec, baseline)
+    if limit is None:
+        text = f"the version has no {spec.metric} on test rows to compare with"
+        return LabelFinding(metric=spec.metric, verdict="Inconclusive", message=text)
     judged = performance.judge(spec.metric, _seen(spec.metric, seen), limit, effect=seen.effect)
     found = judged.estimate
     rows = f"{found.n if found else 0:,} answers whose truth is known"
@@ -89,6 +106,14 @@ def _performance(
         verdict=judged.verdict,
         message=f"{value} {words} {limit:.4g}, by {rows}",
     )
+
+
+def _limit(spec: Performance, baseline: Mapping[str, float]) -> float | None:
+    """None when the version has no such metric to compare with."""
+    by, usual = spec.not_worse_than_baseline_by, baseline.get(spec.metric)
+    if by is None:
+        return spec.max if spec.min is None else spec.min
+    return None if usual is None else performance.limit_from(spec.metric, usual, by)
 
 
 def _seen(metric: str, seen: Tally) -> Confusion | Errors:
@@ -125,6 +150,10 @@ def _fairness(spec: Fairness | None, seen: Tally) -> LabelFinding | None:
         message=f"{spec.attribute}: {worst.high} is {found.value:.3g} above {worst.low} "
         f"(at most {spec.max:g}){few}"[:512],
     )
+
+
+def _epoch(text: str) -> int:
+    return int(parse_timestamp(text).timestamp())
 
 
 def _time(second: int) -> str:

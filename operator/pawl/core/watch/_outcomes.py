@@ -47,19 +47,27 @@ class Retrain:
 
 @dataclass(frozen=True)
 class Situation:
-    """`retrains` newest first; `reset` names the retrain up to which the breaker forgets."""
+    """`retrains` newest first; `reset` names the retrain up to which the breaker forgets (names of
+    one Deployment are in the order of time)."""
 
     spec: RetrainSpec
     retrains: tuple[Retrain, ...]
     reset: str
     now: datetime
+    told: datetime | None = None  # when the last one was started, by the status
+
+    @property
+    def last(self) -> datetime | None:
+        """When the last one was started. Its TrainingJob may have been deleted since."""
+        known = [retrain.started for retrain in self.retrains[:1]]
+        return max([*known, *([self.told] if self.told is not None else [])], default=None)
 
     @property
     def fruitless(self) -> int:
         """Retrains in vain, in a row; runs without new data tell nothing."""
         count = 0
         for retrain in self.retrains:
-            if retrain.name == self.reset or retrain.outcome == "Helped":
+            if retrain.name <= self.reset or retrain.outcome == "Helped":
                 break
             count += retrain.outcome in IN_VAIN
         return count
@@ -88,8 +96,8 @@ class Situation:
             )
             return "BreakerOpen", text, None
         cooldown = seconds(self.spec.cooldown)
-        if self.retrains:
-            left = cooldown - (self.now - self.retrains[0].started).total_seconds()
+        if self.last is not None:
+            left = cooldown - (self.now - self.last).total_seconds()
             if left > 0:
                 text = (
                     f"the last was started less than {self.spec.cooldown} ago; {words(left)} left"
@@ -136,20 +144,29 @@ def _outcome(
     except ValidationError:
         return "Failed", "its status cannot be read"
     run = status.run
-    if run is None or run.phase in ("Pending", "Running"):
+    if run is None:
+        return _not_run(status)
+    if run.phase in ("Pending", "Running"):
         return "Training", f"{status.progress or 0} % done"
     if run.phase == "NoNewData":
         return "NoNewData", run.message
     if run.phase != "Succeeded" or run.model_version is None:
         return "Failed", run.message
-    if run.model_version in rolled_back:
-        return "Fruitless", f"{run.model_version} was rolled back"
-    return _of_version(run.model_version, versions, stable)
+    return _of_version(run.model_version, versions, stable, rolled_back)
+
+
+def _not_run(status: TrainingJobStatus) -> tuple[Outcome, str]:
+    """It is about to, or its spec cannot be acted on."""
+    stalled = (x.message for x in status.conditions if (x.type, x.status) == ("Stalled", "True"))
+    message = next(stalled, None)
+    return ("Training", "0 % done") if message is None else ("Failed", message)
 
 
 def _of_version(
-    name: str, versions: Mapping[str, Version], stable: ServedVersion
+    name: str, versions: Mapping[str, Version], stable: ServedVersion, rolled_back: frozenset[str]
 ) -> tuple[Outcome, str]:
+    if name in rolled_back:
+        return "Fruitless", f"{name} was rolled back"
     version = versions.get(name)
     if name == stable.name or (version is not None and version.number < stable.version):
         return "Helped", f"{name} is served" if name == stable.name else f"{name} was overtaken"

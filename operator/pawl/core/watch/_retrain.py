@@ -17,7 +17,7 @@ from pawl import constants as c
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import RetrainSpec
 from pawl.api.drift_status import DriftStatus, RetrainStatus
-from pawl.core.conditions import Conditions, timestamp
+from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import Action, Create, Delete, Event, MergePatch
 from pawl.core.versions import Version
@@ -59,10 +59,11 @@ class Asked:
 
 @dataclass
 class Followed:
-    """What follows."""
+    """What follows. To start `training` may be refused, which must not hold up the rest."""
 
     status: RetrainStatus | None
     actions: list[Action] = field(default_factory=list)
+    training: Create | None = None
     events: list[Event] = field(default_factory=list)
     requeue: float | None = None
 
@@ -82,12 +83,13 @@ def follow(
         _note(asked, retrain, found)
     for retrain in _outcomes.surplus(retrains, asked.now):
         found.actions.append(_deletion(asked, retrain))
-    situation = Situation(asked.spec, retrains, asked.reset, asked.now)
+    told = parse_timestamp(old.last) if old is not None and old.last is not None else None
+    situation = Situation(asked.spec, retrains, asked.reset, asked.now, told)
     reason, message, wait = _hindrance(asked, situation, alarm)
     if not reason and alarm is not None:
         name = name_of(asked.item["metadata"]["name"], asked.now)
-        found.actions.append(Create(_training_job(asked, name, alarm)))
-        reason, message, wait = "Training", f"{name} is started: {alarm.message}", 1.0
+        found.training = Create(_training_job(asked, name, alarm))
+        reason, message, wait = "Training", f"{name} is being started: {alarm.message}", None
     active = reason in _outcomes.ACTIVE
     if reason == "BreakerOpen" and conditions.reason("Retraining") != reason:
         found.events.append(Event(reason, message, "Warning"))
@@ -155,19 +157,25 @@ def _note(asked: Asked, retrain: Retrain, found: Followed) -> None:
 
 def _status(situation: Situation, old: RetrainStatus | None, found: Followed) -> RetrainStatus:
     newest = situation.retrains[0] if situation.retrains else None
+    last = timestamp(situation.last) if situation.last is not None else None
     if newest is None:
-        return RetrainStatus()
-    if old is None or old.training_job != newest.name:
+        return RetrainStatus(last=last)
+    if situation.told is None or newest.started > situation.told:
         found.events.append(Event("RetrainStarted", f"TrainingJob {newest.name} is started"))
-    elif old.outcome != newest.outcome and newest.outcome == "NoNewData":
+    elif _became(old, newest, "NoNewData"):
         found.events.append(Event("NoNewData", f"{newest.name}: {newest.message}"))
     return RetrainStatus(
         training_job=newest.name,
-        last=timestamp(newest.started),
+        last=last,
         outcome=newest.outcome,
         today=situation.today,
         fruitless=situation.fruitless,
     )
+
+
+def _became(old: RetrainStatus | None, retrain: Retrain, outcome: str) -> bool:
+    before = old.outcome if old is not None and old.training_job == retrain.name else outcome
+    return before != retrain.outcome == outcome
 
 
 def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:

@@ -16,6 +16,8 @@ from pawl.core.watch.tally import Tally
 
 Object = Mapping[str, Any]
 _KEY, _LABELS = "window", "labels"
+#: Bytes of a window that a ConfigMap has room for: in base64, beside the labels, of 1 MiB.
+MOST = 700_000
 
 
 @dataclass(frozen=True)

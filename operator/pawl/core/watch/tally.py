@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pawl.stats.drift.performance import Confusion
 
 _NONE = Confusion()
 _FEWEST = 8
+#: Groups that are counted: the largest. Requests may name any.
+_MOST_GROUPS = 64
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,17 @@ class Tally:
             self.error + later.error,
             self.error_squares + later.error_squares,
             dict(Counter(self.errors) + Counter(later.errors)),
-            {
-                name: added(*(found.get(name, _NONE) for found in by_group))
-                for name in by_group[0].keys() | by_group[1].keys()
-            },
-            {name: _sum(self.groups.get(name), later.groups.get(name)) for name in names},
+            _largest(
+                {
+                    name: added(*(found.get(name, _NONE) for found in by_group))
+                    for name in by_group[0].keys() | by_group[1].keys()
+                },
+                lambda confusion: sum(_list(confusion)),
+            ),
+            _largest(
+                {name: _sum(self.groups.get(name), later.groups.get(name)) for name in names},
+                lambda group: group[0],
+            ),
             _four(a + b for a, b in zip(self.squares, later.squares, strict=True)),
         )
 
@@ -115,6 +124,13 @@ class Tally:
 def added(one: Confusion, other: Confusion) -> Confusion:
     """Both."""
     return Confusion(*(a + b for a, b in zip(_list(one), _list(other), strict=True)))
+
+
+def _largest(groups: dict[str, T], rows: Callable[[T], int]) -> dict[str, T]:
+    if len(groups) <= _MOST_GROUPS:
+        return groups
+    by_size = sorted(groups, key=lambda name: (-rows(groups[name]), name))
+    return {name: groups[name] for name in by_size[:_MOST_GROUPS]}
 
 
 def _list(confusion: Confusion) -> list[int]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from watch_world import SHIFTED, START, observed, served, traffic
+from watch_world import EVEN, SHIFTED, START, observed, served, traffic
 
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import DriftSpec
 from pawl.api.drift_status import DriftStatus
-from pawl.core.watch import block_seconds, stale, watch
+from pawl.core.watch import DriftObserved, block_seconds, stale, watch
+from pawl.stats.drift.layout import Feature, Layout
+from pawl.stats.drift.window import counted
 
 NOW = datetime.fromtimestamp(START, UTC)
 HOUR = timedelta(hours=1)
+DURATIONS = st.builds(
+    lambda n, unit: f"{n}{unit}", st.integers(0, 9_999_999), st.sampled_from("smhd")
+)
 
 
 def spec(**fields: Any) -> DriftSpec:
@@ -40,7 +46,8 @@ def test_the_first_window_begins_with_the_next_minute(stable: ServedVersion) -> 
 
 def test_a_window_that_is_not_over_decides_nothing(stable: ServedVersion) -> None:
     status = begun(stable)
-    found = watch(spec(), status, stable, observed(traffic(SHIFTED, minutes=59), status), NOW)
+    seen = observed(traffic(SHIFTED, minutes=59), status)
+    found = watch(spec(), status, stable, seen, NOW + HOUR)
     assert found.decided is None
     assert found.status.worst[0].feature == "age"
     assert found.status.worst[0].verdict == "Inconclusive"
@@ -49,13 +56,14 @@ def test_a_window_that_is_not_over_decides_nothing(stable: ServedVersion) -> Non
 
 def test_what_is_shown_in_between_is_worked_out_every_five_minutes(stable: ServedVersion) -> None:
     status = begun(stable)
-    first = watch(spec(), status, stable, observed(traffic(minutes=10), status), NOW).status
+    then = NOW + timedelta(minutes=10)
+    first = watch(spec(), status, stable, observed(traffic(minutes=10), status), then).status
     soon = watch(
-        spec(), first, stable, observed(traffic(minutes=12), status), NOW + timedelta(seconds=299)
+        spec(), first, stable, observed(traffic(minutes=12), status), then + timedelta(seconds=299)
     ).status
     assert soon == first
     later = watch(
-        spec(), first, stable, observed(traffic(minutes=15), status), NOW + timedelta(seconds=300)
+        spec(), first, stable, observed(traffic(minutes=15), status), then + timedelta(seconds=300)
     ).status
     assert later.samples == 1500
 
@@ -79,6 +87,52 @@ def test_a_feature_that_left_its_baseline_is_named(stable: ServedVersion) -> Non
     assert "age psi" in found.decided.message
 
 
+def test_a_window_that_is_made_shorter_ends_sooner(stable: ServedVersion) -> None:
+    status = begun(stable, window="30d")
+    seen = observed(traffic(minutes=30), status)
+    found = watch(spec(window="1h"), status, stable, seen, NOW + HOUR)
+    assert found.status.window_end == "2027-01-15T09:30:00Z"
+
+
+@pytest.mark.parametrize("known", [pytest.param(True, id="seen"), pytest.param(False, id="not")])
+def test_a_clock_that_was_set_back_does_not_stop_the_watch(
+    stable: ServedVersion, known: bool
+) -> None:
+    status = begun(stable)
+    seen = observed(traffic(), status) if known else None
+    found = watch(spec(), status, stable, seen, NOW - timedelta(days=300))
+    assert found.decided is None
+    assert found.status.window_start == "2026-03-21T08:00:00Z"
+
+
+def test_a_constant_that_moves_is_told_as_a_number(stable: ServedVersion) -> None:
+    """By wasserstein it is infinitely far away, and JSON has no such number."""
+    fine = [0.0] * 5 + [10_000.0] + [0.0] * 4
+    sums = [0.0] * 5 + [70_000.0] + [0.0] * 4
+    layout = Layout.of([Feature("age", "numeric", [*EVEN, 0.0, 0.0], fine, sums)])
+    cells = np.array([[*SHIFTED, 0, 0]] * 60, dtype=np.uint32)
+    there = np.array([0] * 9 + [6000], dtype=np.uint32)
+    window = counted(layout, cells, fine=there, fine_sums=there * 9.0)
+    rule = spec(features={"metric": "wasserstein"}, quality={})
+    status = begun(stable)
+    found = watch(
+        rule, status, stable, DriftObserved("m-v1", START, START + 3600, layout, window), NOW + HOUR
+    )
+    assert found.decided is not None
+    assert found.decided.worst[0].value == 1e9
+
+
+@settings(max_examples=20, deadline=None)
+@given(window=DURATIONS, longest=DURATIONS, more=DURATIONS)
+def test_any_durations_can_be_told_as_times(window: str, longest: str, more: str) -> None:
+    rule = spec(window=window, maxWindow=longest, staleAfter=more)
+    status = watch(rule, None, served(1), None, NOW).status
+    assert len(status.window_end) == 20
+    seen = observed(traffic([0] * 10, minutes=1), status)
+    assert watch(rule, status, served(1), seen, NOW + HOUR).status.window_end
+    stale(rule, NOW, NOW + HOUR)
+
+
 def test_missing_values_are_a_concern_of_their_own(stable: ServedVersion) -> None:
     status = begun(stable)
     cells = traffic(missing=30)
@@ -92,12 +146,12 @@ def test_too_few_rows_extend_the_window_up_to_the_longest(stable: ServedVersion)
     rule = spec(maxWindow="3h")
     status = begun(stable)
     few = traffic([1] * 10, minutes=2)
-    found = watch(rule, status, stable, observed(few, status, seconds=3600), NOW)
+    found = watch(rule, status, stable, observed(few, status, seconds=3600), NOW + HOUR)
     assert found.decided is None
     assert found.status.window_end == "2027-01-15T10:00:00Z"
-    found = watch(rule, found.status, stable, observed(few, status, seconds=7200), NOW)
+    found = watch(rule, found.status, stable, observed(few, status, seconds=7200), NOW + 2 * HOUR)
     assert found.status.window_end == "2027-01-15T11:00:00Z"
-    found = watch(rule, found.status, stable, observed(few, status, seconds=10800), NOW)
+    found = watch(rule, found.status, stable, observed(few, status, seconds=10800), NOW + 3 * HOUR)
     assert found.decided is not None
     assert found.decided.verdict == "Inconclusive"
     assert "too few" in found.decided.message

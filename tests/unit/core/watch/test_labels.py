@@ -174,3 +174,48 @@ def test_a_tally_is_read_as_it_was_kept(tally: Tally) -> None:
 def test_what_is_no_tally_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Tally.load(text)
+
+
+def test_a_window_that_is_made_shorter_ends_sooner() -> None:
+    status = running(spec(window="30d"))
+    start = int(datetime.fromisoformat(status.window_start).timestamp())
+    seen = Tally(start, start + DAY)
+    found = labels(spec(window="1d"), status, seen, {}, NOW + timedelta(days=2))
+    assert found is not None
+    assert found.window_end == "2027-01-18T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(spec(min=0.5), id="another limit"),
+        pytest.param(spec(metric="recall"), id="another metric"),
+        pytest.param(fair("demographic_parity_difference"), id="something else"),
+    ],
+)
+def test_a_verdict_by_another_spec_is_none(now: DriftSpec) -> None:
+    before = over(spec(), labelled=1000, wrong=500)
+    assert verdict(before) == "Fail"
+    kept = labels(spec(), before, None, {}, NOW + timedelta(days=9))
+    assert kept == before
+    changed = labels(now, before, None, {}, NOW + timedelta(days=9))
+    assert changed is not None
+    assert changed.performance is None
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_watch() -> None:
+    before = over(spec())
+    found = labels(spec(), before, None, {}, NOW)
+    assert found is not None
+    assert found.window_start == "2027-01-16T08:00:00Z"
+
+
+def test_groups_are_bounded() -> None:
+    """Requests may name any."""
+    seen = Tally(START, START, groups={"large": (1000, 1)})
+    for minute in range(10):
+        names = {f"{minute}-{number}": (minute + 1, 0) for number in range(64)}
+        confusions = {name: Confusion(tp=n) for name, (n, _) in names.items()}
+        seen = seen.merged(Tally(START, START, groups=names, group_confusion=confusions))
+    assert (len(seen.groups), len(seen.group_confusion)) == (64, 64)
+    assert seen.groups["large"] == (1000, 1)

@@ -14,9 +14,9 @@ from watch_world import served
 from world import DIGEST, NOW
 
 from pawl.api.drift import RetrainSpec
-from pawl.api.drift_status import DriftStatus, DriftWindow
+from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
 from pawl.core.conditions import Conditions, timestamp
-from pawl.core.plan import Create, Delete, MergePatch
+from pawl.core.plan import Delete, MergePatch
 from pawl.core.versions import read_versions
 from pawl.core.watch import Alarm, Asked, Followed, follow
 
@@ -96,7 +96,7 @@ def step(
 
 
 def started(found: Followed) -> list[Any]:
-    return [action.object for action in found.actions if isinstance(action, Create)]
+    return [found.training.object] if found.training is not None else []
 
 
 def test_drift_starts_a_training_by_the_recipe_and_says_why() -> None:
@@ -226,10 +226,34 @@ def test_a_successor_that_drifts_in_its_first_window_was_in_vain() -> None:
     assert later.status.outcome == "Helped"
 
 
+def test_a_retrain_that_was_deleted_is_not_started_again_at_once() -> None:
+    old = RetrainStatus(training_job="gone", last=timestamp(NOW - timedelta(minutes=5)))
+    conditions = Conditions((), generation=1, now=NOW)
+    found = follow(asked(job(600, "NoNewData")), old, DRIFT, ALARM, conditions)
+    assert conditions.reason("Retraining") == "Cooldown"
+    assert (found.training, found.events) == (None, [])
+    assert found.status is not None
+    assert found.status.last == old.last
+
+
+def test_a_recipe_that_cannot_be_acted_on_was_in_vain() -> None:
+    stalled = {
+        "type": "Stalled", "status": "True", "reason": "InvalidSpec", "message": "data: no such",
+        "lastTransitionTime": timestamp(NOW),
+    }  # fmt: skip
+    broken = job(5) | {"status": {"conditions": [stalled]}}
+    found, _ = step(asked(broken), None)
+    assert found.status is not None
+    assert found.status.outcome == "Failed"
+    assert found.events[0].message.endswith("data: no such")
+
+
 def test_a_reset_closes_the_breaker() -> None:
     jobs = [job(1500 + 60 * i, "Failed") for i in range(3)]
-    _, reason = step(asked(*jobs, reset=jobs[0]["metadata"]["name"]))
-    assert reason == "Training"
+    name = jobs[0]["metadata"]["name"]
+    for left in (jobs, jobs[1:]):  # the one that it names may be gone
+        _, reason = step(asked(*left, reset=name))
+        assert reason == "Training"
 
 
 def test_the_breaker_is_told_once() -> None:
