@@ -9,7 +9,7 @@ from typing import Any
 
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import DriftSpec
-from pawl.api.drift_status import DriftStatus, LabelStatus
+from pawl.api.drift_status import DriftStatus, LabelStatus, RetrainStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.deployment_work import Work
 from pawl.core.failures import DECAYED
@@ -25,35 +25,47 @@ _LAG, _AGAIN = 4.0, 3.0
 
 def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dict[str, Any]:
     """The fields of the status about drift and retraining; the rest goes to the draft."""
-    spec = work.deployment.spec
-    if spec.drift is None:
+    spec, old, now = work.deployment.spec.drift, work.deployment.status.drift, work.now
+    if spec is None:
         return _unwatched(work, conditions)
-    status, now = work.deployment.status, work.now
-    found = watch(spec.drift, status.drift, stable, work.observed.drift, now)
-    before = status.drift.labels if _same(status.drift, stable) and status.drift else None
-    truth = labels(spec.drift, before, work.observed.tally, _metrics(work, stable), now)
+    found = watch(spec, old, stable, work.observed.drift, now)
+    before = old.labels if old is not None and _same(old, stable) else None
+    truth = labels(spec, before, work.observed.tally, _metrics(work, stable), now)
     drift = found.status.model_copy(update={"labels": truth})
-    alarm = _alarm(work, spec.drift, drift, stable)
-    fresh = found.decided is not None or (
-        truth is not None and truth != before and _new(truth, now)
-    )
+    alarm = _alarm(work, spec, drift, stable)
+    fresh = found.decided is not None or (truth != before and _is_new(truth, now))
     _tell(work, conditions, drift, alarm, fresh=fresh)
     _keep(work)
-    for end in (drift.window_end, truth.window_end if truth is not None else None):
-        if end is not None:
-            left = (parse_timestamp(end) - now).total_seconds()
-            work.draft.requeue(max(left + _LAG, _AGAIN))
+    _look_again(work, drift)
     if decayed(work, drift, stable) and not work.decayed:
         work.draft.requeue(0.0)  # once that is in the status
-    values: dict[str, Any] = {"drift": drift, "retrain": None}
-    if spec.retrain is None:
+    return {"drift": drift, "retrain": _retrain(work, conditions, drift, alarm, stable)}
+
+
+def _look_again(work: Work, drift: DriftStatus) -> None:
+    """When a window is over, and pods have told of all of it."""
+    for end in (drift.window_end, drift.labels.window_end if drift.labels else None):
+        if end is not None:
+            left = (parse_timestamp(end) - work.now).total_seconds()
+            work.draft.requeue(max(left + _LAG, _AGAIN))
+
+
+def _retrain(
+    work: Work,
+    conditions: Conditions,
+    drift: DriftStatus,
+    alarm: Alarm | None,
+    stable: ServedVersion,
+) -> RetrainStatus | None:
+    spec, watched = work.deployment.spec, work.deployment.spec.drift
+    if spec.retrain is None or watched is None:
         conditions.drop("Retraining")
-        return values
+        return None
     asked = Asked(
         item=work.observed.object,
         model=spec.model,
         spec=spec.retrain,
-        retrains=spec.drift.action == "retrain",
+        retrains=watched.action == "retrain",
         stable=stable,
         versions=work.versions,
         rolled_back=frozenset(entry.version for entry in work.memory.rolled_back),
@@ -62,14 +74,14 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
         reset=work.commands.reset,
         now=work.now,
     )
-    followed = follow(asked, status.retrain, found.status, alarm, conditions)
+    followed = follow(asked, work.deployment.status.retrain, drift, alarm, conditions)
     work.draft.actions += followed.actions
     if followed.training is not None:
         work.draft.afterwards.append(followed.training)
     work.draft.events += followed.events
     if followed.requeue is not None:
         work.draft.requeue(followed.requeue)
-    return values | {"retrain": followed.status}
+    return followed.status
 
 
 def _unwatched(work: Work, conditions: Conditions) -> dict[str, Any]:
@@ -95,8 +107,8 @@ def _same(drift: DriftStatus | None, stable: ServedVersion | None) -> bool:
     return drift is not None and stable is not None and drift.version == stable.name
 
 
-def _new(truth: LabelStatus, now: datetime) -> bool:
-    return truth.decided_at == timestamp(now)
+def _is_new(truth: LabelStatus | None, now: datetime) -> bool:
+    return truth is not None and truth.decided_at == timestamp(now)
 
 
 def _metrics(work: Work, stable: ServedVersion) -> Mapping[str, float]:
