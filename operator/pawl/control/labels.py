@@ -21,7 +21,8 @@ from pawl.core.watch.tally import Tally, added
 from pawl.stats.drift.performance import Confusion
 
 Object = Mapping[str, Any]
-_LAG = 3
+#: Seconds that pods may need to know all of a block, and between two tries while they do not.
+_LAG, _AGAIN = 3, 10.0
 #: As far back as servers remember.
 _REMEMBERED = 118 * 60
 _NONE = Confusion()
@@ -33,6 +34,7 @@ class Labels:
     def __init__(self, monitors: Monitors) -> None:
         self._monitors = monitors
         self._held: dict[str, tuple[str, Tally]] = {}
+        self._asked: dict[str, float] = {}  # when their pods were asked last
 
     async def observed(
         self, item: Object, pods: Iterable[Object], saved: Object | None, now: datetime
@@ -53,9 +55,11 @@ class Labels:
         held = self._running(uid, status, saved)
         if held is None:
             return None
-        block = label_block(spec)
-        end = int(now.timestamp() - _LAG) // block * block
-        if held.to + block <= end:
+        second, block = now.timestamp(), label_block(spec)
+        end = int(second - _LAG) // block * block
+        asked = self._asked.get(uid, 0.0)
+        if held.to + block <= end and not 0 <= second - asked < _AGAIN:
+            self._asked[uid] = second
             begin = max(held.to, end - _REMEMBERED)
             held = held.merged(await self._counted(stable.version, list(pods), begin, end, spec))
         self._held[uid] = stable.name, held
@@ -64,6 +68,7 @@ class Labels:
     def forget(self, known: frozenset[str]) -> None:
         """All but the Deployments with these uids are gone."""
         self._held = {uid: held for uid, held in self._held.items() if uid in known}
+        self._asked = {uid: asked for uid, asked in self._asked.items() if uid in known}
 
     def _running(self, uid: str, status: DeploymentStatus, saved: Object | None) -> Tally | None:
         """The one that status speaks of, or, without a status, the one that was kept."""
@@ -89,12 +94,13 @@ class Labels:
             number = pod["metadata"]["labels"].get(c.LABEL_VERSION, "")
             if number.isdigit():
                 by_version.setdefault(int(number), []).append(pod)
-        found = await self._monitors.feedback(by_version, version, begin, end)
+        block = label_block(spec)
+        found, end = await self._monitors.feedback(by_version, version, begin, end, block)
         tally = _tally(found, begin, end).as_block()
-        if spec.fairness is None:
+        if spec.fairness is None or end == begin:
             return tally
         pages = await self._monitors.steps(
-            version, by_version.get(version, []), begin, end, 10, fine=False
+            version, by_version.get(version, []), begin, end, block, fine=False
         )
         groups: dict[str, tuple[int, int]] = {}
         for page in pages:

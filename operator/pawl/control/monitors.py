@@ -26,6 +26,8 @@ _MOST_PODS = 32
 #: Seconds that a pod may be behind the others, by its clock or because it is busy, and is waited
 #: for. The operator's own clock says nothing of what pods know.
 _BEHIND = 5
+#: And where there is no hurry.
+_FAR_BEHIND = 60
 
 
 class Monitors:
@@ -46,14 +48,7 @@ class Monitors:
         little less when a pod does not know all of that yet. So no second is left out, or counted
         twice. A pod that does not answer is left out: what it did not say is in neither side's
         evidence."""
-        found = await self._snapshots(pods, begin, end)
-        ends = [page.end for many in found.values() for _, page in many]
-        newest = max(ends, default=end)
-        stop = max(begin, min((to for to in ends if to >= newest - _BEHIND), default=end))
-        if stop < end:
-            answered = {version: [pod for pod, _ in many] for version, many in found.items()}
-            found = await self._snapshots(answered, begin, stop)
-        pages = {version: [page for _, page in many] for version, many in found.items()}
+        pages, stop = await self._agreed(pods, begin, end, behind=_BEHIND)
         return {
             version: _arm(version, [page for page in many if page.end >= stop], pages)
             for version, many in pages.items()
@@ -73,17 +68,41 @@ class Monitors:
         return [page for _, page in pages]
 
     async def feedback(
-        self, pods: Mapping[int, Iterable[Object]], version: int, begin: int, end: int
-    ) -> list[Feedback]:
-        """What truth each pod was told of the answers of one version."""
-        found = await self._snapshots(pods, begin, end)
-        pages = [page for many in found.values() for _, page in many]
-        return [page.feedback[version] for page in pages if version in page.feedback]
+        self, pods: Mapping[int, Iterable[Object]], version: int, begin: int, end: int, step: int
+    ) -> tuple[list[Feedback], int]:
+        """What truth each pod was told of the answers of one version, and up to where: `end`, or
+        some steps of so many seconds less when a pod does not know all of that yet. `begin` when no
+        pod answers."""
+        found, stop = await self._agreed(pods, begin, end, behind=_FAR_BEHIND, step=step)
+        pages = [page for many in found.values() for page in many]
+        told = [page.feedback[version] for page in pages if version in page.feedback]
+        return told, stop if pages else begin
 
     async def layout(self, version: int, pods: Iterable[Object]) -> Described | None:
         """What the cells of those minutes are; None when no pod tells."""
         pages = await self._pages(version, pods, "features/layout", (0, 0), parse_layout)
         return pages[0][1] if pages else None
+
+    async def _agreed(
+        self,
+        pods: Mapping[int, Iterable[Object]],
+        begin: int,
+        end: int,
+        *,
+        behind: int,
+        step: int = 1,
+    ) -> tuple[dict[int, list[Snapshot]], int]:
+        """What they say of [begin, stop), and `stop`: whole steps up to where all of them know
+        everything, but those that are far behind."""
+        found = await self._snapshots(pods, begin, end)
+        ends = [min(page.end, end) for many in found.values() for _, page in many]
+        newest = max(ends, default=end)
+        stop = min((to for to in ends if to >= newest - behind), default=end)
+        stop = begin + max(stop - begin, 0) // step * step
+        if stop < end:
+            answered = {version: [pod for pod, _ in many] for version, many in found.items()}
+            found = await self._snapshots(answered, begin, stop)
+        return {version: [page for _, page in many] for version, many in found.items()}, stop
 
     async def _snapshots(
         self, pods: Mapping[int, Iterable[Object]], begin: int, end: int

@@ -266,6 +266,21 @@ async def test_a_pod_that_is_far_behind_is_not_waited_for(town: Town, session: M
     assert (end, arms[7].requests, arms[7].pods) == (1010, 100, 1)
 
 
+async def test_nobody_speaks_of_the_future(town: Town, session: Monitors):
+    pods = [await town.pod(page(end=2**50)), await town.pod(page())]
+    arms, stop = await session.arms({7: pods}, BEGIN, END)
+    assert (arms[7].requests, stop) == (20, END)
+
+
+async def test_feedback_is_of_whole_steps_that_all_know(town: Town, session: Monitors):
+    feedback = {"7": {"n": 10, "wrong": 3}}
+    pods = [await town.pod(page(end=end, feedback=feedback)) for end in (BEGIN + 75, BEGIN + 120)]
+    told, stop = await session.feedback({7: pods}, 7, BEGIN, BEGIN + 120, 60)
+    assert ([found.wrong for found in told], stop) == ([3, 3], BEGIN + 60)
+    assert town.asked[-1][2:] == (str(BEGIN), str(BEGIN + 60))
+    assert await session.feedback({7: []}, 7, BEGIN, BEGIN + 120, 60) == ([], BEGIN)
+
+
 async def test_not_more_pods_than_can_be_asked_in_time(town: Town, session: Monitors):
     pod = await town.pod(page())
     many = [{**pod, "metadata": {**pod["metadata"], "name": f"pod-{n:03}"}} for n in range(100)]

@@ -13,10 +13,11 @@ from world import INSTALLATION
 
 from pawl.core.conditions import parse_timestamp
 from pawl.core.deployment import plan_deployment
-from pawl.core.plan import KeepHour, Plan
-from pawl.core.watch import DriftObserved
+from pawl.core.plan import Apply, Create, KeepHour, Plan
+from pawl.core.watch import DriftObserved, Tally, kept
 from pawl.core.watch.baseline import NoBaseline
-from pawl.stats.drift.window import counted
+from pawl.stats.drift.layout import Layout
+from pawl.stats.drift.window import counted, empty
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,71 @@ def test_a_baseline_that_is_not_there_is_told():
     found = next(c for c in plan.status["conditions"] if c["type"] == "Drifted")
     assert (found["status"], found["reason"]) == ("Unknown", "StoreUnreachable")
     assert found["message"].endswith("the baseline cannot be read: x")
+
+
+def dated() -> Any:
+    made = version(1)
+    made["metadata"]["creationTimestamp"] = "2026-11-21T12:00:00Z"
+    return made
+
+
+def watched(tally: Tally, drift: DriftObserved | None = None, **spec: Any) -> Plan:
+    """A version that has been served for a while, of which truth has told."""
+    w = serving(dated(), drift={"performance": {"metric": "accuracy", "min": 0.9}, **spec})
+    w.settle()
+    observed = replace(w.observe(), drift=drift, tally=tally)
+    return plan_deployment(observed, INSTALLATION, w.clock)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "times"), [pytest.param(299, 0, id="soon"), pytest.param(300, 1, id="later")]
+)
+def test_truth_is_kept_where_no_feature_is_counted(seconds: int, times: int):
+    """Of an imported model there is no baseline, so its window goes on for ever."""
+    nothing = Layout.of([])
+    drift = DriftObserved("churn-v1", 0, 0, nothing, empty(nothing))
+    plan = watched(Tally(0, seconds, labelled=5), drift)
+    kept_ = [a.object for a in plan.actions if isinstance(a, Apply) and "binaryData" in a.object]
+    assert len(kept_) == times
+    assert all(kept.tally(item, "churn-v1") == Tally(0, 300, labelled=5) for item in kept_)
+
+
+def test_a_window_that_no_config_map_has_room_for_is_not_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(kept, "MOST", 10)
+    drift = DriftObserved("churn-v1", 0, 300, LAYOUT, counted(LAYOUT, traffic()))
+    plan = watched(Tally(0, 300), drift)
+    assert not any(isinstance(a, Apply) and "binaryData" in a.object for a in plan.actions)
+
+
+def decaying(minimum: float) -> list[str]:
+    """Reasons for which versions were rolled back, when the limit was 0.9 and is so now."""
+    w = serving(
+        dated(), drift={"action": "rollback", "performance": {"metric": "accuracy", "min": 0.9}}
+    )
+    w.settle()
+    item = w.objects[("Deployment", "churn")]
+    told = {"metric": "accuracy", "limit": 0.9, "verdict": "Fail", "message": "accuracy 0.5"}
+    item["status"]["drift"]["labels"] |= {"performance": told}
+    item["spec"]["drift"]["performance"]["min"] = minimum
+    return [entry["reason"] for entry in w.reconcile().get("rolledBack", [])]
+
+
+def test_a_verdict_by_another_limit_rolls_nothing_back():
+    assert decaying(0.9) == ["PerformanceDecayed"]
+    assert decaying(0.4) == []
+
+
+def test_a_training_that_may_be_refused_holds_nothing_up():
+    recipe = {"spec": {"model": "churn"}}
+    w = serving(
+        dated(),
+        drift={"staleAfter": "1m", "action": "retrain"},
+        retrain={"from": "weekly"},
+    )
+    w.settle()
+    w.objects[("ModelVersion", "churn-v1")]["metadata"]["creationTimestamp"] = (
+        "2026-11-01T12:00:00Z"
+    )
+    plan = plan_deployment(replace(w.observe(), recipe=recipe), INSTALLATION, w.clock)
+    assert [type(action) for action in plan.afterwards] == [Create]
+    assert not any(isinstance(action, Create) for action in plan.actions)
