@@ -111,6 +111,8 @@ def parse_layout(body: bytes, model: str | None, version: int) -> Described:
 
 def _feature(told: Mapping[str, Any]) -> Feature:
     kind = told["kind"]
+    if not told["name"]:  # a column without a name cannot be told of
+        raise ValueError("a feature without a name")
     if kind not in ("numeric", "category"):
         raise ValueError(f"there is no kind {kind!r}")
     # Arrays take a quarter of the memory of lists, and there may be thousands of layouts.

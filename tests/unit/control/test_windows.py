@@ -467,6 +467,7 @@ def test_the_places_of_labels_are_read() -> None:
     "changes",
     [
         pytest.param({"kind": "x"}, id="kind"),
+        pytest.param({"name": ""}, id="no name"),
         pytest.param({"reference": [-1, 5, 0, 0]}, id="less than nothing"),
         pytest.param({"reference": [0, 0]}, id="no bin"),
         pytest.param({"reference": None}, id="nothing"),
