@@ -60,14 +60,17 @@ def test_a_window_is_kept_once_with_its_times_from_the_beginning() -> None:
     assert [(i.feature, i.value) for i in story.windows[1].worst] == [("age", 1.5)]
 
 
+def rollout(phase: str, *gates: tuple[str, str, str]) -> dict[str, Any]:
+    keys = ("stage", "metric", "verdict")
+    told = [dict(zip(keys, gate, strict=True)) for gate in gates]
+    return {"rollout": {"candidate": "m-v2", "phase": phase, "gates": told}}
+
+
 def test_of_a_gate_the_last_verdict_is_kept_and_that_of_the_split_is_none() -> None:
     story = Story(BEGUN)
     for verdict in ("Inconclusive", "Fail"):
-        gates = [
-            {"stage": "canary", "metric": metric, "verdict": verdict}
-            for metric in ("error_rate", "traffic_split")
-        ]
-        story.look({"rollout": {"candidate": "m-v2", "gates": gates}}, 1.0)
+        gates = [("canary", metric, verdict) for metric in ("error_rate", "traffic_split")]
+        story.look(rollout("Canary", *gates), 1.0)
     (gate,) = story.gates.values()
     assert (gate.version, gate.name, gate.metric, gate.verdict) == (
         "m-v2",
@@ -75,6 +78,14 @@ def test_of_a_gate_the_last_verdict_is_kept_and_that_of_the_split_is_none() -> N
         "error_rate",
         "Fail",
     )
+
+
+def test_gates_of_a_stage_that_was_never_reached_are_left_out() -> None:
+    story = Story(BEGUN)
+    gates = ("shadow", "disagreement", "Fail"), ("canary", "error_rate", "Inconclusive")
+    for phase in ("Shadow", "RollingBack"):
+        story.look(rollout(phase, *gates), 1.0)
+    assert [gate.stage for gate in story.gates.values()] == ["shadow"]
 
 
 @pytest.mark.parametrize(
