@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP) ## train, version and serve a model on a cluster of its own, in two minutes
+demo: $(STAMP) ## train, serve, try, roll back, retrain: a cluster of its own, in two minutes
 	@$(VENV)/bin/pawl demo
 
 test: lint verify unit integration e2e ## all of the next five

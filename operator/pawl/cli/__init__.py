@@ -40,7 +40,7 @@ def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, E
 def demo(
     keep: bool = typer.Option(False, "--keep", help="Let the cluster go on afterwards."),
 ) -> None:
-    """Train, version and serve a model on a cluster of its own."""
+    """Train, serve, try and retrain a model on a cluster of its own; writes demo-report.html."""
     from pawl.cli.demo import run as run_demo  # noqa: PLC0415
 
     run_demo(keep)

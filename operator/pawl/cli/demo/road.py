@@ -45,21 +45,22 @@ class Road:
         stage.apply(EXAMPLE / "deployment-rollout.yaml")
 
     async def good_candidate(self) -> None:
-        """v2 is shadowed, canaried and promoted."""
+        """v2 is shadowed, canaried and promoted, while v3 is trained already."""
         stage = self.stage
         stage.apply(EXAMPLE / "trainingjob-better.yaml")
+        version = await stage.trained("breast-cancer-2")
+        stage.apply(EXAMPLE / "trainingjob-shuffled.yaml")
         async with stage.load("v2 is tried and promoted", self.rows) as traffic:
-            version = await stage.trained("breast-cancer-2")
             await stage.rollout(version, "Promoted")
         expect_all_answered(traffic)
         stage.done(f"{version} promoted under load: {traffic.ok} requests, 0 failed")
 
     async def caught_in_shadow(self) -> None:
-        """v3 gives other answers, and no user ever gets one."""
+        """v3 is approved, gives other answers, and no user ever gets one."""
         stage = self.stage
-        stage.apply(EXAMPLE / "trainingjob-shuffled.yaml")
+        version = await stage.trained("breast-cancer-3")
+        await stage.approve(version)
         async with stage.load("v3 is caught in the shadow", self.rows) as traffic:
-            version = await stage.trained("breast-cancer-3")
             await stage.rollout(version, "GateFailed")
         expect_all_answered(traffic)
         if "3" in traffic.by_version:

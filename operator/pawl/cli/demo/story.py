@@ -137,7 +137,8 @@ class Story:
             if not self.windows or self.windows[-1] != window:
                 self.windows.append(window)
         for gate in rollout.get("gates", ()):
-            if gate["metric"] != "traffic_split":
+            begun = gate["verdict"] != "Inconclusive" or gate["stage"] == rollout["phase"].lower()
+            if begun and gate["metric"] != "traffic_split":
                 found = _gate(rollout["candidate"], gate["stage"], gate)
                 self.gates[found.version, found.stage, found.metric] = found
 

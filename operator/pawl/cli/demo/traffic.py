@@ -15,8 +15,8 @@ import aiohttp
 from pawl.errors import PawlError
 
 #: Senders that keep the load up, and the seconds for which each of them rests after a request:
-#: about 200 requests a second, which leave a machine of two cores room to train.
-_SENDERS, _REST = 6, 0.02
+#: about 300 requests a second, which leave a machine of two cores room to train.
+_SENDERS, _REST = 6, 0.012
 
 
 class DemoError(PawlError):
