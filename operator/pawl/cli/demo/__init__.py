@@ -68,6 +68,8 @@ async def _play(console: Console, folder: Path, story: Story) -> None:
         stage = Stage(console, kube, folder, story)
         stage.done(f"the cluster and the operator run ({folder / 'kubeconfig'})")
         await Road(stage).walk()
+        if watching.done():
+            watching.result()  # raises: the story has gaps
         await finish(kube, story)
         summary(story, console, stage.periods)
         report = Path.cwd() / NAME

@@ -7,12 +7,12 @@ too (colours: Okabe and Ito 2008).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from pawl.cli.demo.story import Share, Story, Window
+from pawl.cli.demo.story import Index, Share, Story, Window
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED = (
     "#0072B2",
@@ -115,8 +115,8 @@ def features(story: Story) -> dict[str, str]:
 
 
 def drift(story: Story) -> str:
-    """One dot for each of the five worst features of a window, where the window ends; crosses are
-    beyond the threshold. Lines join windows of one version."""
+    """One dot for each of the five worst features of a window, where the window ends; those that
+    failed are crosses. Lines join windows of one version."""
     time, colours, bottom = _Time(story.took), features(story), _MARKS + _PLOT
     found = [index for window in story.windows for index in window.worst]
     limits = sorted({index.threshold for index in found})
@@ -135,37 +135,30 @@ def drift(story: Story) -> str:
         )
         parts.append(_text(_LEFT + 4, y(limit) - 5, f"threshold {limit:g}", "start"))
     for _, some in groupby(story.windows, key=lambda window: window.version):
-        windows = list(some)
-        for name, points in _series(windows).items():
+        for name, points in _series(some).items():
             colour = colours.get(name, _GREY)
-            dots = [(time.x(at), y(value), name, value, limit) for at, value, limit in points]
-            path = " ".join(f"{x:.1f},{high:.1f}" for x, high, *_ in dots)
+            dots = [(time.x(end), y(index.value)) for end, index in points]
+            path = " ".join(f"{x:.1f},{high:.1f}" for x, high in dots)
             parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"/>')
-            parts += [_dot(*dot, colour) for dot in dots]
+            parts += [_dot(*at, index, colour) for at, (_, index) in zip(dots, points, strict=True)]
     return _svg(parts, bottom + _AXIS, "Distance of features from the baseline, window by window")
 
 
-def _series(windows: list[Window]) -> dict[str, list[tuple[float, float, float]]]:
-    """Feature -> (end, value, threshold) of the windows in which it is told."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+def _series(windows: Iterable[Window]) -> dict[str, list[tuple[float, Index]]]:
+    """Feature -> the ends of the windows in which it is told, and what is told."""
+    found: dict[str, list[tuple[float, Index]]] = {}
     for window in windows:
         for index in window.worst:
-            point = (window.end, index.value, index.threshold)
-            found.setdefault(index.feature, []).append(point)
+            found.setdefault(index.feature, []).append((window.end, index))
     return found
 
 
-def _dot(x: float, y: float, name: str, value: float, limit: float, colour: str) -> str:
-    shape = (
-        f'<path d="M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10" stroke-width="2.5" '
-        if value > limit
-        else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" '
-    )
-    end = "path" if value > limit else "circle"
-    return (
-        f'{shape}stroke="{colour}" fill="{colour}">'
-        f"<title>{escape(name)}: {value:.3f}</title></{end}>"
-    )
+def _dot(x: float, y: float, index: Index, colour: str) -> str:
+    title = f"<title>{escape(index.feature)}: {index.value:.3f}</title>"
+    if index.verdict == "Fail":
+        shape = f'd="M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10" stroke-width="2.5"'
+        return f'<path {shape} stroke="{colour}">{title}</path>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}">{title}</circle>'
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

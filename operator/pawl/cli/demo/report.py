@@ -22,7 +22,6 @@ svg { width: 100%; height: auto; font-size: 12.5px; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem;
          border-bottom: 1px solid #8885; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin: 0 .35em 0 .9em; }
 .outlined { border: 1px dashed; box-sizing: border-box; }
 .bad { font-weight: 600; }
@@ -60,18 +59,21 @@ def _pictures(story: Story) -> Iterable[str]:
     yield "<h2>Drift of the served version, window by window</h2>"
     yield chart.drift(story)
     swatches = [_swatch(colour, name) for name, colour in chart.features(story).items()]
-    yield f"<p>Cross: beyond the threshold.{''.join(swatches)}</p>"
+    yield (
+        "<p>The five features of a window that are nearest to the threshold, or furthest beyond. "
+        f"Cross: failed, it is beyond the threshold and not by chance.{''.join(swatches)}</p>"
+    )
     if story.marks:
         marks = "".join(f"<li>at {at:.0f} s: {escape(text)}</li>" for at, text in story.marks)
         yield f"<p>What the demo did, where the dotted lines are:</p><ol>{marks}</ol>"
 
 
 def _versions(story: Story) -> Iterable[str]:
-    rows = [
-        (fate.name, fate.origin, _metrics(fate.metrics.get("roc_auc")), fate.stage, fate.ended)
-        for fate in story.fates
-    ]
-    return _table("Versions", ("version", "from", "roc_auc", "stage", "how it ended"), rows)
+    rows = []
+    for fate in story.fates:
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in fate.metrics.items())
+        rows.append((fate.name, fate.origin, metrics, fate.stage, fate.ended))
+    return _table("Versions", ("version", "from", "metrics", "stage", "how it ended"), rows)
 
 
 def _verdicts(story: Story) -> Iterable[str]:
@@ -120,7 +122,3 @@ def _swatch(colour: str, text: str, outlined: bool = False) -> str:
     style = f"border-color: {colour}" if outlined else f"background: {colour}"
     kind = "swatch outlined" if outlined else "swatch"
     return f'<span class="{kind}" style="{style}"></span>{escape(text)}'
-
-
-def _metrics(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

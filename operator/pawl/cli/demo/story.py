@@ -18,7 +18,7 @@ from pawl.control.kube import Kube
 
 Object = Mapping[str, Any]
 EVERY_EVENT = replace(EVENTS, selector="")
-_LONGEST = 1800  # seconds for which it is watched
+_LONGEST = 600  # seconds of one watch
 
 
 @dataclass(frozen=True)
@@ -201,10 +201,13 @@ class Story:
 
 async def watch(kube: Kube, story: Story) -> None:
     """Looks at every change of the Deployment, until it is cancelled."""
-    _, since = await kube.list(DEPLOYMENTS, NAMESPACE)
-    async for event in kube.watch(DEPLOYMENTS, NAMESPACE, since, _LONGEST):
-        if event["type"] in ("ADDED", "MODIFIED"):
-            story.look(event["object"].get("status") or {}, story.clock())
+    while True:
+        items, since = await kube.list(DEPLOYMENTS, NAMESPACE)
+        for item in items:
+            story.look(item.get("status") or {}, story.clock())
+        async for event in kube.watch(DEPLOYMENTS, NAMESPACE, since, _LONGEST):
+            if event["type"] in ("ADDED", "MODIFIED"):
+                story.look(event["object"].get("status") or {}, story.clock())
 
 
 async def finish(kube: Kube, story: Story) -> None:
