@@ -23,13 +23,13 @@ def summary(story: Story, console: Console, periods: list[tuple[str, Traffic]]) 
 
 
 def _versions(story: Story) -> Table:
-    table = _table("versions", "version", "from", "roc_auc", "log_loss", "gates", "ended")
+    table = _table("versions", "version", "from", "roc_auc", "gates", "ended")
     for fate in story.fates:
         gates = [gate for gate in story.gates.values() if gate.version == fate.name]
         table.add_row(
-            fate.name,
+            _short(fate.name),
             fate.origin,
-            *(f"{fate.metrics[metric]:.4f}" for metric in ("roc_auc", "log_loss")),
+            f"{fate.metrics['roc_auc']:.4f}",
             ", ".join(f"{gate.name} {gate.verdict}" for gate in gates),
             fate.ended,
         )
@@ -42,7 +42,7 @@ def _windows(story: Story) -> Table:
         named = [i for i in window.worst if i.verdict == "Fail"] or window.worst[:1]
         table.add_row(
             f"{window.start:.0f}-{window.end:.0f} s",
-            window.version,
+            _short(window.version),
             f"{window.samples:,}",
             window.verdict,
             ", ".join(f"{i.feature} {i.metric} {i.value:.2f}" for i in named),
@@ -64,6 +64,10 @@ def _requests(periods: list[tuple[str, Traffic]]) -> Table:
             f"{traffic.quantile(0.99):.1f} ms",
         )
     return table
+
+
+def _short(version: str) -> str:
+    return version.rpartition("-")[2]
 
 
 def _table(title: str, *columns: str) -> Table:
