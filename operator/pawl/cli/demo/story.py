@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from pawl.cli.demo.apply import NAMESPACE
+from pawl.constants import API_VERSION
 from pawl.control.kinds import DEPLOYMENTS, EVENTS, MODEL_VERSIONS, TRAINING_JOBS
 from pawl.control.kube import Kube
 
@@ -94,7 +95,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Told:
-    """An event."""
+    """An event of one of Pawl's objects."""
 
     at: float
     about: str
@@ -170,7 +171,8 @@ class Story:
                 found = _gate(name, "training", {**gate, "limit": limit})
                 self.gates[name, "training", f"{gate['metric']} {gate['kind']}"] = found
         self.gates |= rollouts
-        self.events = sorted(map(self._told, events), key=lambda told: told.at)
+        ours = (e for e in events if e["involvedObject"].get("apiVersion") == API_VERSION)
+        self.events = sorted(map(self._told, ours), key=lambda told: told.at)
         self.took = self.clock()
 
     def _window(self, version: str, decided: Object) -> Window:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pawl.cli.demo.story import Moment, Share, Story
+from pawl.constants import API_VERSION
 
 BEGUN = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -132,18 +133,15 @@ def test_a_retrain_says_why() -> None:
     assert [fate.origin for fate in story.fates] == ["again: Drifted", "imported"]
 
 
-def test_events_are_in_their_order() -> None:
+def event(second: int, reason: str, api_version: str = API_VERSION) -> dict[str, Any]:
+    about = {"apiVersion": api_version, "kind": "Deployment", "name": "m"}
+    told = {"involvedObject": about, "firstTimestamp": at(second), "reason": reason}
+    return told | {"message": "", "type": "Normal"}
+
+
+def test_events_are_in_their_order_and_those_of_pods_and_the_like_are_left_out() -> None:
     story = Story(BEGUN)
-    events = [
-        {
-            "involvedObject": {"kind": "Deployment", "name": "m"},
-            "firstTimestamp": at(second),
-            "reason": reason,
-            "message": "",
-            "type": "Normal",
-        }
-        for second, reason in ((9, "DriftEnded"), (3, "Drifted"))
-    ]
+    events = [event(9, "DriftEnded"), event(5, "Scaled", "apps/v1"), event(3, "Drifted")]
     story.finish({}, [], [], events)
     assert [(told.at, told.reason) for told in story.events] == [
         (3.0, "Drifted"),
