@@ -18,6 +18,7 @@ NAMES = (
     "rollback",
     "router",
     "serving",
+    "watch",
 )
 
 

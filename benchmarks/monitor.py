@@ -31,7 +31,7 @@ from benchmarks.serving_peers import bundles, load, model, targets
 from benchmarks.serving_peers.running import free_port
 from pawl.artifacts.records import Signature, Tensor
 from pawl.serving.codec.base import Predictions, Rows
-from pawl.serving.monitor.cells import layout_of
+from pawl.serving.monitor.cells import Layout, layout_of
 from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Memory
 from pawl.serving.monitor.steps import Steps
@@ -53,8 +53,8 @@ class Job:
         self.request = self
 
 
-def watched(numbers: np.ndarray, categories: np.ndarray, scores: np.ndarray) -> Features:
-    """What counts rows of these columns, with themselves as the baseline."""
+def laid_out(numbers: np.ndarray, categories: np.ndarray, scores: np.ndarray) -> Layout:
+    """What is counted of these columns, with themselves as the baseline."""
     numeric = tuple(f"n{i}" for i in range(numbers.shape[1]))
     categorical = tuple(f"c{i}" for i in range(categories.shape[1]))
     signature = Signature(
@@ -73,7 +73,12 @@ def watched(numbers: np.ndarray, categories: np.ndarray, scores: np.ndarray) -> 
     found = baseline.build(
         Matrix(numbers, categories, numeric, categorical), answers, "binary", (0, 1)
     )
-    layout = layout_of(signature, found, "numeric")
+    return layout_of(signature, found, "numeric")
+
+
+def watched(numbers: np.ndarray, categories: np.ndarray, scores: np.ndarray) -> Features:
+    """What counts rows of these columns, with themselves as the baseline."""
+    layout = laid_out(numbers, categories, scores)
     return Features(layout, Steps(Memory(), layout.width, layout.fine))
 
 

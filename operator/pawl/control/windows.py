@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -183,10 +183,12 @@ class Windows:
 
     async def _count(self, held: _Held, look: _Look) -> None:
         version, spec = int(held.version.rpartition("-v")[2]), look.spec
-        if held.told is None:
+        if held.told is None or (look.scraped and not held.told.places):
             held.told = await self._monitors.layout(version, look.pods)
         if held.told is None:
             return
+        if not look.scraped:  # who asks pods needs no names of cells, which are half of the memory
+            held.told = replace(held.told, places={})
         layout = held.told.layout
         if not layout.features:  # of an imported model
             held.window = empty(layout)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -105,7 +105,8 @@ class Layout:
         present = np.ones(len(cells.of), dtype=bool)
         present[missing] = False
         return cls(
-            features=found,
+            # an operator holds thousands of layouts: fine bins are in the vectors, and only there
+            features=tuple(replace(feature, fine_reference=(), fine_sums=()) for feature in found),
             reference=_joined(feature.reference for feature in found),
             cells=cells,
             bins=bins,
