@@ -16,6 +16,7 @@ from pawl.core.failures import DECAYED
 from pawl.core.plan import Apply, Event, KeepHour
 from pawl.core.serving_children import deletion
 from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, still, watch
+from pawl.stats.drift.window import empty
 
 #: Seconds between two times that the running window is kept; servers remember twenty minutes.
 _KEEP = 300
@@ -35,7 +36,7 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
     alarm = _alarm(work, spec, drift, stable)
     fresh = found.decided is not None or (truth != before and _is_new(truth, now))
     _tell(work, conditions, drift, alarm, fresh=fresh)
-    _keep(work)
+    _keep(work, drift)
     _look_again(work, drift)
     if decayed(work, drift, stable) and not work.decayed:
         work.draft.requeue(0.0)  # once that is in the status
@@ -187,8 +188,8 @@ def _watching(work: Work, status: DriftStatus) -> tuple[str, str]:
     return "Watching", f"since {status.window_start}"
 
 
-def _keep(work: Work) -> None:
-    """What was counted, now and then."""
+def _keep(work: Work, drift: DriftStatus) -> None:
+    """What was counted, now and then; and at once that a window which was kept is decided."""
     seen = work.observed.drift
     if seen is None:
         return
@@ -203,9 +204,13 @@ def _keep(work: Work) -> None:
     if tally is not None:  # it may be all that there is to lose: short windows, and no baseline
         same = told is not None and told.start == tally.start
         behind = max(behind, tally.to - (told.to if same and told is not None else tally.start))
-    if behind < _KEEP:
-        return
     labels_ = tally.dump() if tally is not None else ""
-    held = kept.Kept(seen.version, seen.start, seen.to, seen.window.dump(seen.layout), labels_)
+    start, to, window = seen.start, seen.to, seen.window
+    next_start = int(parse_timestamp(drift.window_start).timestamp())
+    if known is not None and known.start == start != next_start:
+        start, to, window = next_start, next_start, empty(seen.layout)
+    elif behind < _KEEP:
+        return
+    held = kept.Kept(seen.version, start, to, window.dump(seen.layout), labels_)
     if len(held.data) <= kept.MOST:
         work.draft.actions.append(Apply(kept.build(work.observed.object, held)))

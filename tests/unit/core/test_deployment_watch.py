@@ -17,7 +17,7 @@ from pawl.core.plan import Apply, Create, KeepHour, Plan
 from pawl.core.watch import DriftObserved, Tally, kept
 from pawl.core.watch.baseline import NoBaseline
 from pawl.stats.drift.layout import Layout
-from pawl.stats.drift.window import counted, empty
+from pawl.stats.drift.window import counted, empty, load
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,22 @@ def test_a_training_that_may_be_refused_holds_nothing_up():
     plan = plan_deployment(replace(w.observe(), recipe=recipe), INSTALLATION, w.clock)
     assert [type(action) for action in plan.afterwards] == [Create]
     assert not any(isinstance(action, Create) for action in plan.actions)
+
+
+def test_a_kept_window_that_is_decided_gives_way_to_the_next():
+    """Else a status that is lost now would have it decided again."""
+    w = serving(dated(), drift={})
+    w.settle()
+    begun = w.status("Deployment", "churn")["drift"]["windowStart"]
+    start = int(parse_timestamp(begun).timestamp())
+    window = counted(LAYOUT, traffic())
+    seen = DriftObserved("churn-v1", start, start + 3600, LAYOUT, window)
+    owner = w.objects[("Deployment", "churn")]
+    held = kept.Kept("churn-v1", start, start + 3500, window.dump(LAYOUT))
+    observed = replace(w.observe(), drift=seen, window=kept.build(owner, held))
+    plan = plan_deployment(observed, INSTALLATION, w.clock + timedelta(hours=1))
+    (made,) = (a.object for a in plan.actions if isinstance(a, Apply) and "binaryData" in a.object)
+    after = kept.read(made)
+    assert after is not None
+    assert (after.start, after.to) == (start + 3600, start + 3600)
+    assert load(LAYOUT, after.data).rows == 0

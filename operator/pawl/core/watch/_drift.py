@@ -168,7 +168,7 @@ def _sentence(window: DriftWindow, lack: NoBaseline | None) -> str:
     if window.verdict == "Inconclusive" and lack is not None:
         return f"{rows}: {lack.message}"[:512]
     if window.verdict == "Inconclusive":
-        return f"{rows} are too few to judge"
+        return f"{rows} are too few to judge, or chance is not ruled out"
     if window.verdict == "Pass":
         return f"{window.judged} features are like the baseline in {rows}"
     told = ", ".join(

@@ -16,7 +16,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import RetrainSpec
-from pawl.api.drift_status import DriftStatus, RetrainStatus
+from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import Action, Create, Delete, Event, MergePatch
@@ -109,7 +109,7 @@ def _with_drift_back(
 ) -> tuple[Retrain, ...]:
     """A successor that drifts in its very first window has not helped."""
     decided = drift.decided
-    if decided is None or decided.verdict != "Fail" or drift.windows > 1:
+    if decided is None or decided.verdict != "Fail" or not _first(drift, decided, stable):
         return retrains
     return tuple(
         Retrain(r.name, r.started, "Fruitless", "the drift was back at once", r.noted, r.version)
@@ -117,6 +117,13 @@ def _with_drift_back(
         else r
         for r in retrains
     )
+
+
+def _first(drift: DriftStatus, decided: DriftWindow, stable: ServedVersion) -> bool:
+    """Whether it is the version's first window: a status that was lost begins to count anew."""
+    start, end = parse_timestamp(decided.start), parse_timestamp(decided.end)
+    since = parse_timestamp(stable.since) if stable.since is not None else start
+    return drift.windows <= 1 and start - since < end - start
 
 
 def _hindrance(

@@ -214,16 +214,16 @@ def test_what_was_in_vain_is_noted_and_told_once() -> None:
 
 
 def test_a_successor_that_drifts_in_its_first_window_was_in_vain() -> None:
-    now = timestamp(NOW)
-    decided = DriftWindow(start=now, end=now, samples=9, verdict="Fail")
+    now, later = timestamp(NOW), timestamp(NOW + timedelta(hours=1))
+    decided = DriftWindow(start=now, end=later, samples=9, verdict="Fail")
     drift = DRIFT.model_copy(update={"decided": decided, "windows": 1})
     given = asked(job(90, "Succeeded", "m-v1"))
     found, _ = step(given, None, drift)
     assert found.status is not None
     assert (found.status.outcome, found.status.fruitless) == ("Fruitless", 1)
-    later, _ = step(given, None, drift.model_copy(update={"windows": 2}))
-    assert later.status is not None
-    assert later.status.outcome == "Helped"
+    second, _ = step(given, None, drift.model_copy(update={"windows": 2}))
+    assert second.status is not None
+    assert second.status.outcome == "Helped"
 
 
 def test_a_retrain_that_was_deleted_is_not_started_again_at_once() -> None:
@@ -246,6 +246,16 @@ def test_a_recipe_that_cannot_be_acted_on_was_in_vain() -> None:
     assert found.status is not None
     assert found.status.outcome == "Failed"
     assert found.events[0].message.endswith("data: no such")
+
+
+def test_a_lost_status_does_not_make_a_later_window_the_first() -> None:
+    start, end = (timestamp(NOW + timedelta(hours=hours)) for hours in (5, 6))
+    decided = DriftWindow(start=start, end=end, samples=9, verdict="Fail")
+    drift = DRIFT.model_copy(update={"decided": decided, "windows": 1})
+    stable = served(1).model_copy(update={"since": timestamp(NOW)})
+    found, _ = step(asked(job(90, "Succeeded", "m-v1"), stable=stable), None, drift)
+    assert found.status is not None
+    assert found.status.outcome == "Helped"
 
 
 def test_a_reset_closes_the_breaker() -> None:
