@@ -64,11 +64,12 @@ class Batcher(Generic[J]):
     def __init__(
         self,
         score: Callable[[Feed], Outputs],
-        deliver: Callable[[list[J], Outputs, float], None],
+        deliver: Callable[[list[J], Feed, Outputs, float], None],
         limits: Limits,
         seconds_per_row: float,
     ) -> None:
-        """`deliver(jobs, outputs, seconds)` gets the jobs in the order of the rows."""
+        """`deliver(jobs, feed, outputs, seconds)` gets the jobs in the order of the rows of what
+        the model was fed."""
         self._score = score
         self._deliver = deliver
         self._limits = limits
@@ -171,13 +172,13 @@ class Batcher(Generic[J]):
         if self._waiting and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._next)
-        for jobs, result, seconds in batches:
+        for jobs, feed, result, seconds in batches:
             if isinstance(result, Exception):
                 jobs[0].fail(result)
                 continue
             rows = sum(job.rows.size for job in jobs)
             self._learn(seconds / rows)
-            self._deliver(jobs, result, seconds)
+            self._deliver(jobs, feed, result, seconds)
 
     def _learn(self, seconds_per_row: float) -> None:
         """Quicker is believed at once; slower only if it lasts (it may be another process's
@@ -190,6 +191,7 @@ class Scored(NamedTuple, Generic[J]):
     """Jobs that were scored together, and in how many seconds; one job when it failed."""
 
     jobs: list[J]
+    feed: Feed
     result: Outputs | Exception
     seconds: float
 
@@ -198,10 +200,12 @@ def _scored(score: Callable[[Feed], Outputs], jobs: list[J]) -> list[Scored[J]]:
     """One request's rows must not fail the others': when a batch fails, each job is scored
     alone."""
     start = perf_counter()
+    feed: Feed = {}
     try:
-        outputs = score(join([job.rows.feed for job in jobs]))
+        feed = join([job.rows.feed for job in jobs])
+        outputs = score(feed)
     except Exception as error:
         if len(jobs) > 1:
             return [scored for job in jobs for scored in _scored(score, [job])]
-        return [Scored(jobs, error, perf_counter() - start)]
-    return [Scored(jobs, outputs, perf_counter() - start)]
+        return [Scored(jobs, feed, error, perf_counter() - start)]
+    return [Scored(jobs, feed, outputs, perf_counter() - start)]

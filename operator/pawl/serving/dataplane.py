@@ -20,7 +20,7 @@ from pawl.artifacts.records import Baseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
 from pawl.serving.capture.exposition import exposition as capture_exposition
-from pawl.serving.codec import Codec, Outputs, Rows, answer
+from pawl.serving.codec import Codec, Feed, Outputs, Rows, answer
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
@@ -219,7 +219,7 @@ class Dataplane:
             raise NotServedError("feedback is not taken here: the pod has no key for it")
         return self._taker.take(body)
 
-    def _deliver(self, jobs: list[_InferJob], outputs: Outputs, seconds: float) -> None:
+    def _deliver(self, jobs: list[_InferJob], feed: Feed, outputs: Outputs, seconds: float) -> None:
         served = self._loaded()
         count = sum(job.rows.size for job in jobs)
         mine = self.counters.mine
@@ -248,7 +248,7 @@ class Dataplane:
             job.reply.send(body)
             start = stop
         if self._recorder is not None:
-            self._recorder.answered(jobs, said, count, _sealed(jobs, tokens, count))
+            self._recorder.answered(jobs, feed, said, count, _sealed(jobs, tokens, count))
         if self._capture is not None:
             self._capture.answered(jobs, tokens, said)
 

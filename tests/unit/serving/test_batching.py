@@ -46,7 +46,7 @@ class Harness:
             score or (lambda feed: {"y": 2 * feed["x"]}), self._deliver, limits, seconds_per_row
         )
 
-    def _deliver(self, jobs: list[FakeJob], outputs: Outputs, seconds: float) -> None:
+    def _deliver(self, jobs: list[FakeJob], feed: Feed, outputs: Outputs, seconds: float) -> None:
         self.batches.append(outputs["y"].tolist())
         self._delivered.set()
 

@@ -69,16 +69,13 @@ class _Numeric:
 
     def __init__(self, parts: Sequence[NumericPart]) -> None:
         self._columns = np.array([part.column for part in parts])
-        self._low = np.array([[part.baseline.minimum] for part in parts])
-        self._high = np.array([[part.baseline.maximum] for part in parts])
-        # Each with where its first and its last fine bin are.
+        # What lies up to the number before the least one, and not up to the greatest, is outside.
+        # The fine edges follow; each with where its first and its last fine bin are.
         self._edges = [
-            (np.array(part.baseline.fine_edges, dtype=np.float64), part.fine_at, part.last)
-            for part in parts
+            (_looked_up(part), place, part.fine_at, part.last) for place, part in enumerate(parts)
         ]
         self._first = np.array([part.fine_at for part in parts])
         self._last = np.array([part.last for part in parts])
-        self._every = np.arange(sum(part.fine for part in parts))
         # Where bins begin among the fine ones, and which cells they are.
         self._begins = np.concatenate([_begins(part) for part in parts])
         self._bins = np.concatenate([np.arange(part.at, part.at + part.bins) for part in parts])
@@ -92,27 +89,45 @@ class _Numeric:
         sums: NDArray[np.float64],
     ) -> None:
         """Adds to all three."""
+        if not len(numbers):
+            return
         columns = numbers.T.take(self._columns, axis=0)
         columns.sort(axis=1)
         missing = np.count_nonzero(np.isnan(columns), axis=1)
-        outside = np.count_nonzero((columns < self._low) | (columns > self._high), axis=1)
-        ends = np.empty_like(fine)
-        for column, (edges, first, last) in zip(columns, self._edges, strict=True):
-            ends[first:last] = column.searchsorted(edges, "right")
-        ends[self._last] = len(numbers) - missing
+        ends, limits = np.empty_like(fine), np.empty((len(columns), 2), dtype=np.int64)
+        for column, (edges, place, first, last) in zip(columns, self._edges, strict=True):
+            found = column.searchsorted(edges, "right")
+            limits[place] = found[:2]
+            ends[first:last] = found[2:]
+        present = len(numbers) - missing
+        outside = limits[:, 0] + present - limits[:, 1]
+        ends[self._last] = present
         starts = np.zeros_like(ends)
         starts[1:] = ends[:-1]
         starts[self._first] = 0
         fine += ends - starts
-        summed = np.where(np.abs(columns) <= _MAX_SUMMED, columns, 0.0)
+        if missing.any() or not _is_summed(columns):
+            columns = np.where(np.abs(columns) <= _MAX_SUMMED, columns, 0.0)
         # What is missing stands behind the last bin, and is 0 there.
         widths = fine.copy()
         widths[self._last] += missing
-        places = np.repeat(self._every, widths)
-        sums += np.bincount(places, summed.ravel(), len(fine))
+        filled = np.flatnonzero(widths)
+        begins = np.cumsum(widths[filled]) - widths[filled]
+        sums[filled] += np.add.reduceat(columns.ravel(), begins)
         cells[self._bins] = np.add.reduceat(fine, self._begins)
         cells[self._missing] = missing
         cells[self._missing + 1] = outside
+
+
+def _looked_up(part: NumericPart) -> NDArray[np.float64]:
+    baseline = part.baseline
+    limits = [np.nextafter(baseline.minimum, -np.inf), baseline.maximum]
+    return np.array([*limits, *baseline.fine_edges], dtype=np.float64)
+
+
+def _is_summed(columns: NDArray[np.float64]) -> bool:
+    """Of sorted columns: none has a value that sums do without."""
+    return bool((columns[:, 0] >= -_MAX_SUMMED).all() and (columns[:, -1] <= _MAX_SUMMED).all())
 
 
 def _begins(part: NumericPart) -> NDArray[np.int64]:

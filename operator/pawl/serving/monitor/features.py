@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Feed, Predictions, Rows
 from pawl.serving.monitor.cells import Layout, NumericPart
 from pawl.serving.monitor.counting import Table
 from pawl.serving.monitor.exposition import lines
@@ -51,15 +51,18 @@ class Features:
         self._table = Table(layout)
         self._held = _Held(CAPACITY, layout)
 
-    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int, second: int) -> None:
-        """A batch of so many rows. Whatever goes wrong here, requests are answered."""
+    def answered(
+        self, jobs: Sequence[Job], feed: Feed, said: Predictions, rows: int, second: int
+    ) -> None:
+        """A batch of so many rows, what the model was fed, and said. Whatever goes wrong here,
+        requests are answered."""
         try:
             held = self._held
             if rows > CAPACITY:
                 held = _Held(rows, self._layout)
             elif held.rows + rows > CAPACITY:
                 self._count(held, second)
-            held.put(jobs, said, rows)
+            held.put(jobs, feed, said, rows)
             if held is not self._held:
                 self._count(held, second)
         except Exception:
@@ -107,13 +110,13 @@ class _Held:
         self.labels: list[Any] = []
         self._groups: list[tuple[str, bool]] = []
 
-    def put(self, jobs: Sequence[Job], said: Predictions, rows: int) -> None:
+    def put(self, jobs: Sequence[Job], feed: Feed, said: Predictions, rows: int) -> None:
         """There must be room for them."""
         at, stop = self.rows, self.rows + rows
         if self._numeric:
-            _copy(jobs, "numeric", self.numbers[at:stop, : self._numeric])
+            self.numbers[at:stop, : self._numeric] = feed["numeric"]
         if self._categorical:
-            _copy(jobs, "categorical", self.categories[at:stop])
+            self.categories[at:stop] = feed["categorical"]
         if self._scored:
             self.numbers[at:stop, self._numeric] = said.values
         elif said.labels is not None:
@@ -155,11 +158,3 @@ class _Held:
         self.rows = 0
         self.labels = []
         self._groups = []
-
-
-def _copy(jobs: Sequence[Job], name: str, into: NDArray[Any]) -> None:
-    """The blocks of all jobs, one below the other."""
-    if len(jobs) == 1:
-        into[:] = jobs[0].rows.feed[name]
-    else:
-        np.concatenate([job.rows.feed[name] for job in jobs], out=into)

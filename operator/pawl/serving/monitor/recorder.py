@@ -23,7 +23,7 @@ from zlib import crc32
 import numpy as np
 
 from pawl.constants import HEADER_SALT, HEADER_USER
-from pawl.serving.codec.base import Predictions
+from pawl.serving.codec.base import Feed, Predictions
 from pawl.serving.counters import LATENCY, Counters
 from pawl.serving.monitor import features
 from pawl.serving.monitor import memory as m
@@ -134,9 +134,11 @@ class Recorder:
 
     # -- the hot path
 
-    def answered(self, jobs: Sequence[Job], said: Predictions, rows: int, sealed: int = 0) -> None:
-        """A batch was scored and has just been answered, `sealed` of its rows with feedback tokens.
-        Its end counts as the end of all of them."""
+    def answered(
+        self, jobs: Sequence[Job], feed: Feed, said: Predictions, rows: int, sealed: int = 0
+    ) -> None:
+        """A batch (what the model was fed, and said) has just been answered, `sealed` of its rows
+        with feedback tokens. Its end counts as the end of all of them."""
         now = self._clock()
         if now >= self._end:
             self.roll()
@@ -159,7 +161,7 @@ class Recorder:
         if len(latencies) >= MAX_REMEMBERED or len(self._said) >= MAX_REMEMBERED:
             self._settle()
         if self._features is not None:
-            self._features.answered(jobs, said, rows, self._second)
+            self._features.answered(jobs, feed, said, rows, self._second)
 
     def failed(self, request: Asked, status: int) -> None:
         """A request is being answered with another status than 200."""

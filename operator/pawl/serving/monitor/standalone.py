@@ -141,9 +141,8 @@ class Monitor:
             current.seen = seen
             return
         with self._lock:
-            self._features.answered(
-                [_Job(Watching({}), seen)], seen.said, seen.rows.size, self._recorder.second()
-            )
+            jobs, rows = [_Job(Watching({}), seen)], seen.rows
+            self._features.answered(jobs, rows.feed, seen.said, rows.size, self._recorder.second())
 
     def answered(self, request: Watching, status: int) -> None:
         """A watched request was answered. What was not observed of it has no rows."""
@@ -153,7 +152,8 @@ class Monitor:
                 self._recorder.failed(request, status)
                 return
             seen = request.seen or self._nothing
-            self._recorder.answered([_Job(request, seen)], seen.said, seen.rows.size)
+            jobs, rows = [_Job(request, seen)], seen.rows
+            self._recorder.answered(jobs, rows.feed, seen.said, rows.size)
 
     def answer(self, exchange: Answering) -> None:
         """A request to the monitor's port."""

@@ -123,7 +123,9 @@ class Pod:
         rows = Rows({"numeric": np.array(numbers, dtype=np.float64)}, len(numbers))
         labels = ["yes" if score >= 0.5 else "no" for score in scores]
         job = Job(Request(self.clock.now, None, {}, group=group), rows)
-        self.recorders[process].answered([job], Predictions(scores, labels), len(numbers))
+        self.recorders[process].answered(
+            [job], rows.feed, Predictions(scores, labels), len(numbers)
+        )
 
     def answer(
         self,
@@ -142,7 +144,8 @@ class Pod:
             self.recorders[process].failed(asked, status)
             return
         said = Predictions([score], ["yes" if score >= 0.5 else "no"])
-        self.recorders[process].answered([Job(asked)], said, 1)
+        job = Job(asked)
+        self.recorders[process].answered([job], job.rows.feed, said, 1)
 
     def wait(self, seconds: float, *processes: int) -> None:
         """Time goes on; the timers of all processes (or of those named) have run."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pawl.artifacts.records import Signature
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Predictions, Rows, join
 from pawl.serving.monitor import memory as m
 from pawl.serving.monitor.cells import layout_of
 from pawl.serving.monitor.features import CAPACITY, Features
@@ -181,7 +181,8 @@ def test_classes_and_categories_of_many_requests_are_counted(
     jobs = [
         Asked(Rows({"categorical": np.array([["x", plan]], dtype=object)}, 1)) for plan in plans
     ]
-    features.answered(jobs, Predictions([0.0] * 9, ["a", "c", None], 3), 3, 60)
+    feed = join([job.rows.feed for job in jobs])
+    features.answered(jobs, feed, Predictions([0.0] * 9, ["a", "c", None], 3), 3, 60)
     features.flush(60)
     rows, cells = steps.cells(60, 70, 10)
     assert rows.tolist() == [3]
