@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import recipes
-from harness import Object, Space, columns_body, condition
+from harness import Object, Space, columns_body, condition, eventually
 from load import Load
 
 DRIFT = {"window": "12s", "maxWindow": "2m", "action": "retrain"}
@@ -148,3 +148,29 @@ def test_neither_a_lost_pod_nor_a_lost_operator_looks_like_drift(space: Space):
         )
         assert seen.retrains == []
         seen.load._requests.clear()
+
+
+def kill(space: Space) -> None:
+    """As soon as there is one again."""
+    eventually(space.cluster.has_operator, "an operator")
+    space.cluster.kill_operator()
+
+
+def test_an_operator_killed_at_every_stage_ends_in_the_same(space: Space):
+    with loop(space) as seen:
+        seen.until("Drifted", "False", "AsBefore")
+        space.put("cancer.parquet", rows(13))
+        seen.load.bodies = bodies(rows(13))
+        kill(space)  # while a window runs
+        seen.until("Drifted", "True", "Drifted")
+        kill(space)  # as the successor is asked for
+        eventually(lambda: len(seen.retrains) == 1, "a retrain")
+        kill(space)  # while it is trained
+        space.until("ModelVersion", "cancer-v2", lambda s: s.get("stage") is not None)
+        kill(space)  # while it takes over
+        space.serving("cancer", "cancer-v2")
+        seen.until("Drifted", "False", "AsBefore")
+        assert len(seen.retrains) == 1
+        status = seen.status()
+    assert status["retrain"]["outcome"] == "Helped"
+    assert [v["metadata"]["name"] for v in space.list("ModelVersion")] == ["cancer-v1", "cancer-v2"]
