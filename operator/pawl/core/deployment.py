@@ -16,7 +16,7 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolledBack, RolloutStatus
-from pawl.core import failures, gates, pace, rollout, shift
+from pawl.core import capturing, failures, gates, pace, rollout, shift
 from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_watch import close_loop, decayed
@@ -145,6 +145,7 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     served = report.values["stable"]
     if served is not None:
         report.values |= close_loop(work, report.conditions, served)
+        capturing.tell(report.conditions, work.deployment.spec.capture, served.name, work.versions)
     salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
     route = work.children.following(step.weights, step.shadow, salt)
     kept = _kept(work, turn.wanted, version, step.removable)
