@@ -30,6 +30,9 @@ class DriftWindow(StatusModel):
     start: Time
     end: Time
     samples: int
+    rules: Annotated[str, Field(max_length=16)] = Field(
+        "", description="Names the limits by which it was decided."
+    )
     judged: int = Field(0, description="Features with enough rows.")
     drifted: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=10)] = (
         Field((), description="Features that failed, worst first; at most ten.")

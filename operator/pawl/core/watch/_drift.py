@@ -7,16 +7,17 @@ one. Each decides once, when it is over and has enough rows; with too few it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pawl.api.base import Verdict
 from pawl.api.deployment import ServedVersion
-from pawl.api.drift import DriftLimit, DriftSpec
+from pawl.api.drift import DriftSpec
 from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
+from pawl.core.watch._rules import PREDICTION, QUALITY, name_of, rules
 from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
 from pawl.stats.drift.layout import Layout
@@ -30,8 +31,6 @@ _BLOCKS, _MANY = (60, 10, 1), 10
 _MONTH = 30 * 86_400
 _SHOWN, _NAMED = 5, 10
 _LARGE = 1e9
-PREDICTION = "prediction"  # a layout's last feature
-_QUALITY = ("missing", "unseen", "out_of_range")
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,8 @@ def watch(
         known = seen is not None and seen.version == stable.name
         start = seen.start if seen is not None and known else _next(now, step)
         old = _begun(stable.name, start, length)
+    if old.decided is not None and old.decided.rules != name_of(spec):
+        old = old.model_copy(update={"decided": None})  # by other limits than those of now
     if seen is None or (seen.version, seen.start) != (stable.name, _epoch(old.window_start)):
         return Watch(old)
     if _epoch(old.window_end) > seen.to + length:  # windows have become shorter
@@ -103,43 +104,6 @@ def block_seconds(spec: DriftSpec) -> int:
     return next((block for block in blocks if length >= _MANY * block), blocks[-1])
 
 
-def rules(spec: DriftSpec, layout: Layout) -> dict[str, tuple[Rule, ...]]:
-    """Feature -> by what it is judged."""
-    found: dict[str, tuple[Rule, ...]] = {}
-    own = {limit.name: limit for limit in spec.features.overrides} if spec.features else {}
-    for feature in layout.features:
-        if feature.name == PREDICTION:
-            if spec.prediction is not None:
-                found[feature.name] = (_rule(spec.prediction),)
-            continue
-        some: tuple[Rule, ...] = ()
-        if spec.features is not None:
-            limit: DriftLimit = spec.features
-            if other := own.get(feature.name):
-                limit = DriftLimit(
-                    metric=other.metric or limit.metric,
-                    threshold=other.threshold or limit.threshold,
-                )
-            some = (_rule(limit),)
-        found[feature.name] = (*some, *_quality(spec, feature.kind))
-    return found
-
-
-def _rule(limit: DriftLimit) -> Rule:
-    return Rule(limit.metric, limit.threshold)
-
-
-def _quality(spec: DriftSpec, kind: str) -> Iterable[Rule]:
-    """Categories have no range, and of numbers none is unseen."""
-    limits = spec.quality
-    if limits.max_missing is not None:
-        yield Rule("missing", limits.max_missing)
-    if limits.max_unseen is not None and kind == "category":
-        yield Rule("unseen", limits.max_unseen)
-    if limits.max_out_of_range is not None and kind == "numeric":
-        yield Rule("out_of_range", limits.max_out_of_range)
-
-
 def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
     findings = _judged(spec, seen)
     failed = [f for f in findings if f.verdict == "Fail"]
@@ -152,6 +116,7 @@ def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
         start=_time(seen.start),
         end=_time(seen.to),
         samples=seen.window.rows,
+        rules=name_of(spec),
         judged=len({f.feature for f in judged}),
         verdict=verdict,
         reason=reason,
@@ -196,7 +161,7 @@ def _judged(spec: DriftSpec, seen: DriftObserved) -> list[Finding]:
 
 
 def _of_quality(rule: Rule) -> bool:
-    return rule.metric in _QUALITY
+    return rule.metric in QUALITY
 
 
 def _excess(finding: Finding) -> float:
@@ -228,7 +193,7 @@ def _shown(finding: Finding) -> DriftFinding:
 
 
 def _concern(finding: Finding) -> Concern:
-    if finding.metric in _QUALITY:
+    if finding.metric in QUALITY:
         return "quality"
     return "prediction" if finding.feature == PREDICTION else "features"
 

@@ -216,3 +216,12 @@ def test_no_row_decides_twice_whatever_happens(hours: list[str]) -> None:
             assert start >= end
             end = int(datetime.fromisoformat(found.decided.end).timestamp())
             assert found.decided.verdict == ("Fail" if what == "shifted" else "Pass")
+
+
+def test_a_verdict_by_other_limits_does_not_hold(stable: ServedVersion) -> None:
+    status = begun(stable)
+    failed = watch(spec(), status, stable, observed(traffic(SHIFTED), status), NOW + HOUR).status
+    assert failed.decided is not None
+    assert watch(spec(window="2h"), failed, stable, None, NOW + HOUR).status.decided is not None
+    loose = spec(features={"threshold": 9.0})
+    assert watch(loose, failed, stable, None, NOW + HOUR).status.decided is None
