@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -168,10 +169,19 @@ class Space:
         return found[0]
 
     def url(self, deployment: str) -> str:
-        """Where this machine reaches the router."""
+        """Where this machine reaches the router, once it does: a node's proxy learns of endpoints
+        a little later than the API server."""
         service = self.get("Service", deployment)
         assert service is not None
-        return f"http://{service['spec']['clusterIP']}:8080"
+        address = str(service["spec"]["clusterIP"])
+        eventually(lambda: _listens(address, 8080), f"a connection to {deployment}", 10)
+        return f"http://{address}:8080"
+
+
+def _listens(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, port)) == 0
 
 
 def eventually(
