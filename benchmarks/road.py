@@ -12,7 +12,6 @@ import asyncio
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import aiohttp
 
+from benchmarks.pawl_local import local, made
 from pawl.cli.example_data import write_breast_cancer
 from pawl.control.kinds import DEPLOYMENTS, PODS, SERVICES, TRAINING_JOBS
 from pawl.control.kube import Kube
@@ -146,20 +146,6 @@ async def load(url: str, rows: list[dict[str, Any]], stop: asyncio.Event) -> tup
                 failed += 1
             await asyncio.sleep(0.005)
     return failed, sent
-
-
-def made(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "pawl.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": spec,
-    }
-
-
-def local(*words: str, kubeconfig: Path) -> None:
-    command = [sys.executable, "-m", "pawl", "local", *words, "--kubeconfig", str(kubeconfig)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def verdict(holds: bool) -> str:

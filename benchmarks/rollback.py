@@ -27,7 +27,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -41,6 +40,7 @@ import aiohttp
 import psutil
 
 from benchmarks import graphs
+from benchmarks.pawl_local import local, made
 from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, SERVICES
 from pawl.control.kube import Kube
 
@@ -214,20 +214,6 @@ async def measure(folder: Path, kubeconfig: Path, rounds: int, rate: float) -> b
         await kube.close()
     print("\n".join(lines))
     return fine
-
-
-def made(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "pawl.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": spec,
-    }
-
-
-def local(*words: str, kubeconfig: Path) -> None:
-    command = [sys.executable, "-m", "pawl", "local", *words, "--kubeconfig", str(kubeconfig)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def main(arguments: list[str]) -> int:

@@ -125,7 +125,11 @@ class DriftSpec(ApiModel):
             "o.metric in ['ks', 'wasserstein']))) || "
             "has(self.prediction) && self.prediction.metric in ['ks', 'wasserstein'])",
             "ks and wasserstein need more bins than Prometheus has: source must be Pods",
-        )
+        ),
+        (
+            "!self.window.matches('^(0+d)?(0+h)?(0+m)?(0*[0-9]s)?$')",
+            "window must be 10s or longer: in less no decision is possible",
+        ),
     )
     source: Literal["Pods", "Prometheus"] = Field(
         "Pods",

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from pawl import constants as c
 from pawl.api.deployment import DeploymentStatus
 from pawl.api.drift import DriftSpec
 from pawl.control.monitors import Monitors
 from pawl.control.snapshot import Feedback
+from pawl.control.watched import watched
 from pawl.core.conditions import parse_timestamp
 from pawl.core.watch import kept, label_block
 from pawl.core.watch.tally import Tally, added
@@ -42,12 +41,11 @@ class Labels:
         """What truth told up to now; None when nobody asks, or the window has not begun. `saved` is
         the ConfigMap that keeps it."""
         uid = item["metadata"]["uid"]
-        try:
-            status = DeploymentStatus.model_validate(item.get("status") or {})
-            spec = DriftSpec.model_validate(item["spec"]["drift"])
-        except (ValidationError, KeyError):
+        found = watched(item)
+        if found is None:
             self._held.pop(uid, None)
             return None
+        status, spec = found
         stable = status.stable
         if stable is None or (spec.performance is None and spec.fairness is None):
             self._held.pop(uid, None)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from pawl import constants as c
 from pawl.api.deployment import DeploymentStatus
@@ -26,6 +25,7 @@ from pawl.control.features import Described, Steps
 from pawl.control.hours import Hours
 from pawl.control.monitors import Monitors
 from pawl.control.series import Series
+from pawl.control.watched import watched
 from pawl.core.conditions import parse_timestamp
 from pawl.core.watch import DriftObserved, block_seconds, kept
 from pawl.core.watch.baseline import HOUR
@@ -133,12 +133,11 @@ class Windows:
         """What was counted up to now; None when nothing is watched, or nothing is known yet.
         `saved` is the ConfigMap that keeps it."""
         uid = item["metadata"]["uid"]
-        try:
-            status = DeploymentStatus.model_validate(item.get("status") or {})
-            spec = DriftSpec.model_validate(item["spec"]["drift"])
-        except (ValidationError, KeyError):
+        found = watched(item)
+        if found is None:
             self._held.pop(uid, None)
             return None
+        status, spec = found
         held = self._window(uid, status, saved)
         if held is None or status.stable is None:
             return None

@@ -15,7 +15,7 @@ from pawl.core.deployment_work import Work
 from pawl.core.failures import DECAYED
 from pawl.core.plan import Apply, Event, KeepHour
 from pawl.core.serving_children import deletion
-from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, still, watch
+from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, still, unknown, watch
 from pawl.stats.drift.window import empty
 
 #: Seconds between two times that the running window is kept; servers remember twenty minutes.
@@ -185,7 +185,10 @@ def _watching(work: Work, status: DriftStatus) -> tuple[str, str]:
     seen = work.observed.drift
     if seen is not None and not seen.layout.features:
         return "NoBaseline", f"{status.version} has no baseline: it was imported without one"
-    return "Watching", f"since {status.window_start}"
+    spec, message = work.deployment.spec.drift, f"since {status.window_start}"
+    if seen is not None and spec is not None and (sentence := unknown(spec, seen.layout)):
+        message += f"; {sentence}"
+    return "Watching", message
 
 
 def _keep(work: Work, drift: DriftStatus) -> None:

@@ -54,3 +54,19 @@ def test_what_needs_few_bins_may_come_from_prometheus(schema: Structural, drift:
 def test_what_needs_fine_bins_must_come_from_pods(schema: Structural, drift: Any):
     assert complaints(schema, source="Pods", **drift) == ""
     assert "source must be Pods" in complaints(schema, source="Prometheus", **drift)
+
+
+@pytest.mark.parametrize(
+    ("window", "right"),
+    [
+        pytest.param("10s", True, id="ten seconds"),
+        pytest.param("1m5s", True, id="more"),
+        pytest.param("0h90s", True, id="zeros before"),
+        pytest.param("9s", False, id="nine seconds"),
+        pytest.param("0h0m5s", False, id="zeros and five"),
+        pytest.param("0m", False, id="nothing"),
+    ],
+)
+def test_a_window_has_ten_seconds_or_more(schema: Structural, window: str, right: bool):
+    found = complaints(schema, window=window)
+    assert ("window must be 10s or longer" in found) != right

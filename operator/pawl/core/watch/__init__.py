@@ -5,6 +5,7 @@ from pawl.core.watch import baseline, kept
 from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
 from pawl.core.watch._labels import label_block, labels, still
 from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
+from pawl.core.watch._rules import unknown
 from pawl.core.watch.tally import Tally
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "labels",
     "stale",
     "still",
+    "unknown",
     "watch",
 ]

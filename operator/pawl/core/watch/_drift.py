@@ -17,7 +17,7 @@ from pawl.api.drift import DriftSpec
 from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
-from pawl.core.watch._rules import PREDICTION, QUALITY, name_of, rules
+from pawl.core.watch._rules import PREDICTION, QUALITY, name_of, rules, unknown
 from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
 from pawl.stats.drift.layout import Layout
@@ -125,7 +125,8 @@ def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
         concerns=tuple(sorted({_concern(f) for f in failed})),
         worst=tuple(_shown(f) for f in findings[:_SHOWN]),
     )
-    return base.model_copy(update={"message": _sentence(base, seen.no_baseline)})
+    sentences = (_sentence(base, seen.no_baseline), unknown(spec, seen.layout))
+    return base.model_copy(update={"message": "; ".join(filter(None, sentences))[:512]})
 
 
 def _sentence(window: DriftWindow, lack: NoBaseline | None) -> str:

@@ -92,6 +92,10 @@ def _performance(
     if limit is None:
         text = f"the version has no {spec.metric} on test rows to compare with"
         return LabelFinding(metric=spec.metric, verdict="Inconclusive", message=text)
+    unfit = _unfit(spec.metric, seen)
+    if unfit:
+        text = f"drift.performance.metric: {unfit}"
+        return LabelFinding(metric=spec.metric, limit=limit, verdict="Inconclusive", message=text)
     judged = performance.judge(spec.metric, _seen(spec.metric, seen), limit, effect=seen.effect)
     found = judged.estimate
     rows = f"{found.n if found else 0:,} answers whose truth is known"
@@ -114,6 +118,20 @@ def _limit(spec: Performance, baseline: Mapping[str, float]) -> float | None:
     if by is None:
         return spec.max if spec.min is None else spec.min
     return None if usual is None else performance.limit_from(spec.metric, usual, by)
+
+
+def _unfit(metric: str, seen: Tally) -> str:
+    """Why the answers have no such metric; nothing when they have, or none is known."""
+    if not seen.labelled:
+        return ""
+    numbers = bool(seen.errors) or seen.error_squares > 0
+    if numbers and metric not in ("mae", "rmse"):
+        return f"{metric} is of classes, and the model answers with numbers; choose mae or rmse"
+    if not numbers and metric in ("mae", "rmse"):
+        return f"{metric} is of numbers, and the model answers with classes; choose accuracy"
+    if not numbers and metric != "accuracy" and seen.confusion == Confusion():
+        return f"{metric} is of two classes, and the model has others; choose accuracy"
+    return ""
 
 
 def _seen(metric: str, seen: Tally) -> Confusion | Errors:

@@ -32,6 +32,15 @@ def rules(spec: DriftSpec, layout: Layout) -> dict[str, tuple[Rule, ...]]:
     return found
 
 
+def unknown(spec: DriftSpec, layout: Layout) -> str:
+    """A sentence about overrides of features that there are not; nothing when all are known."""
+    known = {feature.name for feature in layout.features}
+    limits = spec.features.overrides if spec.features else ()
+    names = [limit.name for limit in limits if limit.name not in known]
+    shown = ", ".join(names[:5])
+    return f"drift.features.overrides: the model has no feature {shown}" if names else ""
+
+
 def name_of(spec: DriftSpec) -> str:
     """Names the limits of a spec."""
     limits = spec.model_dump_json(include={"features", "prediction", "quality", "baseline"})

@@ -225,3 +225,11 @@ def test_a_verdict_by_other_limits_does_not_hold(stable: ServedVersion) -> None:
     assert watch(spec(window="2h"), failed, stable, None, NOW + HOUR).status.decided is not None
     loose = spec(features={"threshold": 9.0})
     assert watch(loose, failed, stable, None, NOW + HOUR).status.decided is None
+
+
+def test_an_override_of_a_feature_that_there_is_not_is_told(stable: ServedVersion) -> None:
+    rule = spec(features={"overrides": [{"name": "agee", "threshold": 0.5}]})
+    status = begun(stable)
+    found = watch(rule, status, stable, observed(traffic(), status), NOW + HOUR)
+    assert found.decided is not None
+    assert found.decided.message.endswith("drift.features.overrides: the model has no feature agee")

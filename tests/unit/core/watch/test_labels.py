@@ -106,6 +106,29 @@ def test_errors_of_numbers() -> None:
     assert (verdict(bad), verdict(good)) == ("Fail", "Pass")
 
 
+@pytest.mark.parametrize(
+    ("performance", "tally", "sentence"),
+    [
+        pytest.param(
+            {"metric": "accuracy", "min": 0.9},
+            {"error": 5.0, "error_squares": 9.0},
+            "accuracy is of classes",
+            id="classes of numbers",
+        ),
+        pytest.param({"metric": "mae", "max": 2.0}, {}, "mae is of numbers", id="numbers"),
+        pytest.param({"metric": "recall", "min": 0.9}, {}, "recall is of two", id="many classes"),
+    ],
+)
+def test_a_metric_that_does_not_fit_the_model_is_told(
+    performance: dict[str, Any], tally: dict[str, Any], sentence: str
+) -> None:
+    rule = DriftSpec.model_validate({"performance": performance})
+    found = over(rule, labelled=1000, **tally).performance
+    assert found is not None
+    assert found.verdict == "Inconclusive"
+    assert found.message.startswith(f"drift.performance.metric: {sentence}")
+
+
 def test_rows_that_come_in_batches_say_less() -> None:
     even = Tally(0, 60, labelled=100, wrong=15).as_block()
     whole = even
