@@ -2,13 +2,14 @@
 
 A TrainingJob copies the recipe that `retrain.from` names, and records why. What it gives is a
 version like any other: its gates and the rollout decide. It is named by the minute in which it is
-started, so that two operators that do the same start one.
+started, and numbered when there is one of that minute already: two operators that do the same
+start one, and no name is used twice.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,7 +88,7 @@ def follow(
     situation = Situation(asked.spec, retrains, asked.reset, asked.now, told)
     reason, message, wait = _hindrance(asked, situation, alarm)
     if not reason and alarm is not None:
-        name = name_of(asked.item["metadata"]["name"], asked.now)
+        name = name_of(asked.item["metadata"]["name"], asked.now, [r.name for r in retrains])
         found.training = Create(_training_job(asked, name, alarm))
         reason, message, wait = "Training", f"{name} is being started: {alarm.message}", None
     active = reason in _outcomes.ACTIVE
@@ -99,9 +100,12 @@ def follow(
     return found
 
 
-def name_of(deployment: str, now: datetime) -> str:
-    """At most 40 characters."""
-    return f"{deployment[:25].rstrip('-')}-{now:%Y%m%d-%H%M}"
+def name_of(deployment: str, now: datetime, taken: Collection[str] = ()) -> str:
+    """At most 40 characters; of one Deployment they are in the order of time."""
+    stem = f"{deployment[:23].rstrip('-')}-{now:%Y%m%d-%H%M}"
+    return next(
+        name for name in (stem, *(f"{stem}-{n}" for n in range(2, 10))) if name not in taken
+    )
 
 
 def _with_drift_back(

@@ -119,6 +119,15 @@ def test_drift_starts_a_training_by_the_recipe_and_says_why() -> None:
     }
 
 
+def test_a_second_retrain_of_the_same_minute_has_a_name_of_its_own() -> None:
+    first = job(0, "Failed")
+    found, reason = step(asked(first, spec={"cooldown": "0s"}))
+    (made,) = started(found)
+    assert reason == "Training"
+    assert made["metadata"]["name"] == f"{first['metadata']['name']}-2"
+    assert made["metadata"]["name"] > first["metadata"]["name"]
+
+
 @pytest.mark.parametrize(
     ("given", "alarm", "reason"),
     [
