@@ -27,7 +27,7 @@ from pawl.control.monitors import Monitors
 from pawl.control.series import Series
 from pawl.control.watched import watched
 from pawl.core.conditions import parse_timestamp
-from pawl.core.watch import DriftObserved, block_seconds, kept
+from pawl.core.watch import Carry, DriftObserved, block_seconds, kept
 from pawl.core.watch.baseline import HOUR
 from pawl.stats.drift.layout import Layout
 from pawl.stats.drift.window import Window, counted, empty, load
@@ -53,12 +53,14 @@ class _Held:
     told: Described | None = None
     hours: Hours = field(default_factory=Hours)
     window: Window | None = None
+    carried: Carry | None = None
     asked: float = 0.0
 
     def observed(self) -> DriftObserved | None:
         if self.told is None or self.window is None:
             return None
-        return DriftObserved(self.version, self.start, self.to, self.told.layout, self.window)
+        told, window = self.told.layout, self.window
+        return DriftObserved(self.version, self.start, self.to, told, window, self.carried)
 
     def resume(self, layout: Layout, known: kept.Kept | None, *, fine: bool) -> Window:
         """From what was kept, if that is of this window, else from its beginning."""
@@ -69,9 +71,9 @@ class _Held:
                 log.warning("a window that was kept is of no use: %s", error)
             else:
                 if window.fine is not None or not fine:
-                    self.to = known.to
+                    self.to, self.carried = known.to, known.carried
                     return window
-        self.to = self.start
+        self.to, self.carried = self.start, None
         return empty(layout, fine=fine)
 
 

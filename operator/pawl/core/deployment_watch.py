@@ -15,7 +15,7 @@ from pawl.core.deployment_work import Work
 from pawl.core.failures import DECAYED
 from pawl.core.plan import Apply, Event, KeepHour
 from pawl.core.serving_children import deletion
-from pawl.core.watch import Alarm, Asked, follow, kept, labels, stale, still, unknown, watch
+from pawl.core.watch import Alarm, Asked, Watch, follow, kept, labels, stale, still, unknown, watch
 from pawl.stats.drift.window import empty
 
 #: Seconds between two times that the running window is kept; servers remember twenty minutes.
@@ -36,7 +36,7 @@ def close_loop(work: Work, conditions: Conditions, stable: ServedVersion) -> dic
     alarm = _alarm(work, spec, drift, stable)
     fresh = found.decided is not None or (truth != before and _is_new(truth, now))
     _tell(work, conditions, drift, alarm, fresh=fresh)
-    _keep(work, drift)
+    _keep(work, drift, found)
     _look_again(work, drift)
     if decayed(work, drift, stable) and not work.decayed:
         work.draft.requeue(0.0)  # once that is in the status
@@ -191,8 +191,9 @@ def _watching(work: Work, status: DriftStatus) -> tuple[str, str]:
     return "Watching", message
 
 
-def _keep(work: Work, drift: DriftStatus) -> None:
-    """What was counted, now and then; and at once that a window which was kept is decided."""
+def _keep(work: Work, drift: DriftStatus, watched: Watch) -> None:
+    """What was counted, now and then; and at once that a window which was kept is decided, or
+    leaves something to the next one."""
     seen = work.observed.drift
     if seen is None:
         return
@@ -208,12 +209,14 @@ def _keep(work: Work, drift: DriftStatus) -> None:
         same = told is not None and told.start == tally.start
         behind = max(behind, tally.to - (told.to if same and told is not None else tally.start))
     labels_ = tally.dump() if tally is not None else ""
-    start, to, window = seen.start, seen.to, seen.window
+    start, to, window, carried = seen.start, seen.to, seen.window, seen.carried
     next_start = int(parse_timestamp(drift.window_start).timestamp())
-    if known is not None and known.start == start != next_start:
-        start, to, window = next_start, next_start, empty(seen.layout)
+    if watched.carried is not None:
+        start, to, window, carried = next_start, next_start, watched.carried, watched.carry
+    elif known is not None and known.start == start != next_start:
+        start, to, window, carried = next_start, next_start, empty(seen.layout), None
     elif behind < _KEEP:
         return
-    held = kept.Kept(seen.version, start, to, window.dump(seen.layout), labels_)
+    held = kept.Kept(seen.version, start, to, window.dump(seen.layout), labels_, carried)
     if len(held.data) <= kept.MOST:
         work.draft.actions.append(Apply(kept.build(work.observed.object, held)))

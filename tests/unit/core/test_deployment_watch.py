@@ -14,7 +14,7 @@ from world import INSTALLATION
 from pawl.core.conditions import parse_timestamp
 from pawl.core.deployment import plan_deployment
 from pawl.core.plan import Apply, Create, KeepHour, Plan
-from pawl.core.watch import DriftObserved, Tally, kept
+from pawl.core.watch import Carry, DriftObserved, Tally, kept
 from pawl.core.watch.baseline import NoBaseline
 from pawl.stats.drift.layout import Layout
 from pawl.stats.drift.window import counted, empty, load
@@ -135,6 +135,22 @@ def test_a_training_that_may_be_refused_holds_nothing_up():
     plan = plan_deployment(replace(w.observe(), recipe=recipe), INSTALLATION, w.clock)
     assert [type(action) for action in plan.afterwards] == [Create]
     assert not any(isinstance(action, Create) for action in plan.actions)
+
+
+def test_what_a_window_leaves_to_the_next_one_is_kept_at_once():
+    w = serving(dated(), drift={"minSamples": 100})
+    w.settle()
+    begun = w.status("Deployment", "churn")["drift"]["windowStart"]
+    start = int(parse_timestamp(begun).timestamp())
+    window = counted(LAYOUT, traffic(minutes=30) // 10)  # 300 rows: enough for two bins
+    seen = DriftObserved("churn-v1", start, start + 3600, LAYOUT, window)
+    plan = plan_deployment(
+        replace(w.observe(), drift=seen), INSTALLATION, w.clock + timedelta(hours=1)
+    )
+    (made,) = (a.object for a in plan.actions if isinstance(a, Apply) and "binaryData" in a.object)
+    after = kept.read(made)
+    assert after is not None
+    assert (after.start, after.to, after.carried) == (start + 3600, start + 3600, Carry(start, 300))
 
 
 def test_a_kept_window_that_is_decided_gives_way_to_the_next():

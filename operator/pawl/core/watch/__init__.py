@@ -2,6 +2,7 @@
 retrains that follow."""
 
 from pawl.core.watch import baseline, kept
+from pawl.core.watch._carry import Carry
 from pawl.core.watch._drift import DriftObserved, Watch, block_seconds, stale, watch
 from pawl.core.watch._labels import label_block, labels, still
 from pawl.core.watch._retrain import Alarm, Asked, Followed, follow
@@ -11,6 +12,7 @@ from pawl.core.watch.tally import Tally
 __all__ = [
     "Alarm",
     "Asked",
+    "Carry",
     "DriftObserved",
     "Followed",
     "Tally",

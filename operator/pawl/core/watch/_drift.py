@@ -3,6 +3,7 @@
 Windows follow each other without a gap, from the moment on at which a version became the stable
 one. Each decides once, when it is over and has enough rows; with too few it is extended, up to
 `maxWindow`, and then it is Inconclusive. In between, what is shown of it is for the eye only.
+What was counted of features that needed more rows than others goes on (`_carry`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pawl.api.drift import DriftSpec
 from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindow
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
+from pawl.core.watch._carry import Carry, unjudged, waiting
 from pawl.core.watch._rules import PREDICTION, QUALITY, name_of, rules, unknown
 from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
@@ -40,24 +42,33 @@ class DriftObserved:
 
     It is compared with `reference`, or with the layout's without one; with nothing where there is
     `no_baseline`. `hours` are over and not in the store yet: hour since 1970 -> as `Window.dump`
-    gave it."""
+    gave it. `window` holds what was `carried` from earlier ones too."""
 
     version: str
     start: int
     to: int
     layout: Layout
     window: Window
+    carried: Carry | None = None
     reference: Window | None = None
     no_baseline: NoBaseline | None = None
     hours: Mapping[int, bytes] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> int:
+        """In the running window alone."""
+        return max(self.window.rows - (self.carried.rows if self.carried is not None else 0), 0)
+
 
 @dataclass(frozen=True)
 class Watch:
-    """What follows: the status, and the window that was decided just now, if one was."""
+    """What follows: the status, and the window that was decided just now, if one was; then also
+    the counts that the next one begins with, if any."""
 
     status: DriftStatus
     decided: DriftWindow | None = None
+    carry: Carry | None = None
+    carried: Window | None = None
 
 
 def watch(
@@ -86,14 +97,28 @@ def watch(
         old = old.model_copy(update={"window_end": _time(seen.to + length)})
     if seen.to < _epoch(old.window_end):
         return Watch(_looked(old, spec, seen, now))
-    decided = _decide(spec, seen)
+    findings = _judged(spec, seen)
+    decided = _decide(spec, seen, findings)
     longest = seconds(spec.max_window)
     if decided.reason == "TooFewRows" and seen.to - seen.start + length <= longest:
         end = max(_epoch(old.window_end), seen.to) + length
         return Watch(old.model_copy(update={"window_end": _time(end)}))
     following = _begun(stable.name, seen.to, length)
     more = {"decided": decided, "windows": old.windows + 1}
-    return Watch(following.model_copy(update=more), decided)
+    return Watch(
+        following.model_copy(update=more), decided, *_carried(spec, seen, findings, length)
+    )
+
+
+def _carried(
+    spec: DriftSpec, seen: DriftObserved, findings: list[Finding], length: int
+) -> tuple[Carry | None, Window | None]:
+    """Nothing where hours are compared with the same ones of the week before."""
+    since = seen.carried.since if seen.carried is not None else seen.start
+    if spec.baseline == "sameHourLastWeek" or seen.to - since + length > seconds(spec.max_window):
+        return None, None
+    left = unjudged(findings, seen.window, seen.layout)
+    return (None, None) if left is None else (Carry(since, left.rows), left)
 
 
 def block_seconds(spec: DriftSpec) -> int:
@@ -104,8 +129,7 @@ def block_seconds(spec: DriftSpec) -> int:
     return next((block for block in blocks if length >= _MANY * block), blocks[-1])
 
 
-def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
-    findings = _judged(spec, seen)
+def _decide(spec: DriftSpec, seen: DriftObserved, findings: list[Finding]) -> DriftWindow:
     failed = [f for f in findings if f.verdict == "Fail"]
     judged = [f for f in findings if f.verdict != "Inconclusive"]
     verdict: Verdict = "Fail" if failed else "Pass" if judged else "Inconclusive"
@@ -115,7 +139,7 @@ def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
     base = DriftWindow(
         start=_time(seen.start),
         end=_time(seen.to),
-        samples=seen.window.rows,
+        samples=seen.rows,
         rules=name_of(spec),
         judged=len({f.feature for f in judged}),
         verdict=verdict,
@@ -125,7 +149,9 @@ def _decide(spec: DriftSpec, seen: DriftObserved) -> DriftWindow:
         concerns=tuple(sorted({_concern(f) for f in failed})),
         worst=tuple(_shown(f) for f in findings[:_SHOWN]),
     )
-    sentences = (_sentence(base, seen.no_baseline), unknown(spec, seen.layout))
+    left = len(waiting(findings)) if judged else 0
+    more = f"the mix of {left} needs more rows than that" if left else ""
+    sentences = (_sentence(base, seen.no_baseline), more, unknown(spec, seen.layout))
     return base.model_copy(update={"message": "; ".join(filter(None, sentences))[:512]})
 
 
@@ -177,7 +203,7 @@ def _looked(
     if checked is not None and (now - parse_timestamp(checked)).total_seconds() < LOOK:
         return status
     worst = tuple(_shown(replace(f, verdict="Inconclusive")) for f in _judged(spec, seen)[:_SHOWN])
-    more = {"samples": seen.window.rows, "worst": worst, "checked_at": timestamp(now)}
+    more = {"samples": seen.rows, "worst": worst, "checked_at": timestamp(now)}
     return status.model_copy(update=more)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.core.manifests.common import metadata
+from pawl.core.watch._carry import Carry
 from pawl.core.watch.tally import Tally
 
 Object = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Kept:
     to: int
     data: bytes
     labels: str = ""  # as `Tally.dump` gave it
+    carried: Carry | None = None
 
 
 def name(deployment: str) -> str:
@@ -41,7 +43,9 @@ def build(owner: Object, held: Kept) -> dict[str, Any]:
     meta = owner["metadata"]
     labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_ROLE: c.ROLE_WATCH}
     made = metadata(name(meta["name"]), meta["namespace"], dict(owner), labels)
-    about = {"version": held.version, "start": held.start, "to": held.to}
+    about: dict[str, Any] = {"version": held.version, "start": held.start, "to": held.to}
+    if held.carried is not None:
+        about["carried"] = [held.carried.since, held.carried.rows]
     made["annotations"] = {c.ANNOTATION_WINDOW: json.dumps(about, separators=(",", ":"))}
     data = base64.b64encode(held.data).decode()
     item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made, "binaryData": {_KEY: data}}
@@ -66,6 +70,8 @@ def read(config_map: Object | None) -> Kept | None:
     try:
         about = json.loads(config_map["metadata"]["annotations"][c.ANNOTATION_WINDOW])
         data = base64.b64decode(config_map["binaryData"][_KEY], validate=True)
-        return Kept(str(about["version"]), int(about["start"]), int(about["to"]), data)
+        carried = Carry(*map(int, about["carried"])) if "carried" in about else None
+        version, start, to = str(about["version"]), int(about["start"]), int(about["to"])
+        return Kept(version, start, to, data, carried=carried)
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None

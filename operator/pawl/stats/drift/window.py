@@ -64,6 +64,21 @@ class Window:
             sums,
         )
 
+    def only(self, layout: Layout, features: NDArray[np.bool_]) -> Window:
+        """What was counted of some features [F], and 0 of the others."""
+        cells, bins, fine = (features[row.of] for row in (layout.cells, layout.bins, layout.fine))
+        return Window(
+            self.counts * cells,
+            self.squares * cells,
+            self.cross * cells,
+            self.running * bins,
+            self.whole * features,
+            self.whole2 * features,
+            self.blocks,
+            None if self.fine is None else self.fine * fine,
+            None if self.fine_sums is None else self.fine_sums * fine,
+        )
+
     def dump(self, layout: Layout) -> bytes:
         """As bytes, compressed: about 4 KB for an hour of 60 features and 1,200 rows."""
         parts = [self.counts, self.squares, self.cross, self.running]
