@@ -20,6 +20,7 @@ from harness import Space
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", default=None, help="run on this cluster")
+    parser.addoption("--windows", default=4, type=int, help="how long is a long run without drift")
     parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
 
 

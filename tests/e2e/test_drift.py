@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import recipes
 from harness import Object, Space, columns_body, condition, eventually
 from load import Load
@@ -148,6 +149,16 @@ def test_neither_a_lost_pod_nor_a_lost_operator_looks_like_drift(space: Space):
         )
         assert seen.retrains == []
         seen.load._requests.clear()
+
+
+def test_a_long_run_without_drift_retrains_nothing(space: Space, request: pytest.FixtureRequest):
+    windows = request.config.getoption("--windows")
+    with loop(space) as seen:
+        limit = 60 + 13 * windows
+        space.until("Deployment", "cancer", lambda s: s["drift"]["windows"] >= windows, limit)
+        assert condition(seen.status(), "Drifted")["reason"] == "AsBefore"
+        assert seen.retrains == []
+        assert not [event for event in space.events("cancer") if event.startswith("Drifted")]
 
 
 def kill(space: Space) -> None:
