@@ -3,7 +3,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.ready
 PYTHON ?= python3
-SRC    := operator tests benchmarks
+SRC    := operator tests benchmarks helm
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -35,6 +35,7 @@ lint: $(STAMP) ## format, lint, types, layers
 
 verify: $(STAMP) ## what is generated is fresh
 	$(PY) -m pawl.api.render --check .
+	$(PY) helm/render.py --check
 	$(PY) images/requirements.py --check
 
 unit: $(STAMP) ## seconds
@@ -50,8 +51,9 @@ format: $(STAMP) ## put the code into its form
 	$(VENV)/bin/ruff format $(SRC)
 	$(VENV)/bin/ruff check --fix $(SRC)
 
-generate: $(STAMP) ## crds/, docs/api.md, images/*/requirements.txt
+generate: $(STAMP) ## crds/, docs/api.md, the chart's CRDs, manifests/base, images/*/requirements.txt
 	$(PY) -m pawl.api.render .
+	$(PY) helm/render.py
 	$(PY) images/requirements.py
 
 lock: ## renew requirements.lock (needs uv)

@@ -1,5 +1,5 @@
-"""`python -m pawl.api.render [--check] ROOT`: writes crds/*.yaml, manifests/base/crds.yaml and
-docs/api.md from the models.
+"""`python -m pawl.api.render [--check] ROOT`: writes crds/*.yaml and docs/api.md from the
+models.
 
 With --check nothing is written and the exit code says whether the files are what they should be.
 """
@@ -25,8 +25,6 @@ def rendered() -> dict[str, str]:
         + yaml.safe_dump(crd, sort_keys=False, width=100, allow_unicode=True)
         for crd in all_crds()
     }
-    # kustomize reads nothing outside its folder
-    files["manifests/base/crds.yaml"] = "---\n".join(files.values())
     files["docs/api.md"] = _reference()
     return files
 

@@ -1,0 +1,39 @@
+{{/* The operator's variables; docs/install.md tells what each means. Images that are the operator's
+own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is patched. */}}
+{{- define "pawl.env" -}}
+{{- $root := . }}
+- {name: PAWL_STORE, value: {{ .Values.store.uri | quote }}}
+- {name: PAWL_INSTALLATION, value: {{ .Values.installation | quote }}}
+- {name: PAWL_LIVENESS_URL, value: "http://0.0.0.0:8080/healthz"}
+- {name: HOME, value: /tmp}
+{{- with .Values.store.claim }}
+- {name: PAWL_STORE_CLAIM, value: {{ . | quote }}}
+{{- end }}
+{{- with .Values.namespaces }}
+- {name: PAWL_NAMESPACES, value: {{ join "," . | quote }}}
+{{- end }}
+{{- range $key, $name := dict "server" "server" "serverSklearn" "server-sklearn" "trainer" "trainer" "router" "router" }}
+{{- $image := include "pawl.image" (list $root $key) }}
+{{- if ne $image (printf "pawl/%s:%s" $name $root.Chart.AppVersion) }}
+- {name: PAWL_IMAGE_{{ $name | upper | replace "-" "_" }}, value: {{ $image | quote }}}
+{{- end }}
+{{- end }}
+- {name: PAWL_IMAGE_PULL_POLICY, value: {{ .Values.image.pullPolicy }}}
+{{- with .Values.operator }}
+- {name: PAWL_WORKERS, value: {{ int .workers | quote }}}
+- {name: PAWL_CLUSTER_DOMAIN, value: {{ .clusterDomain | quote }}}
+- {name: PAWL_SERVER_DRAIN_SECONDS, value: {{ int .serverDrainSeconds | quote }}}
+{{- with .allowedEstimators }}
+- {name: PAWL_ALLOWED_ESTIMATORS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .prometheus }}
+- {name: PAWL_PROMETHEUS, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- if .Values.notify.allowPrivate }}
+- {name: PAWL_NOTIFY_PRIVATE, value: "true"}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

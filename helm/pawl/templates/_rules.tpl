@@ -1,0 +1,85 @@
+{{/* What the operator may do in each namespace that it watches: in the ClusterRole, or in a Role of
+each of `namespaces`. */}}
+{{- define "pawl.rules" -}}
+- apiGroups: [pawl.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+# those that drift starts are made, marked and removed
+- apiGroups: [pawl.dev]
+  resources: [trainingjobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [pawl.dev]
+  resources: [modelversions]
+  verbs: [get, list, watch, create]
+- apiGroups: [pawl.dev]
+  resources: [trainingjobs/status, modelversions/status, modeldeployments/status]
+  verbs: [patch]
+# blockOwnerDeletion on children (OwnerReferencesPermissionEnforcement)
+- apiGroups: [pawl.dev]
+  resources: [trainingjobs/finalizers, modeldeployments/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# the key that seals feedback tokens: made once, never read
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+{{- with .Values.notify.secretNames }}
+# the key that signs notifications (spec.notify)
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+{{- end }}
+{{- if .Values.gateway.enabled }}
+# routing.gateway
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gateways]
+  verbs: [get]
+{{- end }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch, patch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{/* What it reads that belongs to no namespace; nothing of it is needed without gateways when
+`namespaces` are named. */}}
+{{- define "pawl.clusterRules" -}}
+{{- if .Values.gateway.enabled }}
+# what the class of a gateway can do
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses]
+  verbs: [get]
+{{- end }}
+{{- if not .Values.namespaces }}
+# kopf follows which namespaces and kinds there are
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [list, watch]
+{{- end }}
+{{- end }}
