@@ -23,6 +23,7 @@ from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
+from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
@@ -54,7 +55,7 @@ class Records:
             return read_result(data)
 
         try:
-            return await self._do(read)
+            return await self._do("result", read)
         except ValidationError as error:
             raise StoreError(f"result.json of run {run} cannot be read: {error}") from error
 
@@ -72,7 +73,7 @@ class Records:
             data = self._store.get(f"{folder}/{number}.json", max_bytes=_MAX_RECORD)
             return highest, str(orjson.loads(data)["key"])
 
-        return await self._do(read)
+        return await self._do("claims", read)
 
     async def claim(self, namespace: str, model: str, number: int, key: str) -> None:
         """Claim a number for a run; ConflictError when another run has it."""
@@ -86,7 +87,7 @@ class Records:
                 if holder != key:
                     raise
 
-        await self._do(write)
+        await self._do("claim", write)
 
     async def decide(self, namespace: str, model: str, name: str, content: Any) -> None:
         """Append a decision; one that is there already stays as it is."""
@@ -98,7 +99,7 @@ class Records:
             except ConflictError:
                 return
 
-        await self._do(write)
+        await self._do("decide", write)
 
     async def keep(self, hour: KeepHour) -> None:
         """What a version saw in an hour; one that is there already stays as it is."""
@@ -108,7 +109,7 @@ class Records:
             with suppress(ConflictError):
                 self._store.put(path, hour.data)
 
-        await self._do(write)
+        await self._do("keep", write)
 
     async def hours(self, namespace: str, deployment: str, version: str) -> list[int]:
         """Which hours of a version are kept, in order."""
@@ -118,7 +119,7 @@ class Records:
             names = [path.rsplit("/", 1)[-1] for path in self._list(folder)]
             return sorted(int(name) for name in names if name.isdigit())
 
-        return await self._do(read)
+        return await self._do("hours", read)
 
     async def kept(
         self, namespace: str, deployment: str, version: str, hours: Iterable[int]
@@ -133,7 +134,7 @@ class Records:
                     found[hour] = self._store.get(f"{folder}/{hour}", max_bytes=_MAX_RECORD)
             return found
 
-        return await self._do(read)
+        return await self._do("kept", read)
 
     async def verify(self, artifact: Artifact) -> Verification:
         """Read an artifact whole and compare every digest. Never raises for a bad artifact."""
@@ -144,7 +145,7 @@ class Records:
             return Verification(digest=artifact.digest)
 
         try:
-            return await self._do(read)
+            return await self._do("verify", read)
         except IntegrityError as error:
             return Verification(reason=error.reason, message=str(error), final=True)
         except FileNotFoundError:
@@ -175,5 +176,10 @@ class Records:
         except FileNotFoundError:
             return []
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _do(self, operation: str, work: Callable[[], T]) -> T:
+        try:
+            with STORE_SECONDS.labels(operation).time():
+                return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except StoreError:
+            STORE_ERRORS.labels(operation).inc()
+            raise
