@@ -157,6 +157,16 @@ class Kube:
         query = {"fieldManager": manager}
         return await self._call("PATCH", path, query, patch, "application/merge-patch+json")
 
+    async def user(self) -> str | None:
+        """Who the API server takes us for; None when it does not say."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        try:
+            answer = await self._call("POST", path, body=review)
+        except KubeError:  # not allowed, or older than 1.28
+            return None
+        return answer.get("status", {}).get("userInfo", {}).get("username")  # type: ignore[no-any-return]
+
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete in the background, if it is still the same object."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
