@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from pawl.cli.reason import Reason, annotations, ask
+from pawl.cli.reason import Reason, ask, notes
 from pawl.cli.target import MANAGER, Namespace, Version, cluster, version
 from pawl.control.kinds import MODEL_VERSIONS
 
@@ -33,7 +33,7 @@ async def _decide(
     why = ask(word, reason)
     async with cluster() as kube:
         meta = (await version(kube, target, namespace))["metadata"]
-        written = await annotations(kube, word, meta["name"], why)
+        written = await notes(kube, word, meta["name"], why)
         patch = {"metadata": {"annotations": written}, "spec": {"approval": approval}}
         await kube.merge(MODEL_VERSIONS, meta["namespace"], meta["name"], patch, manager=MANAGER)
     return f"{meta['name']} is {approval}"

@@ -30,7 +30,7 @@ def ask(word: str, reason: str | None) -> str:
     return text
 
 
-async def annotations(kube: Kube, word: str, value: str, reason: str) -> dict[str, str | None]:
+async def notes(kube: Kube, word: str, value: str, reason: str) -> dict[str, str | None]:
     """What is written beside a command: the reason, and who says so, where the cluster knows."""
     user = await kube.user()
     return {audit.REASON: audit.because(word, value, reason), audit.REQUESTED_BY: user}

@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from pawl.api.deployment import DeploymentStatus
-from pawl.cli.reason import Reason, annotations, ask
+from pawl.cli.reason import Reason, ask, notes
 from pawl.cli.target import MANAGER, Namespace, Target, cluster, deployment
 from pawl.control.kinds import DEPLOYMENTS
 from pawl.core import audit, commands
@@ -112,7 +112,7 @@ async def _written(
         text = value(status)
         written: dict[str, str | None] = {annotation: text}
         if text is not None and reason is not None:
-            written |= await annotations(kube, audit.WORDS[annotation], text, reason)
+            written |= await notes(kube, audit.WORDS[annotation], text, reason)
         patch = {"metadata": {"annotations": written}}
         await kube.merge(DEPLOYMENTS, meta["namespace"], meta["name"], patch, manager=MANAGER)
     return f"{annotation}: {text}" if text else f"{annotation} removed"

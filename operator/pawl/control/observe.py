@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from pawl import constants as c
 from pawl.api.modelversion import Artifact
-from pawl.api.trainingjob import TrainingJob, TrainingJobStatus
+from pawl.api.trainingjob import TrainingJobStatus
 from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.cache import Cache
 from pawl.control.kinds import (
@@ -32,17 +30,15 @@ from pawl.control.kinds import (
 from pawl.control.kube import Kube
 from pawl.control.labels import Labels
 from pawl.control.measure import Measure
+from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.control.windows import Windows
-from pawl.core import recall
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
 from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
-from pawl.core.recall import Recorded
-from pawl.core.recipe import recipe_digest
 from pawl.core.run_status import job_condition
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.core.watch import kept
@@ -71,14 +67,14 @@ class Observer:
         self._kube = kube
         self._records = records
         self._routers = routers
-        self._recalled: dict[str, Recorded] = {}  # by uid of the Deployment
+        self._recalled = Recalled(records)
 
     def forget(self) -> None:
         """What was counted for Deployments that are gone."""
         known = frozenset(item["metadata"]["uid"] for item in self._cache.all(DEPLOYMENTS))
         self._windows.forget(known)
         self._labels.forget(known)
-        self._recalled = {uid: found for uid, found in self._recalled.items() if uid in known}
+        self._recalled.forget(known)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -89,22 +85,19 @@ class Observer:
         result: RunResult | NoNewData | None = None
         recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
-        if _may_have_result(item, jobs, run):
-            try:
+        try:
+            if _may_have_result(item, jobs, run):
                 result = await self._records.result(meta["uid"], run)
-                if isinstance(result, RunResult) and result.outcome == "Recorded":
-                    recorded = await self._of_recipe(item, result.lineage.recipe_digest)
-                elif result is not None:
-                    reserved = (item.get("status", {}).get("run") or {}).get("reservedVersion")
-                    highest, claim = await self._records.claims(namespace, model, reserved)
-            except StoreError as failure:
-                error = str(failure)
-        starting = _starting(item, jobs) if result is None else None
-        if starting is not None and error is None:
-            try:
-                recorded = await self._of_recipe(item, starting)
-            except StoreError as failure:
-                error = str(failure)
+            recipe = starting(item, jobs)
+            if isinstance(result, RunResult) and result.outcome == "Recorded":
+                recorded = await self._recalled.of_recipe(item, result.lineage.recipe_digest)
+            elif result is not None:
+                reserved = (item.get("status", {}).get("run") or {}).get("reservedVersion")
+                highest, claim = await self._records.claims(namespace, model, reserved)
+            elif recipe is not None:
+                recorded = await self._recalled.of_recipe(item, recipe)
+        except StoreError as failure:
+            error = str(failure)
         return TrainingJobObserved(
             object=item,
             jobs=jobs,
@@ -117,12 +110,6 @@ class Observer:
             claim=claim,
             recorded=recorded,
         )
-
-    async def _of_recipe(self, item: Object, digest: str) -> tuple[Object, ...]:
-        """The ModelVersions that the store knows of a recipe."""
-        short = recall.short(digest)
-        namespace, model = item["metadata"]["namespace"], item["spec"].get("model", "")
-        return await self._records.versions(namespace, model, lambda *of: of[2] == short)
 
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
         """For `plan_model_version`."""
@@ -164,36 +151,10 @@ class Observer:
             window=window,
             retrains=self._cache.owned(TRAINING_JOBS, item),
             recipe=self._recipe(item),
-            recorded=await self._recorded(item, entrance),
+            recorded=await self._recalled.deployment(
+                item, entrance.config_map or entrance.http_route
+            ),
         )
-
-    async def _recorded(self, item: Object, entrance: FrontObserved) -> Recorded | None:
-        """What the store knows of a Deployment that the cluster knows nothing of: read once, for
-        nobody else writes to that record."""
-        uid, published = item["metadata"]["uid"], entrance.config_map or entrance.http_route
-        if item.get("status", {}).get("stable") or published is not None:
-            self._recalled.pop(uid, None)
-            return None
-        if uid not in self._recalled:
-            try:
-                self._recalled[uid] = await self._read_record(item)
-            except StoreError as error:
-                return Recorded(error=str(error))
-        return self._recalled[uid]
-
-    async def _read_record(self, item: Object) -> Recorded:
-        meta, model = item["metadata"], item["spec"].get("model", "")
-        log = await self._records.log(meta["namespace"], model, meta["name"])
-        names = recall.wanted(log, item["spec"].get("version", "latest"))
-        if not names:
-            return Recorded(tuple(log))
-        digests = {name: digest and recall.short(digest) for name, digest in names.items()}
-
-        def wanted(name: str, digest: str, _: str) -> bool:
-            return name in digests and digests[name] in (None, digest)
-
-        versions = await self._records.versions(meta["namespace"], model, wanted)
-        return Recorded(tuple(log), versions)
 
     def _recipe(self, item: Object) -> Object | None:
         """What retrains are copied from: a TrainingJob, or the template of one."""
@@ -263,21 +224,6 @@ def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
         return run.number
     numbers = [int(job["metadata"].get("labels", {}).get(c.LABEL_RUN, "0")) for job in jobs]
     return max(numbers, default=1)
-
-
-def _starting(item: Object, jobs: tuple[Object, ...]) -> str | None:
-    """The digest of the recipe of a run that is about to get its Job."""
-    try:
-        digest = recipe_digest(TrainingJob.model_validate(item).spec)
-    except ValidationError:
-        return None
-    run = TrainingJobStatus.model_validate(item.get("status") or {}).run
-    if run is not None and run.recipe_digest == digest:
-        if run.phase not in ("Pending", "Running"):
-            return None
-        if any(job["metadata"]["labels"].get(c.LABEL_RUN) == str(run.number) for job in jobs):
-            return None
-    return digest
 
 
 def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
