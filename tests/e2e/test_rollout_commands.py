@@ -32,7 +32,7 @@ def test_pause_resume_and_promotion_by_hand(space: Space):
         status = trial.until(lambda s: "waits for `pawl promote`" in s["rollout"]["message"])
         assert "waits for `pawl promote`" in condition(status, "RolloutBlocked")["message"]
         assert trial.weights() == {"1": 50, "2": 50}
-        assert trial.pawl("promote") == f"pawl.dev/promote: {CANDIDATE}\n"
+        assert trial.pawl("promote", "-m", "looks good") == f"pawl.dev/promote: {CANDIDATE}\n"
         trial.ends("Promoted")
         trial.only_answers("2")
     assert trial.load.failed == []
@@ -49,11 +49,11 @@ def test_an_aborted_candidate_gets_nothing_and_is_not_tried_again(space: Space):
     with Trial(space, {"canary": canary((30, "1h"))}).serve() as trial:
         trial.candidate(models.good())
         trial.reaches("Canary")
-        assert trial.pawl("abort") == f"pawl.dev/abort: {CANDIDATE}\n"
+        assert trial.pawl("abort", "-m", "too slow") == f"pawl.dev/abort: {CANDIDATE}\n"
         status = trial.ends("Aborted")
         trial.only_answers("1", 300)
         assert status["rolledBack"][0]["reason"] == "Aborted"
-        assert "no rollout is under way" in trial.pawl("promote", check=False)
+        assert "no rollout is under way" in trial.pawl("promote", "-m", "too late", check=False)
     assert trial.load.failed == []
 
 

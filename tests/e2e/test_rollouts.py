@@ -49,7 +49,7 @@ def test_a_candidate_that_fails_some_inputs_is_rolled_back_and_tried_again_when_
         assert status["stable"]["name"] == STABLE
         assert condition(status, "Ready")["status"] == "True"
         assert not space.list("Workload", "pawl.dev/version=2")
-        assert trial.pawl("retry") == f"pawl.dev/retry: {CANDIDATE}\n"
+        assert trial.pawl("retry", "-m", "tried again") == f"pawl.dev/retry: {CANDIDATE}\n"
         trial.until(lambda s: len(s["rolledBack"]) == 2)
         status = trial.ends("GateFailed")
         assert status["rolledBack"][0]["attempt"] == 2

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from pawl.api.audit import Request
 from pawl.api.base import (
     ApiModel,
     Digest,
@@ -245,6 +246,9 @@ class DeploymentStatus(ObjectStatus):
     retrain: RetrainStatus | None = None
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
         (), description="Newest first."
+    )
+    requests: Annotated[tuple[Request, ...], Field(max_length=8)] = Field(
+        (), description="The commands that stand: who asked for each, when, and why."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from pawl.api.audit import Request
 from pawl.api.base import (
     ApiModel,
     Digest,
@@ -193,6 +194,9 @@ class ModelVersionStatus(ObjectStatus):
         None, description="The digest that was found when the artifact was read."
     )
     deployed_by: Annotated[tuple[DeployedBy, ...], Field(max_length=32)] = ()
+    approval: Request | None = Field(
+        None, description="Who approved or rejected it, when, and why."
+    )
     score: Annotated[str, Field(max_length=64)] | None = Field(
         None, description="The first metric, for kubectl get."
     )

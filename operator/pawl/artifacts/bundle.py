@@ -146,6 +146,14 @@ def verify_bundle(folder: Path, digest_: str) -> Manifest:
     return manifest
 
 
+def bundle_exists(uri: str, *, retry: Retry | None = None) -> bool:
+    """Whether there is something at an artifact's URI. StoreError when its store does not answer,
+    UserError when there can be none of that scheme."""
+    base, name = uri.rsplit("/", 1) if uri.endswith(".onnx") else (uri, MANIFEST)
+    with open_store(base, retry=retry) as store:
+        return store.exists(name)
+
+
 def _fetch_single(uri: str, digest_: str, into: Path, retry: Retry | None) -> Manifest:
     base, _, name = uri.rpartition("/")
     target = into / MODEL_ONNX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import alerts, capture, local, plan, rollout
+from pawl.cli import alerts, approval, audit, capture, local, plan, rollout
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
 
 app.add_typer(local.app, name="local")
 rollout.register(app)
+approval.register(app)
+audit.register(app)
 plan.register(app)
 alerts.register(app)
 capture.register(app)

@@ -1,7 +1,8 @@
 """`pawl promote | abort | pause | resume | retry | reset`: commands as annotations.
 
 A command names the candidate, and from its second rollout on the attempt, so that one that was left
-behind does nothing later. `spec` is never written: what Git says stays what Git says.
+behind does nothing later. `spec` is never written: what Git says stays what Git says. What decides
+something asks for a reason, which is written with it and goes into the decision record.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import typer
 from pydantic import ValidationError
 
 from pawl.api.deployment import DeploymentStatus
-from pawl.cli.target import Namespace, Target, cluster, deployment
-from pawl.constants import FIELD_MANAGER
+from pawl.cli.reason import Reason, ask, notes
+from pawl.cli.target import MANAGER, Namespace, Target, cluster, deployment
 from pawl.control.kinds import DEPLOYMENTS
-from pawl.core import commands
+from pawl.core import audit, commands
 from pawl.errors import UserError
 
 
@@ -27,14 +28,14 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Retraining")(reset)
 
 
-def promote(target: Target, namespace: Namespace = None) -> None:
+def promote(target: Target, namespace: Namespace = None, reason: Reason = None) -> None:
     """Promote the candidate: all gates have passed, or the spec accepts it unproven."""
-    _annotate(target, namespace, commands.PROMOTE, _compared)
+    _annotate(target, namespace, commands.PROMOTE, _compared, ask("promote", reason))
 
 
-def abort(target: Target, namespace: Namespace = None) -> None:
+def abort(target: Target, namespace: Namespace = None, reason: Reason = None) -> None:
     """Take the traffic of the candidate away; it is not tried again by itself."""
-    _annotate(target, namespace, commands.ABORT, _running)
+    _annotate(target, namespace, commands.ABORT, _running, ask("abort", reason))
 
 
 def pause(target: Target, namespace: Namespace = None) -> None:
@@ -47,14 +48,14 @@ def resume(target: Target, namespace: Namespace = None) -> None:
     _annotate(target, namespace, commands.PAUSE, lambda _: None)
 
 
-def retry(target: Target, namespace: Namespace = None) -> None:
+def retry(target: Target, namespace: Namespace = None, reason: Reason = None) -> None:
     """Try the candidate again that was rolled back last."""
-    _annotate(target, namespace, commands.RETRY, _failed)
+    _annotate(target, namespace, commands.RETRY, _failed, ask("retry", reason))
 
 
-def reset(target: Target, namespace: Namespace = None) -> None:
+def reset(target: Target, namespace: Namespace = None, reason: Reason = None) -> None:
     """Let drift start retrains again, after the breaker stopped them."""
-    _annotate(target, namespace, commands.RESET, _retrained)
+    _annotate(target, namespace, commands.RESET, _retrained, ask("reset", reason))
 
 
 def _running(status: DeploymentStatus) -> str:
@@ -89,8 +90,9 @@ def _annotate(
     namespace: str | None,
     annotation: str,
     value: Callable[[DeploymentStatus], str | None],
+    reason: str | None = None,
 ) -> None:
-    typer.echo(asyncio.run(_written(target, namespace, annotation, value)))
+    typer.echo(asyncio.run(_written(target, namespace, annotation, value, reason)))
 
 
 async def _written(
@@ -98,6 +100,7 @@ async def _written(
     namespace: str | None,
     annotation: str,
     value: Callable[[DeploymentStatus], str | None],
+    reason: str | None,
 ) -> str:
     async with cluster() as kube:
         item = await deployment(kube, target, namespace)
@@ -107,7 +110,9 @@ async def _written(
         except ValidationError as error:
             raise UserError(f"the status of {meta['name']} cannot be read: {error}") from error
         text = value(status)
-        patch = {"metadata": {"annotations": {annotation: text}}}
-        manager = f"{FIELD_MANAGER}-cli"
-        await kube.merge(DEPLOYMENTS, meta["namespace"], meta["name"], patch, manager=manager)
+        written: dict[str, str | None] = {annotation: text}
+        if text is not None and reason is not None:
+            written |= await notes(kube, audit.WORDS[annotation], text, reason)
+        patch = {"metadata": {"annotations": written}}
+        await kube.merge(DEPLOYMENTS, meta["namespace"], meta["name"], patch, manager=MANAGER)
     return f"{annotation}: {text}" if text else f"{annotation} removed"

@@ -9,14 +9,19 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 
-from pawl.constants import GROUP
-from pawl.control.kinds import DEPLOYMENTS
+from pawl.constants import FIELD_MANAGER, GROUP
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
 from pawl.control.kube import Kube, KubeError
 from pawl.errors import UserError
 
 Target = Annotated[str, typer.Argument(help="mdep/NAME or NAME.", metavar="DEPLOYMENT")]
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Default: the context's.")]
 
+Version = Annotated[str, typer.Argument(help="mv/NAME or NAME.", metavar="VERSION")]
+#: Field manager of what the command line writes.
+MANAGER = f"{FIELD_MANAGER}-cli"
+
+_VERSIONS = ("", "mv", "modelversion", "modelversions", f"modelversions.{GROUP}")
 _KINDS = ("", "mdep", "modeldeployment", "modeldeployments", f"modeldeployments.{GROUP}")
 
 
@@ -43,4 +48,16 @@ async def deployment(kube: Kube, target: str, namespace: str | None) -> dict[str
     item = await kube.get(DEPLOYMENTS, where, name)
     if item is None:
         raise UserError(f"there is no Deployment {name} in namespace {where}")
+    return item
+
+
+async def version(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
+    """The ModelVersion that is meant. UserError when there is none."""
+    kind, _, name = target.rpartition("/")
+    if kind not in _VERSIONS or not name:
+        raise UserError(f"{target} is no ModelVersion: write mv/{name or 'NAME'}")
+    where = namespace or kube.namespace
+    item = await kube.get(MODEL_VERSIONS, where, name)
+    if item is None:
+        raise UserError(f"there is no ModelVersion {name} in namespace {where}")
     return item

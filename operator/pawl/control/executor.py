@@ -123,8 +123,8 @@ class Executor:
                 await self._records.claim(namespace, model, number, key)
             case EnsureSecret(namespace, name, owner):
                 await self._ensure_secret(namespace, name, owner)
-            case RecordDecision(namespace, model, name, content):
-                await self._records.decide(namespace, model, name, content)
+            case RecordDecision(namespace, model, name, content, folder):
+                await self._records.decide(namespace, model, name, content, folder)
             case KeepHour():
                 await self._keep(action)
 
@@ -240,7 +240,10 @@ def _same_origin(there: Object, wanted: Object) -> bool:
     if owners:
         uids = {ref["uid"] for ref in there["metadata"].get("ownerReferences", [])}
         return owners[0]["uid"] in uids
-    return bool(
-        there.get("spec", {}).get("lineage", {}).get("trainingJob")
-        == wanted["spec"]["lineage"]["trainingJob"]
-    )
+    return _made_of(there) == _made_of(wanted)
+
+
+def _made_of(version: Object) -> tuple[Any, str | None]:
+    """By whom a ModelVersion was made, and of what bytes: two with the same are the same."""
+    spec = version.get("spec", {})
+    return spec.get("lineage", {}).get("trainingJob"), spec.get("artifact", {}).get("digest")

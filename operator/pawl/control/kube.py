@@ -15,7 +15,7 @@ import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
-from pawl.control.kinds import Resource
+from pawl.control.kinds import SELF_REVIEWS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 
@@ -169,6 +169,15 @@ class Kube:
         path = resource.path(namespace, name) + ("/status" if status else "")
         query = {"fieldManager": manager}
         return await self._call("patch", resource, path, query, patch)
+
+    async def user(self) -> str | None:
+        """Who the API server takes us for; None when it does not say."""
+        review = {"apiVersion": SELF_REVIEWS.api_version, "kind": SELF_REVIEWS.kind}
+        try:
+            answer = await self._call("create", SELF_REVIEWS, SELF_REVIEWS.path(None), body=review)
+        except KubeError:  # not allowed, or older than 1.28
+            return None
+        return answer.get("status", {}).get("userInfo", {}).get("username")  # type: ignore[no-any-return]
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete in the background, if it is still the same object."""

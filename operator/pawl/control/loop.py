@@ -109,7 +109,8 @@ class Loop:
         return plan_training_job(observed, self._installation, datetime.now(UTC))
 
     async def _model_version(self, observer: Observer, item: Object) -> Plan:
-        return plan_model_version(await observer.model_version(item), datetime.now(UTC))
+        observed = await observer.model_version(item, self._installation)
+        return plan_model_version(observed, datetime.now(UTC))
 
     async def _deployment(self, observer: Observer, item: Object) -> Plan:
         now = datetime.now(UTC)

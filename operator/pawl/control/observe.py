@@ -30,11 +30,13 @@ from pawl.control.kinds import (
 from pawl.control.kube import Kube
 from pawl.control.labels import Labels
 from pawl.control.measure import Measure
+from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
 from pawl.control.routers import Routers
 from pawl.control.windows import Windows
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
+from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
@@ -65,12 +67,14 @@ class Observer:
         self._kube = kube
         self._records = records
         self._routers = routers
+        self._recalled = Recalled(records)
 
     def forget(self) -> None:
         """What was counted for Deployments that are gone."""
         known = frozenset(item["metadata"]["uid"] for item in self._cache.all(DEPLOYMENTS))
         self._windows.forget(known)
         self._labels.forget(known)
+        self._recalled.forget(known)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -79,15 +83,21 @@ class Observer:
         jobs = self._cache.owned(JOBS, item)
         run = _run_number(item, jobs)
         result: RunResult | NoNewData | None = None
+        recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
-        if _may_have_result(item, jobs, run):
-            try:
+        try:
+            if _may_have_result(item, jobs, run):
                 result = await self._records.result(meta["uid"], run)
-                if result is not None:
-                    reserved = (item.get("status", {}).get("run") or {}).get("reservedVersion")
-                    highest, claim = await self._records.claims(namespace, model, reserved)
-            except StoreError as failure:
-                error = str(failure)
+            recipe = starting(item, jobs)
+            if isinstance(result, RunResult) and result.outcome == "Recorded":
+                recorded = await self._recalled.of_recipe(item, result.lineage.recipe_digest)
+            elif result is not None:
+                reserved = (item.get("status", {}).get("run") or {}).get("reservedVersion")
+                highest, claim = await self._records.claims(namespace, model, reserved)
+            elif recipe is not None:
+                recorded = await self._recalled.of_recipe(item, recipe)
+        except StoreError as failure:
+            error = str(failure)
         return TrainingJobObserved(
             object=item,
             jobs=jobs,
@@ -98,9 +108,10 @@ class Observer:
             store_error=error,
             highest_claim=highest,
             claim=claim,
+            recorded=recorded,
         )
 
-    async def model_version(self, item: Object) -> ModelVersionObserved:
+    async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
         """For `plan_model_version`."""
         meta, spec = item["metadata"], item["spec"]
         verification = settled(item)
@@ -112,6 +123,7 @@ class Observer:
             siblings=self._cache.of_model(MODEL_VERSIONS, namespace, model),
             deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
             verification=verification,
+            trust_requested_by=installation.trust_requested_by,
         )
 
     async def deployment(self, item: Object, now: datetime) -> DeploymentObserved:
@@ -139,6 +151,9 @@ class Observer:
             window=window,
             retrains=self._cache.owned(TRAINING_JOBS, item),
             recipe=self._recipe(item),
+            recorded=await self._recalled.deployment(
+                item, entrance.config_map or entrance.http_route
+            ),
         )
 
     def _recipe(self, item: Object) -> Object | None:

@@ -18,12 +18,13 @@ import orjson
 from pydantic import ValidationError
 
 from pawl.api.modelversion import Artifact
-from pawl.artifacts.bundle import fetch_bundle
+from pawl.artifacts.bundle import bundle_exists, fetch_bundle
 from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
+from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
@@ -32,6 +33,7 @@ from pawl.errors import ConflictError, IntegrityError, StoreError, UserError
 T = TypeVar("T")
 _MAX_RECORD = 4 << 20
 _THREADS = 8
+_MOST_LINES = 50
 
 
 class Records:
@@ -89,9 +91,11 @@ class Records:
 
         await self._do("claim", write)
 
-    async def decide(self, namespace: str, model: str, name: str, content: Any) -> None:
+    async def decide(
+        self, namespace: str, model: str, name: str, content: Any, folder: str = "log"
+    ) -> None:
         """Append a decision; one that is there already stays as it is."""
-        path = f"{self._decisions(namespace, model)}/{name.replace(':', '')}.json"
+        path = f"{self._decisions(namespace, model, folder)}/{name.replace(':', '')}.json"
 
         def write() -> None:
             try:
@@ -100,6 +104,45 @@ class Records:
                 return
 
         await self._do("decide", write)
+
+    async def log(self, namespace: str, model: str, deployment: str) -> list[Any]:
+        """The end of the log of a Deployment, newest first."""
+        folder = self._decisions(namespace, model)
+
+        def read() -> list[Any]:
+            found: list[Any] = []
+            for path in reversed(self._list(folder)):
+                if len(found) == _MOST_LINES:
+                    break
+                if f"-{deployment}-" not in path:
+                    continue
+                content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
+                if content.get("deployment") == deployment:
+                    found.append(content)
+            return found
+
+        return await self._do("log", read)
+
+    async def versions(
+        self, namespace: str, model: str, wanted: Callable[[str, str, str], bool]
+    ) -> tuple[Any, ...]:
+        """Recorded ModelVersions whose bytes are there still. `wanted` is asked with the name, the
+        digest and the digest of the recipe, as `recall.version_file` has them."""
+
+        def read() -> tuple[Any, ...]:
+            paths = self._list(self._decisions(namespace, model, "versions"))
+            named = {path: path.rsplit("/", 1)[-1].split(".")[:3] for path in paths}
+            chosen = [path for path, parts in named.items() if len(parts) == 3 and wanted(*parts)]
+            log = self._list(self._decisions(namespace, model)) if chosen else []
+            found = {}
+            for path in chosen:
+                content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
+                if bundle_exists(content["spec"]["artifact"]["uri"], retry=self._retry):
+                    name = named[path][0]
+                    found[name] = recall.restored(namespace, content, recall.approval(name, log))
+            return tuple(found.values())
+
+        return await self._do("versions", read)
 
     async def keep(self, hour: KeepHour) -> None:
         """What a version saw in an hour; one that is there already stays as it is."""
@@ -164,8 +207,8 @@ class Records:
     def _numbers(self, namespace: str, model: str) -> str:
         return f"decisions/{self._id}/{namespace}/{model}/numbers"
 
-    def _decisions(self, namespace: str, model: str) -> str:
-        return f"decisions/{self._id}/{namespace}/{model}/log"
+    def _decisions(self, namespace: str, model: str, folder: str = "log") -> str:
+        return f"decisions/{self._id}/{namespace}/{model}/{folder}"
 
     def _windows(self, namespace: str, deployment: str, version: str) -> str:
         return f"windows/{self._id}/{namespace}/{deployment}/{version}"

@@ -16,9 +16,13 @@ from pawl.control.index import Index, name_of
 from pawl.control.kinds import Resource
 from pawl.control.kube import Kube, KubeError
 from pawl.control.metrics import WATCHES
+from pawl.core import audit
 
 Object = Mapping[str, Any]
 _WATCH_SECONDS = 240
+#: Of a spec and of annotations: whose owner somebody wants to know.
+_FIELDS = ("f:replicas", "f:approval", "f:artifact")
+_ANNOTATIONS = tuple(f"f:{name}" for name in audit.ANNOTATIONS)
 log = logging.getLogger(__name__)
 
 
@@ -150,14 +154,27 @@ def _version(item: Object) -> str:
 
 
 def _trimmed(item: Object) -> Object:
-    """Without managedFields, save for who owns the replicas of a workload."""
+    """Of managedFields only who owns the replicas of a workload, and who asked for something."""
     fields = item["metadata"].get("managedFields")
     if not fields:
         return item
-    kept = [
-        {"manager": entry["manager"], "fieldsV1": {"f:spec": {"f:replicas": {}}}}
-        for entry in fields
-        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-    ]
+    kept = [entry for entry in map(_owned, fields) if entry is not None]
     meta = {**item["metadata"], "managedFields": kept}
     return {**item, "metadata": meta}
+
+
+def _owned(entry: Object) -> Object | None:
+    fields = entry.get("fieldsV1", {})
+    spec: dict[str, Object] = {name: {} for name in _FIELDS if name in fields.get("f:spec", {})}
+    owned = fields.get("f:metadata", {}).get("f:annotations", {})
+    annotations: dict[str, Object] = {name: {} for name in _ANNOTATIONS if name in owned}
+    if not spec and not annotations:
+        return None
+    return {
+        "manager": entry["manager"],
+        **({"time": entry["time"]} if "time" in entry else {}),
+        "fieldsV1": {
+            **({"f:spec": spec} if spec else {}),
+            **({"f:metadata": {"f:annotations": annotations}} if annotations else {}),
+        },
+    }

@@ -50,6 +50,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         server_drain_seconds=_number(env, "PAWL_SERVER_DRAIN_SECONDS", 45),
         image_pull_policy=env.get("PAWL_IMAGE_PULL_POLICY", "IfNotPresent"),
         prometheus=env.get("PAWL_PROMETHEUS") or None,
+        trust_requested_by=_flag(env, "PAWL_TRUST_REQUESTED_BY"),
     )
     return Settings(
         installation,

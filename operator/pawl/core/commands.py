@@ -16,6 +16,7 @@ ABORT = f"{GROUP}/abort"
 PAUSE = f"{GROUP}/pause"
 RETRY = f"{GROUP}/retry"
 RESET = f"{GROUP}/reset-breaker"
+ALL = (PROMOTE, ABORT, PAUSE, RETRY, RESET)
 
 
 def reference(version: str, attempt: int) -> str:
@@ -37,8 +38,7 @@ class Commands:
     @classmethod
     def of(cls, annotations: Mapping[str, str]) -> Commands:
         """Those of one object."""
-        names = (PROMOTE, ABORT, PAUSE, RETRY, RESET)
-        return cls(*(annotations.get(name, "") for name in names))
+        return cls(*(annotations.get(name, "") for name in ALL))
 
     def promotes(self, version: str, attempt: int) -> bool:
         """Go on to promotion."""

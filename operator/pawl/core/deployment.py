@@ -16,14 +16,14 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolledBack, RolloutStatus
-from pawl.core import capturing, failures, gates, pace, rollout, shift
+from pawl.core import capturing, failures, gates, pace, recall, rollout, shift
 from pawl.core.conditions import Conditions, invalid_status, timestamp
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_watch import close_loop, decayed
 from pawl.core.deployment_work import DeploymentObserved, Work
 from pawl.core.front import front
 from pawl.core.installation import Installation
-from pawl.core.plan import Action, MergePatch, Plan
+from pawl.core.plan import Action, Create, MergePatch, Plan
 from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -57,8 +57,10 @@ def plan_deployment(
     status = deployment.status
     memory = Memory(status.stable, status.rolled_back)
     if status.stable is None:
-        memory = children.memory
-    versions = read_versions(observed.versions, deployment.spec.model)
+        memory = _remembered(observed, children, generation)
+    recorded = observed.recorded or recall.Recorded()
+    lost = recall.missing(recorded.versions, observed.versions)
+    versions = read_versions((*observed.versions, *lost), deployment.spec.model)
     work = Work(observed, deployment, children, entrance, memory, versions, now)
     sentence = decayed(work, status.drift, memory.stable) if memory.stable is not None else ""
     if sentence and memory.stable is not None:
@@ -66,15 +68,25 @@ def plan_deployment(
     conditions = Conditions(status.conditions, generation=generation, now=now)
     report = Report(item, deployment, conditions, observed.pods, now, work.draft)
     target = _target(work)
+    work.draft.actions += [Create(item) for item in lost]
     if target.version is not None:
         _serve(work, report, target, target.version)
     else:
         report.waiting(target)
         work.draft.requeue(pace.WATCH)
+    report.requested(installation)
     told = report.status(entrance.url())
     if pace.stands(told) != pace.stands(status):
         work.draft.requeue(0.0)  # what follows from it may be done at once
     return work.draft.finish(told.render())
+
+
+def _remembered(observed: DeploymentObserved, children: Children, generation: int) -> Memory:
+    """What the cluster remembers of a Deployment without a status, else what the store does."""
+    memory = children.memory
+    if memory == Memory() and observed.recorded is not None:
+        return recall.recall(observed.recorded.log, generation)
+    return memory
 
 
 def _without(work: Work, stable: ServedVersion, why: str) -> Memory:
@@ -96,6 +108,10 @@ def _without(work: Work, stable: ServedVersion, why: str) -> Memory:
 
 
 def _target(work: Work) -> Target:
+    recorded = work.observed.recorded
+    if recorded is not None and recorded.error is not None:
+        text = f"whether a version was served before is not known: {recorded.error}"
+        return Target(None, "StoreUnreachable", text)
     problem = work.front.problem()
     if problem is not None:
         stable = work.stable if problem.serves else None

@@ -17,8 +17,9 @@ from pawl.api.deployment import (
 )
 from pawl.api.names import version_name
 from pawl.api.rollout_status import RolledBack
-from pawl.core import rollout, run_status, shift
+from pawl.core import audit, rollout, run_status, shift
 from pawl.core.conditions import Conditions, timestamp
+from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, RecordDecision
 from pawl.core.routing.route import Route
 from pawl.core.serving_children import Memory
@@ -81,7 +82,7 @@ class Report:
             stable = remembered
         elif stable is not None:
             stable = stable.model_copy(update={"since": timestamp(self.now)})
-            self._became_stable(told, stable, turn)
+            self._became_stable(told, stable, turn, outcome.memory)
         if turn.returned_to is not None and outcome.memory.rolled_back:
             self._withdrawn(outcome.memory.rolled_back[0])
         pods = outcome.pods.get((stable or wanted).version, shift.Pods(0, 0))
@@ -135,7 +136,11 @@ class Report:
         self.conditions.stall(target.reason, target.message)
 
     def _became_stable(
-        self, before: ServedVersion | None, stable: ServedVersion, turn: rollout.Turn
+        self,
+        before: ServedVersion | None,
+        stable: ServedVersion,
+        turn: rollout.Turn,
+        memory: Memory,
     ) -> None:
         """History, event, decision record."""
         back = before is not None and stable.version < before.version
@@ -146,13 +151,29 @@ class Report:
             message = f"{stable.name} is promoted; {before.name if before else ''} is held back"
         elif before is not None:
             message += f" instead of {before.name}"
-        self._decided(stable.name, stable.digest, reason, replaced=before.name if before else None)
+        left = before.name if before else None
+        failed = next((entry for entry in memory.rolled_back[:1] if entry.version == left), None)
+        self._decided(
+            stable.name,
+            stable.digest,
+            reason,
+            replaced=left,
+            served=_dump(stable),
+            **({"rolledBack": _dump(failed)} if failed else {}),
+        )
         self.draft.events.append(Event(reason, message))
 
     def _withdrawn(self, entry: RolledBack) -> None:
-        self._decided(entry.version, entry.digest, entry.reason, message=entry.message)
+        told = {"message": entry.message, "rolledBack": _dump(entry)}
+        self._decided(entry.version, entry.digest, entry.reason, **told)
 
-    def _decided(self, version: str, digest: str, reason: str, **more: str | None) -> None:
+    def requested(self, installation: Installation) -> None:
+        """Who asked for what, once for each command."""
+        found = audit.asked(self.item, trusted=installation.trust_requested_by, now=self.now)
+        told, model = self.deployment.status.requests, self.deployment.spec.model
+        self.values["requests"] = audit.record(self.draft, self.item, model, found, told)
+
+    def _decided(self, version: str, digest: str, reason: str, **more: Any) -> None:
         meta, at = self.item["metadata"], timestamp(self.now)
         entry = HistoryEntry(version=version, at=at, reason=reason)
         history = self.values.get("history", self.deployment.status.history)
@@ -203,6 +224,10 @@ class Report:
 
     def _labelled(self, label: str, value: str) -> list[Object]:
         return [pod for pod in self.pods if pod["metadata"]["labels"].get(label) == value]
+
+
+def _dump(record: ServedVersion | RolledBack) -> dict[str, Any]:
+    return record.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _same(one: ServedVersion, other: ServedVersion) -> bool:

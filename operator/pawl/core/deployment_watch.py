@@ -79,6 +79,7 @@ def _retrain(
     )
     followed = follow(asked, work.deployment.status.retrain, drift, alarm, conditions)
     work.draft.actions += followed.actions
+    work.draft.lines += followed.lines
     if followed.training is not None:
         work.draft.afterwards.append(followed.training)
     work.draft.events += followed.events

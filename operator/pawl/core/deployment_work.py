@@ -16,6 +16,7 @@ from pawl.core.failures import DECAYED, withdrawn
 from pawl.core.front import Front, FrontObserved
 from pawl.core.measurement import Measurement
 from pawl.core.plan import Draft
+from pawl.core.recall import Recorded
 from pawl.core.routing.state import RouterState
 from pawl.core.serving_children import Children, Memory
 from pawl.core.versions import Version
@@ -29,7 +30,8 @@ class DeploymentObserved:
     """All that is looked at; `measured` is what the versions under comparison did since
     `status.rollout.measuredTo`, `drift` what the stable version saw in the running window, `tally`
     what truth told of it; the ConfigMap `window` keeps both. `retrains` are TrainingJobs of its
-    own, `recipe` is what they are copied from."""
+    own, `recipe` is what they are copied from. `recorded` is what the store knows of one
+    that the cluster does not know."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -44,6 +46,7 @@ class DeploymentObserved:
     window: Object | None = None
     retrains: tuple[Object, ...] = ()
     recipe: Object | None = None
+    recorded: Recorded | None = None
 
 
 @dataclass

@@ -34,6 +34,8 @@ class Installation:
     server_drain_seconds: int = 45
     image_pull_policy: str = "IfNotPresent"
     prometheus: str | None = None
+    #: An admission policy vouches for the annotation pawl.dev/requested-by.
+    trust_requested_by: bool = False
 
     @property
     def store_path(self) -> str | None:

@@ -9,9 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pawl.api.audit import Request
 from pawl.api.modelversion import ModelVersion, ModelVersionStatus
+from pawl.core import audit
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.plan import Draft, Event, Plan
+from pawl.core.recall import version_line
 from pawl.core.versions import Version, champion, read_versions, stage
 
 Object = Mapping[str, Any]
@@ -37,6 +40,7 @@ class ModelVersionObserved:
     siblings: tuple[Object, ...]  # the ModelVersions of the namespace, this one included
     deployments: tuple[Object, ...]  # pawl Deployments of the same model and namespace
     verification: Verification
+    trust_requested_by: bool = False
 
 
 def settled(item: Object) -> Verification | None:
@@ -55,7 +59,7 @@ def settled(item: Object) -> Verification | None:
 
 
 def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
-    """The plan. It has no actions: a ModelVersion only has a status."""
+    """The plan: a status, and what is recorded of the version in the store."""
     item = observed.object
     generation = item["metadata"].get("generation", 0)
     draft = Draft()
@@ -81,11 +85,35 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         verified_digest=verified,
         deployed_by=_deployed_by(version.name, observed.deployments),
         score=_score(parsed),
+        approval=_record(observed, parsed, verified, draft, now),
     )
     if where != parsed.status.stage:
         sentence = _sentence(version, where)
         draft.events.append(Event(where, sentence, "Warning" if where == "Rejected" else "Normal"))
     return draft.finish(status.render())
+
+
+def _record(
+    observed: ModelVersionObserved,
+    parsed: ModelVersion,
+    verified: str | None,
+    draft: Draft,
+    now: datetime,
+) -> Request | None:
+    """What there is, once it is verified, and what somebody has decided about it."""
+    item, trusted = observed.object, observed.trust_requested_by
+    if verified is not None and parsed.status.verified_digest != verified:
+        draft.actions.append(version_line(item))
+        if parsed.spec.lineage is None or parsed.spec.lineage.training_job is None:
+            request = audit.imported(item, trusted=trusted, now=now)
+            audit.record(draft, item, parsed.spec.model, (request,), ())
+    told = parsed.status.approval
+    decided = audit.decided(item, trusted=trusted, now=now)
+    requests = (decided,) if decided is not None else ()
+    recorded = audit.record(
+        draft, item, parsed.spec.model, requests, (told,) if told is not None else ()
+    )
+    return recorded[0] if recorded else None
 
 
 def _verify(
@@ -110,7 +138,6 @@ def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | No
     return Version(
         name=meta["name"],
         namespace=meta["namespace"],
-        uid=meta["uid"],
         spec=parsed.spec,
         verified=True if digest else (False if failed else None),
         failure=observed.verification.message if failed else "",

@@ -63,12 +63,14 @@ class ClaimNumber:
 
 @dataclass(frozen=True)
 class RecordDecision:
-    """Append to the decision record of a model in the store, if not there yet."""
+    """Append to the decision record of a model in the store, if not there yet: to the log of what
+    was asked for and decided, or to the `versions` that there were."""
 
     namespace: str
     model: str
     name: str  # file name; the same decision has the same name
     content: Object
+    folder: Literal["log", "versions"] = "log"
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Draft:
     events: list[Event] = field(default_factory=list)
     requeue_after: float | None = None
     afterwards: list[Action] = field(default_factory=list)
+    #: For the decision record, after all other actions: nothing waits for them.
+    lines: list[RecordDecision] = field(default_factory=list)
 
     def requeue(self, seconds: float) -> None:
         """Look again after `seconds`, or sooner when something else asked for sooner."""
@@ -136,7 +140,7 @@ class Draft:
         """The plan."""
         return Plan(
             status,
-            tuple(self.actions),
+            (*self.actions, *self.lines),
             tuple(self.events),
             self.requeue_after,
             tuple(self.afterwards),

@@ -10,6 +10,7 @@ from pawl.artifacts.records import NoNewData, RunResult
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event
+from pawl.core.recall import missing
 from pawl.core.run_work import Work
 from pawl.core.versions import Version, champion
 
@@ -19,6 +20,10 @@ def publish(work: Work, made: Version | None, result: RunResult | None) -> None:
     if made is not None:
         _finish(work, made.name, result, made)
     elif result is not None and result.outcome == "Recorded":
+        lost = missing(work.observed.recorded, work.observed.versions)
+        work.draft.actions += [
+            Create(item) for item in lost if item["metadata"]["name"] == result.artifact.name
+        ]
         _finish(work, result.artifact.name, result, None)
     elif result is not None:
         _make(work, result)

@@ -11,8 +11,9 @@ from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config, train_threads
 from pawl.core.plan import Create, Event, MergePatch
 from pawl.core.publication import nothing_new, publish
+from pawl.core.recall import missing
 from pawl.core.run_work import Object, Work
-from pawl.core.versions import champion
+from pawl.core.versions import champion, read_versions
 
 
 def drive(work: Work) -> None:
@@ -84,15 +85,17 @@ def _code(meta: Object) -> Code | None:
 
 
 def _known(work: Work) -> tuple[KnownVersion, ...]:
-    """Versions that another run made of this recipe: the pod compares their data digests with
-    what it reads, and trains nothing when one is equal."""
+    """Versions that another run made of this recipe, also in a cluster that is no more: the pod
+    compares their data digests with what it reads, and trains nothing when one is equal."""
+    lost = missing(work.observed.recorded, work.observed.versions)
+    versions = (*read_versions(lost, work.job.spec.model), *work.versions)
     return tuple(
         KnownVersion(
             version=version.reference(),
             data_digest=lineage.data.digest,
             window=Window(**data.window.model_dump()) if (data := lineage.data).window else None,
         )
-        for version in work.versions
+        for version in sorted(versions, key=lambda version: version.number)
         if (lineage := version.spec.lineage) is not None
         and lineage.recipe_digest == work.run.recipe_digest
         and lineage.data is not None

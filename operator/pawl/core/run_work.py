@@ -25,7 +25,8 @@ class TrainingJobObserved:
 
     `result` is the result.json of the current run, if the store has one; `store_error` says that
     the store could not be asked. `highest_claim` is the highest number claimed for the model in
-    the store, `claim` who holds the number that `status.run` has reserved.
+    the store, `claim` who holds the number that `status.run` has reserved. `recorded` are the
+    ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
     """
 
     object: Object
@@ -37,6 +38,7 @@ class TrainingJobObserved:
     store_error: str | None = None
     highest_claim: int = 0
     claim: str | None = None
+    recorded: tuple[Object, ...] = ()
 
 
 @dataclass

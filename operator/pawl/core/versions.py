@@ -24,7 +24,6 @@ class Version:
 
     name: str
     namespace: str
-    uid: str
     spec: ModelVersionSpec
     verified: bool | None  # None: not tried yet
     failure: str = ""  # why it is not verified
@@ -91,7 +90,6 @@ def _version(item: Object, parsed: ModelVersion) -> Version:
     return Version(
         name=meta["name"],
         namespace=meta["namespace"],
-        uid=meta["uid"],
         spec=parsed.spec,
         verified=(condition.status == "True") if known and condition is not None else None,
         failure=condition.message if condition is not None else "",

@@ -34,7 +34,9 @@ def status(**values: Any) -> dict[str, Any]:
 
 
 def pawl(*words: str) -> str:
-    """What it prints; what it refuses is raised."""
+    """What it prints; what it refuses is raised. What needs a reason gets one."""
+    if words[0] not in ("pause", "resume") and "-m" not in words:
+        words = (*words, "-m", "it had to be")
     result = CliRunner().invoke(app, words)
     if isinstance(result.exception, PawlError):
         raise result.exception
@@ -68,7 +70,11 @@ def test_a_command_names_the_rollout_under_way(
     before = api.deployment(name, status(rollout=rollout))
     assert pawl(command, f"mdep/{name}") == f"{annotation}: {value}\n"
     after = api.get(name)
-    assert after["metadata"]["annotations"] == {annotation: value}
+    written = {annotation: value}
+    if command != "pause":
+        written["pawl.dev/reason"] = f"{command} {value}: it had to be"
+        written["pawl.dev/requested-by"] = "kubernetes-admin"
+    assert after["metadata"]["annotations"] == written
     assert (after["spec"], after["status"]) == (before["spec"], before["status"])
     managers = [entry["manager"] for entry in after["metadata"]["managedFields"]]
     assert "pawl-cli" in managers
@@ -99,6 +105,14 @@ def test_what_is_promoted_can_only_be_aborted(api: Any, name: str, phase: str, c
     with pytest.raises(UserError, match="is promoted already"):
         pawl(command, name)
     assert "churn-v8" in pawl("abort", name)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501], ids=["none", "blank", "a novel"])
+def test_what_decides_needs_a_reason(api: Any, name: str, reason: str):
+    api.deployment(name, status(rollout=ROLLING))
+    with pytest.raises(UserError, match=r"say why|at most 500"):
+        pawl("promote", name, "-m", reason)
+    assert "annotations" not in api.get(name)["metadata"]
 
 
 def test_resume_takes_the_pause_away(api: Any, name: str):

@@ -14,7 +14,8 @@ from onnx.helper import make_graph, make_model
 from pawl.api.modelversion import Artifact
 from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.records import Records
-from pawl.core.plan import KeepHour
+from pawl.core.plan import KeepHour, RecordDecision
+from pawl.core.recall import short, version_line
 from pawl.errors import ConflictError, StoreError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
@@ -108,3 +109,47 @@ async def test_an_artifact_is_judged_by_its_bytes(records: Records, tmp_path: Pa
     assert (wrong.reason, wrong.final) == ("DigestMismatch", True)
     missing = await records.verify(artifact(tmp_path, right, "none.onnx"))
     assert (missing.reason, missing.final) == ("ArtifactMissing", True)
+
+
+def recorded(name: str, digest: str, uri: str) -> RecordDecision:
+    """The line of a ModelVersion that was imported."""
+    artifact = {"uri": uri, "digest": digest}
+    spec = {"model": "churn", "version": int(name.rpartition("v")[2]), "artifact": artifact}
+    return version_line({"metadata": {"name": name, "namespace": "ml"}, "spec": spec})
+
+
+async def written(records: Records, line: RecordDecision) -> None:
+    await records.decide(line.namespace, line.model, line.name, line.content, line.folder)
+
+
+async def test_recorded_versions_come_back_while_their_bytes_are_there(
+    records: Records, tmp_path: Path
+):
+    (tmp_path / "a.onnx").write_bytes(b"a model")
+    digests = {name: "sha256:" + name[-1] * 64 for name in ("churn-v1", "churn-v2", "churn-v3")}
+    for name, digest in digests.items():
+        uri = f"{tmp_path.as_uri()}/{'gone' if name == 'churn-v3' else 'a'}.onnx"
+        await written(records, recorded(name, digest, uri))
+    log = {"at": "2026-11-21T12:00:00Z"}
+    await records.decide("ml", "churn", "2026-11-21T12:00:00Z-churn-v2-reject-churn-v2", log)
+    found = await records.versions("ml", "churn", lambda *_: True)
+    assert [(v["metadata"]["name"], v["spec"].get("approval")) for v in found] == [
+        ("churn-v1", None),
+        ("churn-v2", "Rejected"),
+    ]
+    of_digest = await records.versions(
+        "ml", "churn", lambda _, d, __: d == short(digests["churn-v1"])
+    )
+    assert [v["metadata"]["name"] for v in of_digest] == ["churn-v1"]
+    assert await records.versions("ml", "other", lambda *_: True) == ()
+
+
+async def test_the_log_of_a_deployment_is_read_from_its_end(records: Records):
+    for second in range(60):
+        at = f"2026-11-21T12:00:{second:02}Z"
+        for name in ("churn", "churn-b"):
+            content = {"deployment": name, "n": second}
+            await records.decide("ml", "churn", f"{at}-{name}-churn-v1-Promoted", content)
+    found = await records.log("ml", "churn", "churn")
+    assert [line["n"] for line in found] == list(range(59, 9, -1))
+    assert {line["deployment"] for line in found} == {"churn"}

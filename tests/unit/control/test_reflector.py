@@ -100,3 +100,30 @@ async def test_an_object_of_the_same_name_with_another_uid_replaces_the_old_one(
     reflector.learn(pod("a", 3, uid="another"))
     assert told[-1] == "a@3"
     task.cancel()
+
+
+def test_of_managed_fields_it_keeps_who_asked_for_what():
+    fields = {
+        "f:metadata": {"f:annotations": {"f:pawl.dev/promote": {}, "f:team": {}}},
+        "f:spec": {"f:approval": {}, "f:model": {}},
+        "f:status": {},
+    }
+    item = pod("a", 1)
+    item["metadata"]["managedFields"] = [
+        {"manager": "pawl-cli", "operation": "Update", "time": "T", "fieldsV1": fields},
+        {"manager": "kubelet", "fieldsV1": {"f:status": {}}},
+    ]
+    reflector = Reflector(None, PODS, None, lambda *_: None)  # type: ignore[arg-type]
+    reflector.learn(item)
+    kept = reflector.get("ml", "a")
+    assert kept is not None
+    assert kept["metadata"]["managedFields"] == [
+        {
+            "manager": "pawl-cli",
+            "time": "T",
+            "fieldsV1": {
+                "f:metadata": {"f:annotations": {"f:pawl.dev/promote": {}}},
+                "f:spec": {"f:approval": {}},
+            },
+        }
+    ]

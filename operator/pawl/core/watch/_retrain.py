@@ -20,7 +20,7 @@ from pawl.api.drift import RetrainSpec
 from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
-from pawl.core.plan import Action, Create, Delete, Event, MergePatch
+from pawl.core.plan import Action, Create, Delete, Event, MergePatch, RecordDecision
 from pawl.core.versions import Version
 from pawl.core.watch import _outcomes
 from pawl.core.watch._outcomes import IN_VAIN, Retrain, Serving, Situation
@@ -72,6 +72,7 @@ class Followed:
     training: Create | None = None
     events: list[Event] = field(default_factory=list)
     requeue: float | None = None
+    lines: list[RecordDecision] = field(default_factory=list)
 
 
 def follow(
@@ -102,7 +103,7 @@ def follow(
         found.events.append(Event(reason, message, "Warning"))
     conditions.set("Retraining", active, reason, message)
     found.requeue = wait
-    found.status = _status(situation, old, found)
+    found.status = _status(asked, situation, old, found)
     return found
 
 
@@ -172,13 +173,16 @@ def _note(asked: Asked, retrain: Retrain, found: Followed) -> None:
     found.events.append(Event(reason, f"{retrain.name}: {retrain.message}", "Warning"))
 
 
-def _status(situation: Situation, old: RetrainStatus | None, found: Followed) -> RetrainStatus:
+def _status(
+    asked: Asked, situation: Situation, old: RetrainStatus | None, found: Followed
+) -> RetrainStatus:
     newest = situation.retrains[0] if situation.retrains else None
     last = timestamp(situation.last) if situation.last is not None else None
     if newest is None:
         return RetrainStatus(last=last)
     if situation.told is None or newest.started > situation.told:
         found.events.append(Event("RetrainStarted", f"TrainingJob {newest.name} is started"))
+        found.lines.append(_line(asked, newest))
     elif newest.outcome in _TOLD and _became(old, newest):
         found.events.append(Event(newest.outcome, f"{newest.name}: {newest.message}"))
     return RetrainStatus(
@@ -188,6 +192,22 @@ def _status(situation: Situation, old: RetrainStatus | None, found: Followed) ->
         today=situation.today,
         fruitless=situation.fruitless,
     )
+
+
+def _line(asked: Asked, retrain: Retrain) -> RecordDecision:
+    """For the decision record: what was started, and why."""
+    meta, at = asked.item["metadata"], timestamp(retrain.started)
+    job = next(j for j in asked.jobs if j["metadata"]["name"] == retrain.name)
+    content = {
+        "deployment": meta["name"],
+        "trainingJob": retrain.name,
+        "version": asked.stable.name,
+        "reason": "RetrainStarted",
+        "message": ((job.get("spec") or {}).get("cause") or {}).get("message", ""),
+        "at": at,
+    }
+    name = f"{at}-{meta['name']}-{retrain.name}-RetrainStarted"
+    return RecordDecision(meta["namespace"], asked.model, name, content)
 
 
 def _became(old: RetrainStatus | None, retrain: Retrain) -> bool:
