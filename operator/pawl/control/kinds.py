@@ -53,6 +53,7 @@ EVENTS = Resource("v1", "Event", "events")
 SECRETS = Resource("v1", "Secret", "secrets")
 _AUTHENTICATION = "authentication.k8s.io/v1"
 SELF_REVIEWS = Resource(_AUTHENTICATION, "SelfSubjectReview", "selfsubjectreviews", "")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 

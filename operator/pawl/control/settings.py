@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pawl import __version__
+from pawl.control.elector import Lease
 from pawl.core.installation import Images, Installation
 from pawl.errors import UserError
 
@@ -23,7 +26,8 @@ class Address(NamedTuple):
 class Settings:
     """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
     where GET /metrics is answered, if it is;
-    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses)."""
+    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses);
+    without a `lease` this operator is the only one."""
 
     installation: Installation
     namespaces: tuple[str, ...] = ()
@@ -32,6 +36,7 @@ class Settings:
     liveness_url: str | None = None
     metrics: Address | None = None
     notify_private: bool = False
+    lease: Lease | None = None
 
 
 def from_environment(env: Mapping[str, str] | None = None) -> Settings:
@@ -59,6 +64,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
+        lease=_lease(env),
     )
 
 
@@ -75,6 +81,21 @@ def _images(env: Mapping[str, str]) -> Images:
         trainer=image("trainer"),
         router=image("router"),
     )
+
+
+def _lease(env: Mapping[str, str]) -> Lease | None:
+    """Holders are processes: a container that is started again in its pod is another one."""
+    text = env.get("PAWL_LEASE", "")
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not (namespace and name):
+        raise UserError(f"PAWL_LEASE must be <namespace>/<name>, not {text!r}")
+    seconds = _number(env, "PAWL_LEASE_SECONDS", 15)
+    if not 1 <= seconds <= 3600:
+        raise UserError(f"PAWL_LEASE_SECONDS must be 1 to 3600, not {seconds}")
+    process = env.get("PAWL_IDENTITY") or socket.gethostname()
+    return Lease(namespace, name, f"{process}_{uuid.uuid4().hex[:8]}", seconds)
 
 
 def _list(text: str) -> tuple[str, ...]:
