@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -82,8 +83,10 @@ class Cluster:
 class EmbeddedCluster(Cluster):
     """`pawl local`, as a user starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """`settings` are variables of the operator."""
         self.data = folder / "data"
+        self._settings = settings
         kubeconfig = folder / "kubeconfig"
         self._local("up", "--detach", "--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
         super().__init__(kubeconfig)
@@ -130,6 +133,7 @@ class EmbeddedCluster(Cluster):
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, **self._settings},
         )
         assert done.returncode == 0, done.stderr + done.stdout
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawl import __version__
+from pawl.artifacts.signing import public_keys
+from pawl.constants import ENV_VERIFY_KEYS
 from pawl.core.installation import Images, Installation
 from pawl.errors import UserError
 
@@ -40,6 +42,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         server_drain_seconds=_number(env, "PAWL_SERVER_DRAIN_SECONDS", 45),
         image_pull_policy=env.get("PAWL_IMAGE_PULL_POLICY", "IfNotPresent"),
         prometheus=env.get("PAWL_PROMETHEUS") or None,
+        verify_keys=_public_keys(env),
         trust_requested_by=_flag(env, "PAWL_TRUST_REQUESTED_BY"),
     )
     return Settings(
@@ -64,6 +67,16 @@ def _images(env: Mapping[str, str]) -> Images:
         trainer=image("trainer"),
         router=image("router"),
     )
+
+
+def _public_keys(env: Mapping[str, str]) -> str:
+    text = env.get(ENV_VERIFY_KEYS, "").strip()
+    if text:
+        try:
+            public_keys(text)
+        except UserError as error:
+            raise UserError(f"{ENV_VERIFY_KEYS}: {error}") from error
+    return text
 
 
 def _list(text: str) -> tuple[str, ...]:
