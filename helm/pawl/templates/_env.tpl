@@ -5,6 +5,7 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 - {name: PAWL_STORE, value: {{ .Values.store.uri | quote }}}
 - {name: PAWL_INSTALLATION, value: {{ .Values.installation | quote }}}
 - {name: PAWL_LIVENESS_URL, value: "http://0.0.0.0:8080/healthz"}
+- {name: PAWL_METRICS_ADDRESS, value: "0.0.0.0:8081"}
 - {name: HOME, value: /tmp}
 {{- with .Values.store.claim }}
 - {name: PAWL_STORE_CLAIM, value: {{ . | quote }}}

@@ -205,6 +205,12 @@ class RetrainSpec(ApiModel):
         2, description="In 24 hours; runs that found no new data do not count."
     )
     breaker: Breaker = Breaker()
+    min_labelled: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        1000,
+        description="So many labelled rows must be newer than those of the served version's run, "
+        "else nothing is trained. A row counts when it is older than drift.performance.labelDelay. "
+        "Needs data.timeColumn in the recipe.",
+    )
 
 
 def drift_rules() -> tuple[tuple[str, str], ...]:

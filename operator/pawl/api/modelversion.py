@@ -15,6 +15,7 @@ from pawl.api.base import (
     Name,
     ObjectStatus,
     StatusModel,
+    Time,
     Uri,
     immutable,
 )
@@ -60,12 +61,26 @@ class TrainingJobRef(ApiModel):
     run: Annotated[int, Field(ge=1)] = 1
 
 
+class WindowRef(ApiModel):
+    """After a retrain: where the newest labelled rows were cut off, on which gates ran."""
+
+    embargo: Time = Field(
+        description="Older rows were trained on; rows from here to `start` were left out."
+    )
+    start: Time = Field(description="Rows from here on are the test rows.")
+    end: Time = Field(description="The newest of them; younger rows had no certain label yet.")
+
+
 class DataRef(ApiModel):
     """What the model was trained on."""
 
     uri: Annotated[str, Field(max_length=1024)]
     digest: Annotated[str, Field(max_length=80)]
     rows: Annotated[int, Field(ge=0)] | None = None
+    newest: Time | None = Field(
+        None, description="Time of the newest row of any part, by data.timeColumn."
+    )
+    window: WindowRef | None = None
 
 
 class CodeRef(ApiModel):
@@ -107,6 +122,16 @@ class Comparison(ApiModel):
     )
 
 
+class OldWindow(ApiModel):
+    """After a retrain: scores on older rows that were held out, beside those on the newest."""
+
+    rows: Annotated[int, Field(ge=1)]
+    metrics: Annotated[dict[str, float], Field(max_length=64)]
+    champion: Annotated[dict[str, float], Field(max_length=64)] = Field(
+        {}, description="Of the champion then, on the same rows."
+    )
+
+
 class ModelVersionSpec(ApiModel):
     """Everything is immutable but `approval`."""
 
@@ -116,7 +141,10 @@ class ModelVersionSpec(ApiModel):
                 {
                     "rule": " && ".join(
                         f"has(self.{f}) == has(oldSelf.{f})"
-                        for f in ("signature", "metrics", "lineage", "gates", "comparison")
+                        for f in (
+                            *("signature", "metrics", "oldWindow"),
+                            *("lineage", "gates", "comparison"),
+                        )
                     ),
                     "message": "only approval can change; write a new version instead",
                 },
@@ -134,6 +162,7 @@ class ModelVersionSpec(ApiModel):
         json_schema_extra=immutable("metrics"),
         description="Scores on rows that were held out.",
     )
+    old_window: OldWindow | None = Field(None, json_schema_extra=immutable("oldWindow"))
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=40)] | None = Field(
         None,
         json_schema_extra=immutable("gates"),

@@ -25,6 +25,7 @@ Occurrence = Literal[
     "RetrainFailed",
     "RetrainFruitless",
     "NoNewData",
+    "Trained",
     "BreakerOpen",
 ]
 OCCURRENCES: tuple[Occurrence, ...] = get_args(Occurrence)

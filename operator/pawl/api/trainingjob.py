@@ -20,6 +20,7 @@ from pawl.api.base import (
     cel,
 )
 from pawl.api.data import Data
+from pawl.api.duration import Duration
 from pawl.api.evaluation import Evaluation, metric_rules
 from pawl.api.trainer import Trainer
 
@@ -57,6 +58,17 @@ class Cause(ApiModel):
         None,
         description="Of the data that the served version was trained on. When the data still have "
         "it, nothing is trained and the run ends as NoNewData.",
+    )
+    data_newest: Time | None = Field(
+        None, description="Time of the newest row that the served version's run had."
+    )
+    label_delay: Duration | None = Field(
+        None, description="A row's label counts only when the row is as old as that."
+    )
+    min_labelled: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        None,
+        description="So many rows with a label must be newer than `dataNewest`, else nothing is "
+        "trained and the run ends as NoNewData. Gates look at the newest of them.",
     )
 
 
@@ -104,7 +116,8 @@ class RunStatus(StatusModel):
 
     number: int
     phase: Literal["Pending", "Running", "Succeeded", "NoNewData", "Failed", "Superseded"] = Field(
-        description="NoNewData: the data have not changed, so nothing was trained."
+        description="NoNewData: the data have not changed, or too few labelled rows are new, so "
+        "nothing was trained."
     )
     recipe_digest: Digest
     started_at: Time | None = None

@@ -108,6 +108,16 @@ class Metrics(Record):
     values: dict[str, float]
     dummy: dict[str, float]  # the same metrics of a model that ignores the features
     validation: dict[str, float] = {}
+    old_window: OldWindow | None = None
+
+
+class OldWindow(Record):
+    """After a retrain, whose test rows are the newest: scores on held-out rows from before, and
+    the champion's on the same rows."""
+
+    rows: int
+    values: dict[str, float]
+    champion: dict[str, float] = {}
 
 
 class NumericBaseline(Record):
@@ -146,8 +156,18 @@ class Baseline(Record):
     prediction: NumericBaseline | CategoryBaseline  # score (binary, regression) or class counts
 
 
+class Window(Record):
+    """How a retrain cuts rows by time (ISO 8601): trained on before `embargo`, in no part from
+    there to `start`, test rows from `start` to `end`."""
+
+    embargo: str
+    start: str
+    end: str
+
+
 class DataLineage(Record):
-    """What was read. `digest` is over content, not over names or times."""
+    """What was read. `digest` is over content, not over names or times. `newest` is the time of
+    the newest row of any part, those of the future aside."""
 
     uri: str  # credentials redacted
     digest: str
@@ -155,6 +175,8 @@ class DataLineage(Record):
     train_rows: int
     validation_rows: int
     test_rows: int
+    newest: str | None = None
+    window: Window | None = None
 
 
 class Lineage(Record):
@@ -195,6 +217,7 @@ class KnownVersion(Record):
 
     version: StoreRef
     data_digest: str
+    window: Window | None = None
 
 
 class RunConfig(Record):
@@ -204,6 +227,7 @@ class RunConfig(Record):
     namespace: str
     uid: str
     run: int
+    started_at: str  # the run's, ISO 8601: a pod that is repeated takes the same rows
     model: str
     spec: dict[str, Any]  # TrainingJob.spec with its defaults filled in
     recipe_digest: str
@@ -213,7 +237,6 @@ class RunConfig(Record):
     code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
-    unless_data: str | None = None  # nothing is trained when the data have this digest
     allowed_estimators: tuple[str, ...] = ()
 
 
@@ -256,6 +279,7 @@ class RunResult(Record):
     size_bytes: int
     signature: Signature
     metrics: dict[str, float]
+    old_window: OldWindow | None = None
     gates: tuple[GateResult, ...] = ()
     warnings: tuple[str, ...] = ()
     disagreement: Disagreement | None = None
@@ -264,19 +288,22 @@ class RunResult(Record):
 
 
 class NoNewData(Record):
-    """result.json of a run that found the data that had been trained on before, and trained
-    nothing. `RunResult` does not read it, nor it a `RunResult`."""
+    """result.json of a run that found the data that had been trained on before, or too few new
+    rows with a label (`message`), and trained nothing. `RunResult` does not read it, nor it a
+    `RunResult`."""
 
     format_version: int = FORMAT_VERSION
     uid: str
     run: int
     outcome: Literal["NoNewData"] = "NoNewData"
     data_digest: str
+    message: str = ""
 
     def sentence(self) -> str:
         """For the user."""
         short = self.data_digest[:19]  # sha256: and twelve digits
-        return f"the data have not changed since {short} was trained on; nothing was trained"
+        why = self.message or f"the data have not changed since {short} was trained on"
+        return f"{why}; nothing was trained"
 
 
 def read_result(data: bytes) -> RunResult | NoNewData:

@@ -63,6 +63,14 @@ class Cache:
         """All of our objects."""
         return [_key(item) for resource in OURS for item in self.all(resource)]
 
+    def sizes(self) -> dict[str, int]:
+        """How many objects of each kind are known, by plural (workloads and our Deployments have
+        different ones)."""
+        return {
+            resource.plural: sum(reflector.size for reflector in many)
+            for resource, many in self._reflectors.items()
+        }
+
     def all(self, resource: Resource) -> list[Object]:
         """All objects of a kind."""
         return [item for reflector in self._reflectors[resource] for item in reflector.all()]

@@ -12,6 +12,7 @@ from pawl.artifacts.redact import redact
 from pawl.constants import COMPONENT
 from pawl.control.kinds import EVENTS
 from pawl.control.kube import Kube, KubeError
+from pawl.control.metrics import EVENTS_TOLD
 from pawl.core.plan import Event
 
 Object = Mapping[str, Any]
@@ -56,6 +57,7 @@ async def tell(kube: Kube, item: Object, event: Event) -> None:
     told = f"{item['kind']}/{meta['namespace']}/{meta['name']}"
     extra = {"fields": {"object": told, "reason": event.reason}}
     log.info("%s", event.message, extra=extra)
+    EVENTS_TOLD.labels(item["kind"], event.reason).inc()
     try:
         await kube.create(EVENTS, body)
     except KubeError as error:

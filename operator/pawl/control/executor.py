@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from pawl.control import outcomes
 from pawl.control.cache import Cache
 from pawl.control.events import tell
 from pawl.control.kinds import DEPLOYMENTS, SECRETS, Resource, named, resource_of
@@ -70,6 +71,7 @@ class Executor:
         await self._carry_out(item, plan)
         if plan.status is not None and plan.status != item.get("status"):
             await self._write_status(resource, item, plan.status)
+            outcomes.count(resource, item.get("status", {}), plan.status)
         for event in plan.events:
             if self._notifier is not None and resource == DEPLOYMENTS:
                 self._notifier.tell(item, plan.status or item.get("status", {}), event)

@@ -23,6 +23,9 @@ class Index:
         self._items: dict[Name, Object] = {}
         self._groups: dict[str, dict[Name, Object]] = {}
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def get(self, name: Name) -> Object | None:
         """One object."""
         return self._items.get(name)

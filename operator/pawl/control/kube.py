@@ -16,11 +16,23 @@ from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
 from pawl.control.kinds import Resource
+from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 
 Object = Mapping[str, Any]
 _TIMEOUT = 30.0
 _PAGE = 500
+_JSON = "application/json"
+#: What is asked -> how.
+_VERBS = {
+    "get": ("GET", _JSON),
+    "list": ("GET", _JSON),
+    "watch": ("GET", _JSON),
+    "create": ("POST", _JSON),
+    "apply": ("PATCH", "application/apply-patch+yaml"),
+    "patch": ("PATCH", "application/merge-patch+json"),
+    "delete": ("DELETE", _JSON),
+}
 
 
 class KubeError(PawlError):
@@ -80,7 +92,7 @@ class Kube:
     ) -> dict[str, Any] | None:
         """The object, or None; also when the cluster does not know the kind."""
         try:
-            return await self._call("GET", resource.path(namespace, name))
+            return await self._call("get", resource, resource.path(namespace, name))
         except KubeError as error:
             if error.code == 404:
                 return None
@@ -93,7 +105,7 @@ class Kube:
         if resource.selector:
             query["labelSelector"] = resource.selector
         while True:
-            page = await self._call("GET", resource.path(namespace), query)
+            page = await self._call("list", resource, resource.path(namespace), query)
             for item in page["items"]:
                 item.setdefault("apiVersion", resource.api_version)
                 item.setdefault("kind", resource.kind)
@@ -115,7 +127,8 @@ class Kube:
         }
         if resource.selector:
             query["labelSelector"] = resource.selector
-        response = await self._send("GET", resource.path(namespace), query, seconds=seconds + 30.0)
+        path = resource.path(namespace)
+        response = await self._send("watch", resource, path, query, seconds=seconds + 30.0)
         try:
             if response.status >= 400:
                 raise _error(response.status, await response.read())
@@ -133,14 +146,14 @@ class Kube:
     async def create(self, resource: Resource, item: Object) -> dict[str, Any]:
         """POST."""
         path = resource.path(item["metadata"]["namespace"])
-        return await self._call("POST", path, {"fieldManager": FIELD_MANAGER}, item)
+        return await self._call("create", resource, path, {"fieldManager": FIELD_MANAGER}, item)
 
     async def apply(self, resource: Resource, item: Object) -> dict[str, Any]:
         """Server-side apply; Pawl's children are its own, so conflicts are forced."""
         meta = item["metadata"]
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         path = resource.path(meta["namespace"], meta["name"])
-        return await self._call("PATCH", path, query, item, "application/apply-patch+yaml")
+        return await self._call("apply", resource, path, query, item)
 
     async def merge(
         self,
@@ -155,7 +168,7 @@ class Kube:
         """A merge patch of an object or of its status."""
         path = resource.path(namespace, name) + ("/status" if status else "")
         query = {"fieldManager": manager}
-        return await self._call("PATCH", path, query, patch, "application/merge-patch+json")
+        return await self._call("patch", resource, path, query, patch)
 
     async def user(self) -> str | None:
         """Who the API server takes us for; None when it does not say."""
@@ -171,20 +184,20 @@ class Kube:
         """Delete in the background, if it is still the same object."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
-            await self._call("DELETE", resource.path(namespace, name), {}, body)
+            await self._call("delete", resource, resource.path(namespace, name), {}, body)
         except KubeError as error:
             if error.code not in (404, 409):  # gone, or another object by now
                 raise
 
     async def _call(
         self,
-        method: str,
+        verb: str,
+        resource: Resource,
         path: str,
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
-        content_type: str = "application/json",
     ) -> dict[str, Any]:
-        response = await self._send(method, path, query or {}, body, content_type)
+        response = await self._send(verb, resource, path, query or {}, body)
         data = await response.read()
         if response.status >= 400:
             raise _error(response.status, data)
@@ -193,15 +206,16 @@ class Kube:
 
     async def _send(
         self,
-        method: str,
+        verb: str,
+        resource: Resource,
         path: str,
         query: Mapping[str, str],
         body: Object | None = None,
-        content_type: str = "application/json",
         seconds: float = _TIMEOUT,
     ) -> Any:
         """The raw aiohttp response, so that a watch can be read line by line."""
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        method, content_type = _VERBS[verb]
+        headers = {"Accept": _JSON, "Content-Type": content_type}
         method, url, headers, data, _ = await self._api.param_serialize(
             method=method,
             resource_path=path,
@@ -210,9 +224,15 @@ class Kube:
             body=body,
             auth_settings=["BearerToken"],
         )
-        answer = await self._api.call_api(
-            method, url, headers, data, _request_timeout=seconds, _preload_content=False
-        )
+        code = "error"
+        try:
+            with API_SECONDS.labels(verb, resource.plural).time():
+                answer = await self._api.call_api(
+                    method, url, headers, data, _request_timeout=seconds, _preload_content=False
+                )
+            code = str(answer.response.status)
+        finally:
+            API_CALLS.labels(verb, resource.plural, code).inc()
         return answer.response
 
 

@@ -12,6 +12,7 @@ from pawl.control.cache import Cache
 from pawl.control.executor import Executor
 from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS
 from pawl.control.kube import KubeError
+from pawl.control.metrics import FAILURES, RECONCILES, Failure
 from pawl.control.observe import Observer
 from pawl.control.queue import Key, Queue
 from pawl.core.deployment import plan_deployment
@@ -19,7 +20,7 @@ from pawl.core.installation import Installation
 from pawl.core.modelversion import plan_model_version
 from pawl.core.plan import Plan
 from pawl.core.trainingjob import plan_training_job
-from pawl.errors import PawlError
+from pawl.errors import PawlError, StoreError
 
 Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
@@ -73,30 +74,35 @@ class Loop:
             return
         about = {"fields": {"object": "/".join(key)}}
         try:
-            plan = await self._planners[key.kind](item)
-            await self._executor.run(resource, item, plan)
+            with RECONCILES.labels(key.kind).time():
+                plan = await self._planners[key.kind](item)
+                await self._executor.run(resource, item, plan)
         except KubeError as error:
             if error.namespace_ends:
                 self._queue.drop(key)
                 log.debug("%s", error, extra=about)
                 return
-            delay = self._queue.retry(key)
+            delay = self._failed(key, "Conflict" if error.code == 409 else "ApiServer")
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "%s, again in %.1f s", error, delay, extra=about)
         except PawlError as error:
-            delay = self._queue.retry(key)
+            delay = self._failed(key, "Store" if isinstance(error, StoreError) else "Refused")
             log.warning("%s, again in %.1f s", error, delay, extra=about)
         except (OSError, TimeoutError) as error:
-            delay = self._queue.retry(key)
+            delay = self._failed(key, "Network")
             log.warning("%r, again in %.1f s", error, delay, extra=about)
         except Exception:
             # A defect of ours must not stop the others; it is tried again with growing delays.
-            self._queue.retry(key)
+            self._failed(key, "Defect")
             log.exception("reconciling failed", extra=about)
         else:
             self._queue.forget(key)
             if plan.requeue_after is not None:
                 self._queue.add_after(key, plan.requeue_after)
+
+    def _failed(self, key: Key, why: Failure) -> float:
+        FAILURES.labels(key.kind, why).inc()
+        return self._queue.retry(key)
 
     async def _training_job(self, observer: Observer, item: Object) -> Plan:
         observed = await observer.training_job(item)

@@ -11,6 +11,7 @@ import aiohttp
 
 from pawl import constants as c
 from pawl.control.features import Described, Steps, parse_layout, parse_steps
+from pawl.control.metrics import POLLS
 from pawl.control.pages import whole
 from pawl.control.snapshot import Feedback, Snapshot, parse_pairs, parse_snapshot
 from pawl.core.measurement import Arm
@@ -131,9 +132,12 @@ class Monitors:
             try:
                 async with self._session.get(url, params=query) as response:
                     response.raise_for_status()
-                    return pod, parse(await whole(response, _MAX_PAGE), model, version)
+                    page = parse(await whole(response, _MAX_PAGE), model, version)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                POLLS.labels(name, "failed").inc()
                 return None
+            POLLS.labels(name, "answered").inc()
+            return pod, page
 
         found = await asyncio.gather(*map(one, _running(pods)[:_MOST_PODS]))
         return [told for told in found if told is not None]

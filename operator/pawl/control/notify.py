@@ -23,6 +23,7 @@ from pawl.api.notify import OCCURRENCES, Notify
 from pawl.control import events
 from pawl.control.cloudevents import Message, message
 from pawl.control.kube import Kube
+from pawl.control.metrics import NOTIFICATIONS
 from pawl.control.webhooks import Target, UnavailableError
 from pawl.core.plan import Event
 from pawl.errors import PawlError
@@ -93,6 +94,7 @@ class Notifier:
         if len(line.waiting) == MOST_WAITING:
             line.waiting.popleft()
             line.lost += 1
+            NOTIFICATIONS.labels("lost").inc()
         line.waiting.append((item, told))
         if line.idle:
             line.task = asyncio.create_task(self._send_all(target, line))
@@ -123,8 +125,10 @@ class Notifier:
     async def _send_one(self, target: Target, line: _Line, item: Object, told: Message) -> None:
         try:
             await self._deliver(target, told)
+            NOTIFICATIONS.labels("delivered").inc()
         except PawlError as error:
             line.lost += 1
+            NOTIFICATIONS.labels("lost").inc()
             await self._complain(target, line, item, str(error))
 
     async def _deliver(self, target: Target, told: Message) -> None:

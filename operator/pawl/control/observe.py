@@ -228,7 +228,7 @@ def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
 
 def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
     """The current run is not finished, and its Job is complete, or gone; or it failed, which is how
-    a Job ends of which `prepare` has found that the data have not changed."""
+    a Job ends in which `prepare` has found nothing new to train on."""
     status = TrainingJobStatus.model_validate(item.get("status") or {})
     if status.run is not None and status.run.phase not in ("Pending", "Running"):
         return False
@@ -236,5 +236,5 @@ def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
     if job is None:
         return status.run is None or status.run.phase == "Running"
     if job_condition(job, "Failed"):
-        return bool((item["spec"].get("cause") or {}).get("dataDigest"))
+        return bool(item["spec"].get("cause"))
     return job_condition(job, "Complete") is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager, nullcontext
 
+from pawl.control import exposition
 from pawl.control.baselines import Baselines
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
@@ -13,6 +15,7 @@ from pawl.control.kube import Kube
 from pawl.control.labels import Labels
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
+from pawl.control.metrics import LEADER
 from pawl.control.monitors import Monitors
 from pawl.control.notify import Notifier
 from pawl.control.observe import Observer
@@ -47,7 +50,7 @@ async def run(settings: Settings) -> None:
     executor = Executor(kube, cache, records, notifier=notifier)
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
             tasks.append(group.create_task(host(settings, queue, cache, stop)))
             tasks.append(group.create_task(_work(settings, cache, work)))
@@ -61,9 +64,15 @@ async def run(settings: Settings) -> None:
                 await connection.close()
 
 
+def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncContextManager[None]:
+    address = settings.metrics
+    return exposition.serve(address, cache, queue) if address is not None else nullcontext()
+
+
 async def _work(settings: Settings, cache: Cache, loop: Loop) -> None:
     """Once everything that there is has been seen."""
     await cache.synced()
+    LEADER.set(1)
     log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
     async with asyncio.TaskGroup() as group:
         for _ in range(settings.workers):

@@ -9,6 +9,8 @@ import random
 from collections import OrderedDict
 from typing import NamedTuple
 
+from pawl.control.metrics import QUEUE_WAITS, RETRIES
+
 
 class Key(NamedTuple):
     """One of our objects."""
@@ -26,8 +28,9 @@ class Queue:
     """Not for more than one event loop."""
 
     def __init__(self) -> None:
-        self._ready: OrderedDict[Key, None] = OrderedDict()
-        self._working: set[Key] = set()
+        # Since when, by the clock of the event loop.
+        self._ready: OrderedDict[Key, float] = OrderedDict()
+        self._working: dict[Key, float] = {}
         self._again: set[Key] = set()  # added while worked on
         self._failures: dict[Key, int] = {}
         self._due: dict[Key, float] = {}
@@ -37,12 +40,24 @@ class Queue:
     def __len__(self) -> int:
         return len(self._ready) + len(self._again)
 
+    def delayed(self) -> int:
+        """How many keys are to come back later."""
+        return len(self._due)
+
+    def oldest_wait(self) -> float:
+        """Seconds for which the key that is next has been waiting; 0 when none is."""
+        return _since(next(iter(self._ready.values()), None))
+
+    def longest_work(self) -> float:
+        """Seconds for which a key has been worked on, the longest of all; 0 when none is."""
+        return _since(min(self._working.values(), default=None))
+
     def add(self, key: Key) -> None:
         """Work on it as soon as possible."""
         if key in self._working:
             self._again.add(key)
         else:
-            self._ready[key] = None
+            self._ready.setdefault(key, asyncio.get_running_loop().time())
             self._wake.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -60,6 +75,7 @@ class Queue:
         """Work on it again after a delay that grows with every failure; gives the delay."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
+        RETRIES.labels(key.kind).inc()
         delay = min(_FIRST_DELAY * 2.0 ** min(count, 12), _LAST_DELAY)
         delay *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, keeps no secret
         self.add_after(key, delay)
@@ -79,8 +95,9 @@ class Queue:
         while True:
             self._release_due()
             if self._ready:
-                key, _ = self._ready.popitem(last=False)
-                self._working.add(key)
+                key, since = self._ready.popitem(last=False)
+                self._working[key] = asyncio.get_running_loop().time()
+                QUEUE_WAITS.observe(self._working[key] - since)
                 return key
             self._wake.clear()
             wait = self._next_timer()
@@ -91,7 +108,7 @@ class Queue:
 
     def done(self, key: Key) -> None:
         """The work on a key ended, well or not."""
-        self._working.discard(key)
+        self._working.pop(key, None)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
@@ -108,3 +125,7 @@ class Queue:
         if not self._timers:
             return None
         return max(0.0, self._timers[0][0] - asyncio.get_running_loop().time())
+
+
+def _since(moment: float | None) -> float:
+    return asyncio.get_running_loop().time() - moment if moment is not None else 0.0

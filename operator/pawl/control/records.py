@@ -24,6 +24,7 @@ from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
+from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
 from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
@@ -59,7 +60,7 @@ class Records:
             return read_result(data)
 
         try:
-            return await self._do(read)
+            return await self._do("result", read)
         except ValidationError as error:
             raise StoreError(f"result.json of run {run} cannot be read: {error}") from error
 
@@ -77,7 +78,7 @@ class Records:
             data = self._store.get(f"{folder}/{number}.json", max_bytes=_MAX_RECORD)
             return highest, str(orjson.loads(data)["key"])
 
-        return await self._do(read)
+        return await self._do("claims", read)
 
     async def claim(self, namespace: str, model: str, number: int, key: str) -> None:
         """Claim a number for a run; ConflictError when another run has it."""
@@ -91,7 +92,7 @@ class Records:
                 if holder != key:
                     raise
 
-        await self._do(write)
+        await self._do("claim", write)
 
     async def decide(
         self, namespace: str, model: str, name: str, content: Any, folder: str = "log"
@@ -105,7 +106,7 @@ class Records:
             except ConflictError:
                 return
 
-        await self._do(write)
+        await self._do("decide", write)
 
     async def log(self, namespace: str, model: str, deployment: str) -> list[Any]:
         """The end of the log of a Deployment, newest first."""
@@ -123,7 +124,7 @@ class Records:
                     found.append(content)
             return found
 
-        return await self._do(read)
+        return await self._do("log", read)
 
     async def versions(
         self, namespace: str, model: str, wanted: Callable[[str, str, str], bool]
@@ -144,7 +145,7 @@ class Records:
                     found[name] = recall.restored(namespace, content, recall.approval(name, log))
             return tuple(found.values())
 
-        return await self._do(read)
+        return await self._do("versions", read)
 
     async def keep(self, hour: KeepHour) -> None:
         """What a version saw in an hour; one that is there already stays as it is."""
@@ -154,7 +155,7 @@ class Records:
             with suppress(ConflictError):
                 self._store.put(path, hour.data)
 
-        await self._do(write)
+        await self._do("keep", write)
 
     async def hours(self, namespace: str, deployment: str, version: str) -> list[int]:
         """Which hours of a version are kept, in order."""
@@ -164,7 +165,7 @@ class Records:
             names = [path.rsplit("/", 1)[-1] for path in self._list(folder)]
             return sorted(int(name) for name in names if name.isdigit())
 
-        return await self._do(read)
+        return await self._do("hours", read)
 
     async def kept(
         self, namespace: str, deployment: str, version: str, hours: Iterable[int]
@@ -179,7 +180,7 @@ class Records:
                     found[hour] = self._store.get(f"{folder}/{hour}", max_bytes=_MAX_RECORD)
             return found
 
-        return await self._do(read)
+        return await self._do("kept", read)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -200,7 +201,7 @@ class Records:
             return Verification(digest=artifact.digest, signed_by=signed_by)
 
         try:
-            return await self._do(read)
+            return await self._do("verify", read)
         except IntegrityError as error:
             final = error.reason != "SignatureMissing"  # somebody may sign it yet
             return Verification(reason=error.reason, message=str(error), final=final)
@@ -232,5 +233,10 @@ class Records:
         except FileNotFoundError:
             return []
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _do(self, operation: str, work: Callable[[], T]) -> T:
+        try:
+            with STORE_SECONDS.labels(operation).time():
+                return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except StoreError:
+            STORE_ERRORS.labels(operation).inc()
+            raise

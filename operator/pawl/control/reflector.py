@@ -15,6 +15,7 @@ from typing import Any
 from pawl.control.index import Index, name_of
 from pawl.control.kinds import Resource
 from pawl.control.kube import Kube, KubeError
+from pawl.control.metrics import WATCHES
 from pawl.core import audit
 
 Object = Mapping[str, Any]
@@ -43,6 +44,11 @@ class Reflector:
         self._changed = changed
         self._index = Index()
         self._version = ""
+
+    @property
+    def size(self) -> int:
+        """How many objects are known."""
+        return len(self._index)
 
     def covers(self, namespace: str) -> bool:
         """Whether objects of that namespace are watched here."""
@@ -75,12 +81,14 @@ class Reflector:
                 await self._watch()
             except KubeError as error:
                 if error.code == 410:
+                    WATCHES.labels(self.resource.plural, "Expired").inc()
                     continue
                 failures += 1
                 log.warning("watching %s failed: %s", self.resource.plural, error)
             except (OSError, TimeoutError, ValueError) as error:
                 failures += 1
                 log.warning("watching %s failed: %r", self.resource.plural, error)
+            WATCHES.labels(self.resource.plural, "Failed").inc()
             delay = min(30.0, 0.2 * 2 ** min(failures, 8))
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
 

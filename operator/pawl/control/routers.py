@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 
 from pawl.constants import ANNOTATION_REFRESH, ROUTER_STATE_PORT
+from pawl.control.metrics import POLLS
 from pawl.control.pages import whole
 from pawl.core.routing.state import RouterState, Totals
 
@@ -54,10 +55,12 @@ class Routers:
                 self._page(f"{base}/clusters", format="json"),
             )
             state = parse_state(texts.decode(), clusters)
+            result = "answered"
         except (aiohttp.ClientError, OSError, TimeoutError):
-            state = _UNKNOWN
+            state, result = _UNKNOWN, "failed"
         except (ValueError, KeyError, TypeError, AttributeError):  # something else answers there
-            state = _UNKNOWN
+            state, result = _UNKNOWN, "failed"
+        POLLS.labels("router", result).inc()
         return replace(state, pod=meta["name"], touched=touched, started=_started(pod))
 
     async def _page(self, url: str, **query: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pawl import __version__
 from pawl.artifacts.signing import public_keys
@@ -13,9 +14,17 @@ from pawl.core.installation import Images, Installation
 from pawl.errors import UserError
 
 
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
 @dataclass(frozen=True)
 class Settings:
-    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe;
+    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
+    where GET /metrics is answered, if it is;
     `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses)."""
 
     installation: Installation
@@ -23,6 +32,7 @@ class Settings:
     workers: int = 8
     resync_seconds: float = 300.0
     liveness_url: str | None = None
+    metrics: Address | None = None
     notify_private: bool = False
 
 
@@ -50,6 +60,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         namespaces=_list(env.get("PAWL_NAMESPACES", "")),
         workers=_number(env, "PAWL_WORKERS", 8),
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
+        metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
     )
 
@@ -81,6 +92,16 @@ def _public_keys(env: Mapping[str, str]) -> str:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _address(env: Mapping[str, str], name: str) -> Address | None:
+    text = env.get(name, "")
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UserError(f"{name} must be an address and a port, like 0.0.0.0:8081, not {text!r}")
+    return Address(host.strip("[]"), int(port))
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

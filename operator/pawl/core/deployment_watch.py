@@ -74,6 +74,8 @@ def _retrain(
         recipe=work.observed.recipe,
         reset=work.commands.reset,
         now=work.now,
+        label_delay=watched.performance.label_delay if watched.performance else None,
+        pinned=spec.version != "latest",
     )
     followed = follow(asked, work.deployment.status.retrain, drift, alarm, conditions)
     work.draft.actions += followed.actions

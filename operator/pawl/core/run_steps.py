@@ -4,7 +4,7 @@ published."""
 from __future__ import annotations
 
 from pawl import constants as c
-from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig
+from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig, Window
 from pawl.artifacts.redact import redact
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
@@ -56,6 +56,7 @@ def _create(work: Work) -> None:
         namespace=meta["namespace"],
         uid=meta["uid"],
         run=run.number,
+        started_at=run.started_at or timestamp(work.now),
         model=spec.model,
         spec=spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         recipe_digest=run.recipe_digest,
@@ -63,7 +64,6 @@ def _create(work: Work) -> None:
         image=work.installation.images.trainer,
         champion=best.reference() if best else None,
         known=_known(work),
-        unless_data=spec.cause.data_digest if spec.cause else None,
         allowed_estimators=work.installation.allowed_estimators,
         threads=train_threads(spec),
         code=_code(meta),
@@ -90,7 +90,11 @@ def _known(work: Work) -> tuple[KnownVersion, ...]:
     lost = missing(work.observed.recorded, work.observed.versions)
     versions = (*read_versions(lost, work.job.spec.model), *work.versions)
     return tuple(
-        KnownVersion(version=version.reference(), data_digest=lineage.data.digest)
+        KnownVersion(
+            version=version.reference(),
+            data_digest=lineage.data.digest,
+            window=Window(**data.window.model_dump()) if (data := lineage.data).window else None,
+        )
         for version in sorted(versions, key=lambda version: version.number)
         if (lineage := version.spec.lineage) is not None
         and lineage.recipe_digest == work.run.recipe_digest

@@ -51,7 +51,7 @@ def serve_pipeline(
     else:
         model, engine = converted
         cut = _threshold(spec, engine, parts)
-        rows = parity.sample([parts.train, parts.validation, parts.test], spec.seed)
+        rows = parity.sample([parts.train, parts.validation, parts.test.features], spec.seed)
         found = parity.check(reference, engine, rows, schema.task, cut)
         if found.holds:
             (work.output / MODEL_ONNX).write_bytes(model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pawl.artifacts.records import Lineage, Metrics, Signature
+from pawl.artifacts.records import Lineage, Metrics, OldWindow, Signature, Window
 
 
 def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
@@ -29,12 +29,15 @@ def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
         beside = (metrics.dummy.get(name), metrics.validation.get(name))
         shown = " | ".join("–" if other is None else f"{other:.4f}" for other in beside)
         lines.append(f"| {name} | {value:.4f} | {shown} |")
+    if metrics.old_window is not None:
+        lines += _old_window(metrics.old_window)
     lines += [
         "",
         "## Data",
         "",
         f"`{data.uri}`, {data.rows:,} rows ({data.train_rows:,} train, "
-        f"{data.validation_rows:,} validation, {data.test_rows:,} test), content `{data.digest}`.",
+        f"{data.validation_rows:,} validation, {data.test_rows:,} test), content `{data.digest}`."
+        + (f" {_cut(data.window)}" if data.window is not None else ""),
         "",
         "## Inputs",
         "",
@@ -42,3 +45,24 @@ def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _old_window(old: OldWindow) -> list[str]:
+    lines = [
+        "",
+        f"## Scores on {old.rows:,} older held-out rows",
+        "",
+        "| metric | model | champion then |",
+        "| --- | --- | --- |",
+    ]
+    for name, value in old.values.items():
+        other = old.champion.get(name)
+        lines.append(f"| {name} | {value:.4f} | {'–' if other is None else f'{other:.4f}'} |")
+    return lines
+
+
+def _cut(window: Window) -> str:
+    return (
+        f"A retrain: the test rows are the newest, from {window.start} to {window.end}; rows from "
+        f"{window.embargo} until then were left out, older ones trained on."
+    )

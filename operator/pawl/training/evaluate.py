@@ -19,18 +19,22 @@ from pawl.artifacts.records import (
     Disagreement,
     GateResult,
     Metrics,
+    OldWindow,
     RunConfig,
     StoreRef,
     Task,
+    Window,
 )
 from pawl.errors import IntegrityError, PawlError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
 from pawl.training import champion as champions
 from pawl.training import gates, log
 from pawl.training.artifact import Served
+from pawl.training.champion import Champion
 from pawl.training.engines import answers
+from pawl.training.features import Matrix
 from pawl.training.gates import Rival
-from pawl.training.parts import Parts
+from pawl.training.parts import HeldOut, Parts
 from pawl.training.workspace import Schema, Workspace
 
 #: How far a row of float32 probabilities may be from a sum of 1.
@@ -55,35 +59,88 @@ def judge(
     schema: Schema,
     parts: Parts,
     served: Served,
+    window: Window | None = None,
 ) -> Judgement:
-    """Computes the metrics and decides every gate. A failed gate is a verdict, not an error."""
-    task = schema.task
-    cut = served.choice.threshold
-    test = answers(_sound(served.engine.scores(parts.test), "test"), task, cut)
-    validation = answers(_sound(served.engine.scores(parts.validation), "validation"), task, cut)
-    ignorant = dummy_answers(task, parts.train_truth, len(schema.classes), len(parts.test_truth))
-    names = metric_names(spec.evaluation, task)
-    values, warnings = _values(names, parts.test_truth, test)
-    metrics = Metrics(
-        rows=len(parts.test_truth),
-        values=values,
-        dummy=_values(names, parts.test_truth, ignorant)[0],
-        validation=_values(names, parts.validation_truth, validation)[0],
-    )
+    """Computes the metrics and decides every gate. A failed gate is a verdict, not an error.
+    `window` is where the test rows of a retrain lie."""
+    scoring = _Scoring(schema, served)
+    test, truth = scoring.answers(parts.test.features, "test"), parts.test.truth
+    validation = scoring.answers(parts.validation, "validation")
+    ignorant = dummy_answers(schema.task, parts.train_truth, len(schema.classes), len(truth))
+    names = metric_names(spec.evaluation, schema.task)
+    values, warnings = _values(names, truth, test)
     decided = [
-        gates.bound(gate, parts.test_truth, test, spec.seed)
+        gates.bound(gate, truth, test, spec.seed)
         for gate in spec.evaluation.gates
         if gate.champion is None
     ]
     differ: Disagreement | None = None
+    champion: Champion | PawlError | None = None
     if config.champion is None:
-        rival = Rival(parts.test_truth, test, ignorant)
-        decided.insert(0, gates.dummy(task, names, rival, spec.seed))
+        rival = Rival(truth, test, ignorant)
+        decided.insert(0, gates.dummy(schema.task, names, rival, spec.seed))
     else:
-        rival_or_error = _rival(config, config.champion, work, schema, parts, test)
+        champion = _champion(config, config.champion, work)
+        rival_or_error = scoring.rival(champion, parts.test, test)
         decided += _champion_gates(spec, config.champion.name, rival_or_error)
         differ = _disagreement(config.champion, rival_or_error)
+    old = scoring.old_window(names, parts.old, champion) if parts.old is not None else None
+    if window is not None:
+        decided = [gates.of_window(result, window, old) for result in decided]
+    metrics = Metrics(
+        rows=len(truth),
+        values=values,
+        dummy=_values(names, truth, ignorant)[0],
+        validation=_values(names, parts.validation_truth, validation)[0],
+        old_window=old,
+    )
     return Judgement(metrics, test, tuple(decided), tuple(warnings), differ)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """The model as it will be served, and others, on held-out rows."""
+
+    schema: Schema
+    served: Served
+
+    def answers(self, features: Matrix, part: str) -> Answers:
+        """UserError where they are none."""
+        scores = _sound(self.served.engine.scores(features), part)
+        return answers(scores, self.schema.task, self.served.choice.threshold)
+
+    def rival(
+        self, champion: Champion | PawlError, rows: HeldOut, said: Answers
+    ) -> Rival | PawlError:
+        """The champion's answers beside those that were `said`, or why there are none."""
+        if isinstance(champion, PawlError):
+            return champion
+        try:
+            unseen = champions.unseen_rows(champion, rows.table)
+            other = champions.answer(champion, rows.table.filter(pa.array(unseen)), self.schema)
+        except (UserError, IntegrityError) as error:
+            return error
+        return Rival(
+            truth=rows.truth[unseen],
+            candidate=said.take(unseen),
+            rival=other,
+            left_out=int(np.count_nonzero(~unseen)),
+        )
+
+    def old_window(
+        self, names: tuple[str, ...], rows: HeldOut, champion: Champion | PawlError | None
+    ) -> OldWindow:
+        """Scores on the rows that the champion was not trained on either, of both; on all of them
+        where it cannot be scored."""
+        said = self.answers(rows.features, "old")
+        rival = self.rival(champion, rows, said) if champion is not None else None
+        if not isinstance(rival, Rival) or not len(rival.truth):
+            return OldWindow(rows=len(rows.truth), values=_values(names, rows.truth, said)[0])
+        return OldWindow(
+            rows=len(rival.truth),
+            values=_values(names, rival.truth, rival.candidate)[0],
+            champion=_values(names, rival.truth, rival.rival)[0],
+        )
 
 
 def _sound(scores: Floats, part: str) -> Floats:
@@ -156,28 +213,12 @@ def _disagreement(champion: StoreRef, rival: Rival | PawlError) -> Disagreement 
     )
 
 
-def _rival(
-    config: RunConfig,
-    champion: StoreRef,
-    work: Workspace,
-    schema: Schema,
-    parts: Parts,
-    test: Answers,
-) -> Rival | PawlError:
-    """The champion's answers, or why there are none."""
-    log.info("comparing with the champion", champion=champion.name)
+def _champion(config: RunConfig, reference: StoreRef, work: Workspace) -> Champion | PawlError:
+    """The champion, or why it cannot be scored."""
+    log.info("comparing with the champion", champion=reference.name)
     try:
-        loaded = champions.load(champion, config, work.root / "champion")
-        unseen = champions.unseen_rows(loaded, parts.test_table)
-        rows = parts.test_table.filter(pa.array(unseen))
-        rival = champions.answer(loaded, rows, schema)
+        return champions.load(reference, config, work.root / "champion")
     except FileNotFoundError:
-        return UserError(f"the bundle of {champion.name} is not in the store")
+        return UserError(f"the bundle of {reference.name} is not in the store")
     except (UserError, IntegrityError) as error:
         return error
-    return Rival(
-        truth=parts.test_truth[unseen],
-        candidate=test.take(unseen),
-        rival=rival,
-        left_out=int(np.count_nonzero(~unseen)),
-    )

@@ -13,6 +13,9 @@ neither was trained on, with a paired two-sided 95 % interval [lower, upper] and
 
 dummy: the first version of a model is compared in the same way, margin 0, with a model that ignores
 the features.
+
+After a retrain the test rows are the newest window; a result then names it, and says what the
+metric is on older rows. Nothing is decided by that.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from dataclasses import dataclass
 
 from pawl.api.evaluation import ChampionGate, Gate
 from pawl.api.metrics import DEFAULT_METRICS, METRICS
-from pawl.artifacts.records import GateResult, Task, Verdict
+from pawl.artifacts.records import GateResult, OldWindow, Task, Verdict, Window
 from pawl.errors import PawlError
 from pawl.stats.intervals import Estimate, metric_interval, paired_difference
 from pawl.stats.metrics import Answers, Truth, UndefinedMetricError
@@ -117,6 +120,17 @@ def not_comparable(gate: Gate, wanted: ChampionGate, error: PawlError) -> GateRe
         verdict="Error",
         message=f"the champion cannot be compared: {error}",
     )
+
+
+def of_window(result: GateResult, window: Window, old: OldWindow | None) -> GateResult:
+    """`result` with the window in its sentence, and beside it the metric on older rows."""
+    message = f"{result.message}; rows since {window.start}"
+    value = old.values.get(result.metric) if old is not None else None
+    if old is not None and value is not None:
+        message += f", on {old.rows:,} older ones {value:.4g}"
+        champion = old.champion.get(result.metric)
+        message += f" (champion {champion:.4g})" if champion is not None else ""
+    return result.model_copy(update={"message": message})
 
 
 def decide(advantage: Estimate, margin: float) -> Verdict:

@@ -5,73 +5,69 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pawl import constants
 from pawl.api.data import Data
-from pawl.api.trainingjob import TrainingJobSpec
+from pawl.api.trainingjob import Cause, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, RunConfig
+from pawl.artifacts.records import DataLineage, NoNewData, RunConfig
 from pawl.artifacts.redact import redact
 from pawl.errors import DataError
-from pawl.training import log, recorded, results, source, suspicions
+from pawl.training import log, recorded, results, source, suspicions, times
 from pawl.training.checks import missing_mask, run_checks
 from pawl.training.columns import (
-    Roles,
     assign_roles,
     encode_target,
     named_columns,
     require_columns,
 )
-from pawl.training.features import as_numbers, as_texts, matrix
+from pawl.training.features import as_texts, matrix
+from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
-from pawl.training.split import PARTS, TEST, TRAIN, Parts, split
+from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
 from pawl.training.tables import read_table, text
-from pawl.training.workspace import (
-    ENCODED_TARGET,
-    Feature,
-    Outcome,
-    Prepared,
-    Schema,
-    Workspace,
-    write_record,
-)
+from pawl.training.window import Labelled, Newest, labelled
+from pawl.training.workspace import Outcome, Prepared, Schema, Workspace, write_record
 
 
 def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
-    """Leaves the parts, the schema and `prepared.json` in the workspace, or ends the run: when the
-    data have not changed, with a result and an exit code of its own, so that no trainer runs."""
-    data = spec.data
+    """Leaves the parts, the schema and `prepared.json` in the workspace, or ends the run: when
+    there is nothing new to train on, with a result and an exit code of its own, so that no trainer
+    runs."""
+    data, now = spec.data, times.read(config.started_at)
     work.fresh()
     _write_parameters(spec, work)
     files, table = _read(data, work)
     digest = source.content_digest(files)
-    unchanged = results.nothing_new(config, digest)
-    if unchanged is not None:
-        return Outcome(
-            unchanged.sentence(),
-            results.path(config),
-            reason="NoNewData",
-            exit_code=constants.EXIT_NO_NEW_DATA,
-        )
-    known = recorded.find(config, digest)
+    told = _unchanged(config, spec.cause, digest) if spec.cause is not None else None
+    if told is not None:
+        return _nothing_new(config, told)
+    require_columns(table, named_columns(data))
+    run_checks(table, data.checks)
+    table, warnings = _with_target(table, data.target)
+    labels, beside = _labelled(table, spec, now)
+    newest: Newest | None = None
+    if labels is not None:
+        if short := labels.too_few():
+            return _nothing_new(config, results.end(config, digest, short))
+        newest = labels.newest(data.split.test)
+        beside = newest.told
+        table = table.filter(pa.array(newest.count))
+    known = recorded.find(config, digest, newest.window if newest else None)
     if known is not None:
         write_record(work.recorded, known)
         log.info("recorded before for the same recipe and data", version=known.version.name)
         if spec.trainer.sklearn is not None:
             return Outcome(f"{known.version.name} was made of the same recipe and data")
-    require_columns(table, named_columns(data))
-    run_checks(table, data.checks)
-    table, dropped = _with_target(table, data.target)
     roles = assign_roles(table, data)
     target, classes = encode_target(table.column(data.target), data)
-    parts = split(table, data, roles.row_columns, spec.model)
-    sizes = np.bincount(parts, minlength=3)
+    parts = split(table, data, roles.row_columns, spec.model, newest.test if newest else None)
+    sizes = np.bincount(parts, minlength=len(PARTS))
     log.info("rows split", **{name: int(n) for name, n in zip(PARTS, sizes, strict=True)})
     _require_classes(target, parts, classes)
     schema = Schema(
@@ -81,32 +77,62 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         features=roles.features,
         weight=data.weight_column,
     )
-    _write_parts(table, target, parts, schema, work)
-    seen = parts != TEST
-    np.save(work.row_digests, np.sort(row_hashes(table.filter(pa.array(seen)), roles.row_columns)))
+    write_parts(table, target, parts, schema, work)
+    given = pa.array(np.isin(parts, (TRAIN, VALIDATION)))
+    np.save(work.row_digests, np.sort(row_hashes(table.filter(given), roles.row_columns)))
     work.schema.write_bytes(canonical_json(schema))
     lineage = DataLineage(
         uri=redact(data.uri),
         digest=digest,
         rows=table.num_rows,
-        train_rows=int(sizes[0]),
-        validation_rows=int(sizes[1]),
-        test_rows=int(sizes[2]),
+        train_rows=int(sizes[TRAIN]),
+        validation_rows=int(sizes[VALIDATION]),
+        test_rows=int(sizes[TEST]),
+        newest=times.newest(table, data.time_column, now),
+        window=newest.window if newest else None,
     )
-    warnings = (*dropped, *roles.warnings, *_suspicions(table, target, parts, schema, data))
+    suspected = _suspicions(table, target, parts, schema, data)
+    warnings = (*warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
-    write_record(work.prepared, _prepared(lineage, roles, warnings))
-    return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
-
-
-def _prepared(lineage: DataLineage, roles: Roles, warnings: tuple[str, ...]) -> Prepared:
-    return Prepared(
+    prepared = Prepared(
         data=lineage,
         row_columns=roles.row_columns,
         row_columns_are_ids=roles.row_columns_are_ids,
         warnings=warnings,
     )
+    write_record(work.prepared, prepared)
+    return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
+
+
+def _unchanged(config: RunConfig, cause: Cause, digest: str) -> NoNewData | None:
+    """The run's result when the data are those that the served version was trained on, or an
+    earlier try has found nothing new."""
+    if digest == cause.data_digest:
+        return results.end(config, digest)
+    return results.ended(config)
+
+
+def _nothing_new(config: RunConfig, told: NoNewData) -> Outcome:
+    return Outcome(
+        told.sentence(),
+        results.path(config),
+        reason="NoNewData",
+        exit_code=constants.EXIT_NO_NEW_DATA,
+    )
+
+
+def _labelled(
+    table: pa.Table, spec: TrainingJobSpec, now: int
+) -> tuple[Labelled | None, tuple[str, ...]]:
+    """What a retrain may count, or a sentence why its gates run on the recipe's test rows."""
+    cause, column = spec.cause, spec.data.time_column
+    if cause is None or cause.min_labelled is None:
+        return None, ()
+    if column is not None and times.are_moments(table, column):
+        return labelled(times.times(table, column), cause, now), ()
+    why = "is not given" if column is None else "holds no times with a date"
+    return None, (f"gates ran on the recipe's test rows: data.timeColumn {why}",)
 
 
 def _write_parameters(spec: TrainingJobSpec, work: Workspace) -> None:
@@ -162,57 +188,6 @@ def _require_classes(target: NDArray[Any], parts: Parts, classes: tuple[Any, ...
                 f"data.split.{what}",
                 reason="TooFewRows",
             )
-
-
-def _write_parts(
-    table: pa.Table, target: NDArray[Any], parts: Parts, schema: Schema, work: Workspace
-) -> None:
-    contract = _contract_table(table, target, schema)
-    encoded = pa.array(target)
-    for index, name in enumerate(PARTS):
-        mask = pa.array(parts == index)
-        if index == TEST:
-            rows = _plain_columns(table).append_column(ENCODED_TARGET, encoded).filter(mask)
-        else:
-            rows = contract.filter(mask)
-        part: Literal["train", "validation", "test"] = name  # type: ignore[assignment]
-        _write_parquet(rows, work.part(part))
-
-
-def _plain_columns(table: pa.Table) -> pa.Table:
-    """Without nested columns, which no model takes and which need not be kept."""
-    return table.select(
-        [field.name for field in table.schema if not pa.types.is_nested(field.type)]
-    )
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", compression_level=1)
-
-
-def _contract_table(table: pa.Table, target: NDArray[Any], schema: Schema) -> pa.Table:
-    """Features as the file contract promises them, the encoded target and the weight."""
-    columns: dict[str, Any] = {}
-    for feature in schema.features:
-        columns[feature.name] = _contract_column(table.column(feature.name), feature)
-    columns[schema.target] = pa.array(target)
-    if schema.weight is not None:
-        weights = as_numbers(table.column(schema.weight), schema.weight)
-        wrong = np.flatnonzero(~(weights >= 0))
-        if len(wrong):
-            raise DataError(
-                f'column "{schema.weight}" (data.weightColumn): {len(wrong):,} weights are '
-                f"missing or negative, the first in row {wrong[0] + 1}"
-            )
-        columns[schema.weight] = pa.array(weights)
-    return pa.table(columns)
-
-
-def _contract_column(column: Any, feature: Feature) -> Any:
-    if feature.kind == "categorical":
-        return column
-    values = as_numbers(column, feature.name)
-    return pa.array(values, mask=np.isnan(values))
 
 
 def _suspicions(

@@ -63,7 +63,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
     parts = load_parts(work, schema)
     served = artifact.load(config, spec, work, schema, parts)
     lineage = build_lineage(config, spec, prepared, trained)
-    judgement = judge(config, spec, work, schema, parts, served)
+    judgement = judge(config, spec, work, schema, parts, served, prepared.data.window)
     for gate in judgement.gates:
         log.info(gate.message, gate=gate.kind, verdict=gate.verdict, required=gate.required)
     folder = _write_folder(work, schema, parts, served, judgement, lineage)
@@ -77,6 +77,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         size_bytes=size,
         signature=build_signature(schema, served.choice.threshold),
         metrics=judgement.metrics.values,
+        old_window=judgement.metrics.old_window,
         gates=judgement.gates,
         warnings=_warnings(prepared, trained, served, judgement),
         disagreement=judgement.disagreement,

@@ -18,14 +18,16 @@ from pawl.artifacts.records import (
     RunConfig,
     RunResult,
     Signature,
+    Window,
 )
 from pawl.artifacts.retry import PATIENT
 from pawl.training.workspace import Workspace, read_record
 
 
-def find(config: RunConfig, data_digest: str) -> KnownVersion | None:
-    """The newest version that the recipe gave for these data."""
-    same = [known for known in config.known if known.data_digest == data_digest]
+def find(config: RunConfig, data_digest: str, window: Window | None) -> KnownVersion | None:
+    """The newest version that the recipe gave for these data, cut in the same way."""
+    wanted = (data_digest, window)
+    same = [known for known in config.known if (known.data_digest, known.window) == wanted]
     return same[-1] if same else None
 
 
@@ -45,6 +47,7 @@ def result(config: RunConfig, known: KnownVersion) -> RunResult:
         )
         signature, metrics, lineage = ((folder / name).read_bytes() for name in names)
     files = {file.name: file.size_bytes for file in manifest.files}
+    scores = Metrics.model_validate_json(metrics)
     return RunResult(
         uid=config.uid,
         run=config.run,
@@ -53,6 +56,7 @@ def result(config: RunConfig, known: KnownVersion) -> RunResult:
         format="onnx" if bundle.MODEL_ONNX in files else "skops",
         size_bytes=sum(files.values()),
         signature=Signature.model_validate_json(signature),
-        metrics=Metrics.model_validate_json(metrics).values,
+        metrics=scores.values,
+        old_window=scores.old_window,
         lineage=Lineage.model_validate_json(lineage),
     )

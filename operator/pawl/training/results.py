@@ -29,15 +29,21 @@ def put(store: Store, config: RunConfig, result: RunResult | NoNewData) -> None:
         log.info("another try of this run was first", result=path(config))
 
 
-def nothing_new(config: RunConfig, data_digest: str) -> NoNewData | None:
-    """The run's result, when nothing is to be trained: the data are those of
-    `config.unless_data`, or were when an earlier try of the run looked."""
-    if config.unless_data is None:
-        return None
+def ended(config: RunConfig) -> NoNewData | None:
+    """What an earlier try of the run has told, if it has ended it."""
     with open_store(config.store, retry=PATIENT) as store:
-        if data_digest == config.unless_data:
-            put(store, config, NoNewData(uid=config.uid, run=config.run, data_digest=data_digest))
-        elif not store.exists(path(config)):
-            return None
-        found = read_result(store.get(path(config), max_bytes=MAX_BYTES))
+        return _told(store, config) if store.exists(path(config)) else None
+
+
+def end(config: RunConfig, data_digest: str, message: str = "") -> NoNewData:
+    """Ends the run: nothing is to be trained, because the data have not changed or, else, for the
+    reason that `message` gives. What another try of the run has left stands."""
+    nothing = NoNewData(uid=config.uid, run=config.run, data_digest=data_digest, message=message)
+    with open_store(config.store, retry=PATIENT) as store:
+        put(store, config, nothing)
+        return _told(store, config) or nothing
+
+
+def _told(store: Store, config: RunConfig) -> NoNewData | None:
+    found = read_result(store.get(path(config), max_bytes=MAX_BYTES))
     return found if isinstance(found, NoNewData) else None

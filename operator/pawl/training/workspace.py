@@ -3,7 +3,7 @@
 data/        train.parquet, validation.parquet, schema.json   (the file contract)
 parameters.json                                               (the file contract)
 output/      model.onnx or model.skops                        (the file contract)
-held-out/    test.parquet, prepared.json, rows.npy, trained.json, or recorded.json
+held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json, or recorded.json
 bundle/      what publish uploads
 """
 
@@ -147,9 +147,10 @@ class Workspace:
     def row_digests(self) -> Path:
         return self.held_out / "rows.npy"
 
-    def part(self, name: Literal["train", "validation", "test"]) -> Path:
-        """The parquet file of a part."""
-        return (self.held_out if name == "test" else self.data) / f"{name}.parquet"
+    def part(self, name: str) -> Path:
+        """The parquet file of a part (`split.PARTS`)."""
+        given = name in ("train", "validation")
+        return (self.data if given else self.held_out) / f"{name}.parquet"
 
     def fresh(self) -> None:
         """Makes the folders, empty: an earlier try of this pod may have left files in them. The

@@ -65,6 +65,7 @@ def trained(folder: Path, trainer: dict[str, Any], task: str) -> RunResult:
         data |= {"target": "churned", "positiveLabel": "yes"}
     config = RunConfig(
         name="job", namespace="team", uid="u-1", run=1, model="churn",
+        started_at="2026-11-21T12:00:00Z",
         spec={"model": "churn", "data": data, "trainer": {"sklearn": trainer}, "seed": 1},
         recipe_digest="sha256:" + "0" * 64, store=(folder / "store").as_uri(), image="test",
     )  # fmt: skip

@@ -46,7 +46,7 @@ class Pod:
     known: tuple[KnownVersion, ...] = ()
     threads: int = 1
     code: Code | None = None
-    unless_data: str | None = None
+    started_at: str = "2026-11-21T12:00:00Z"
     env: dict[str, str] = field(default_factory=dict)
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
@@ -74,7 +74,7 @@ class Pod:
             known=self.known,
             threads=self.threads,
             code=self.code,
-            unless_data=self.unless_data,
+            started_at=self.started_at,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))

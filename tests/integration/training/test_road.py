@@ -23,6 +23,8 @@ from pawl.artifacts.retry import Retry
 from pawl.constants import EXIT_NO_NEW_DATA, EXIT_STORE_UNREACHABLE
 from pawl.training.source import collect, content_digest
 
+CAUSE = {"deployment": "tumours", "reason": "Drifted"}
+
 
 def test_a_recipe_becomes_a_verified_bundle(
     tmp_path: Path, recipe: dict[str, Any], store: str, pod: Any
@@ -157,7 +159,8 @@ def test_prepare_ends_a_retrain_whose_data_have_not_changed(
 ) -> None:
     unchanged = content_digest(collect(breast_cancer.as_uri(), "auto", breast_cancer.parent))
     recipe["trainer"] = trainer
-    mine = pod(recipe, unless_data=unchanged, processes=True)
+    recipe["cause"] = CAUSE | {"dataDigest": unchanged}
+    mine = pod(recipe, processes=True)
     mine.stage("prepare", expect=EXIT_NO_NEW_DATA)
     assert mine.termination.reason == "NoNewData"
     assert "the data have not changed since sha256:" in mine.termination.message
@@ -169,4 +172,5 @@ def test_prepare_ends_a_retrain_whose_data_have_not_changed(
 
 
 def test_a_retrain_trains_on_data_that_have_changed(recipe: dict[str, Any], pod: Any) -> None:
-    assert pod(recipe, unless_data="sha256:" + "0" * 64).all().outcome == "Succeeded"
+    recipe["cause"] = CAUSE | {"dataDigest": "sha256:" + "0" * 64}
+    assert pod(recipe).all().outcome == "Succeeded"

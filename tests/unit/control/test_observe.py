@@ -11,9 +11,10 @@ from pawl.constants import LABEL_RUN
 from pawl.control.observe import Observer
 
 CAUSE = {"deployment": "churn", "reason": "Drifted", "dataDigest": "sha256:" + "ab" * 32}
+UNLABELLED = {"deployment": "churn", "reason": "Drifted", "minLabelled": 1000}
 
 
-def training_job(phase: str | None, cause: dict[str, str] | None) -> dict[str, Any]:
+def training_job(phase: str | None, cause: dict[str, Any] | None) -> dict[str, Any]:
     status: dict[str, Any] = {}
     if phase is not None:
         run = {"number": 1, "phase": phase, "recipeDigest": "sha256:" + "0" * 64}
@@ -59,11 +60,14 @@ class Store:
         pytest.param(None, ("gone",), None, 1, id="the status is lost, and the Job gone"),
         pytest.param("Running", ("Failed",), None, 0, id="failed"),
         pytest.param("Running", ("Failed",), CAUSE, 1, id="failed, perhaps without new data"),
+        pytest.param(
+            "Running", ("Failed",), UNLABELLED, 1, id="failed, perhaps without new labels"
+        ),
         pytest.param("NoNewData", ("Failed",), CAUSE, 0, id="told before"),
     ],
 )
 async def test_the_store_is_asked_when_there_may_be_a_result(
-    phase: str | None, ended: tuple[str, ...], cause: dict[str, str] | None, asked: int
+    phase: str | None, ended: tuple[str, ...], cause: dict[str, Any] | None, asked: int
 ):
     store = Store()
     parts: dict[str, Any] = {"cache": Cache(*ended), "records": store}  # it asks no others

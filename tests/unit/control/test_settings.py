@@ -16,6 +16,18 @@ def test_defaults():
     assert settings.installation.images.server.startswith("pawl/server:")
     assert settings.namespaces == ()
     assert not settings.notify_private
+    assert settings.metrics is None
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        pytest.param("0.0.0.0:8081", ("0.0.0.0", 8081), id="IPv4"),
+        pytest.param("[::]:8081", ("::", 8081), id="IPv6"),
+    ],
+)
+def test_where_metrics_are_answered(text: str, address: tuple[str, int]):
+    assert from_environment({**STORE, "PAWL_METRICS_ADDRESS": text}).metrics == address
 
 
 def test_images_by_prefix_and_one_by_name():
@@ -33,6 +45,7 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({**STORE, "PAWL_WORKERS": "many"}, "PAWL_WORKERS", id="no number"),
         pytest.param({**STORE, "PAWL_NOTIFY_PRIVATE": "yes"}, "PAWL_NOTIFY_PRIVATE", id="no flag"),
         pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
+        pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
     ],
 )
 def test_what_is_wrong_is_named(env: dict[str, str], words: str):

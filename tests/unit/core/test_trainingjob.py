@@ -254,11 +254,13 @@ def without_new_data() -> World:
     return w
 
 
-def test_a_retrain_is_told_which_data_are_not_worth_one():
+def test_a_retrain_is_told_what_is_worth_one_and_when_it_began():
     w = world(cause=CAUSE)
     w.settle()
     (config,) = w.of("ConfigMap")
-    assert json.loads(config["data"]["run.json"])["unlessData"] == DIGEST
+    told = json.loads(config["data"]["run.json"])
+    assert told["spec"]["cause"]["dataDigest"] == DIGEST
+    assert told["startedAt"] == w.status("TrainingJob", NAME)["startTime"]
 
 
 def test_a_run_without_new_data_ends_well_and_makes_no_version():

@@ -19,40 +19,42 @@ def store(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def config(store: Path, unless_data: str | None) -> RunConfig:
+def config(store: Path) -> RunConfig:
     return RunConfig(
         name="j",
         namespace="n",
         uid="u",
         run=3,
+        started_at="2026-11-21T12:00:00Z",
         model="m",
         spec={},
         recipe_digest="",
         store=store.as_uri(),
         image="i",
-        unless_data=unless_data,
     )
 
 
-def test_unchanged_data_are_written_down(store: Path) -> None:
-    found = results.nothing_new(config(store, OLD), OLD)
-    assert found == NoNewData(uid="u", run=3, data_digest=OLD)
+@pytest.mark.parametrize("why", [pytest.param("", id="unchanged"), "412 rows are labelled"])
+def test_an_end_without_training_is_written_down(store: Path, why: str) -> None:
+    found = results.end(config(store), OLD, why)
+    assert found == NoNewData(uid="u", run=3, data_digest=OLD, message=why)
+    assert found.sentence().startswith(why or "the data have not changed since sha256:0000")
     assert read_result((store / "runs/u-3/result.json").read_bytes()) == found
 
 
-@pytest.mark.parametrize("unless", [pytest.param(None, id="no retrain"), OLD])
-def test_new_data_are_trained_on_and_leave_nothing(store: Path, unless: str | None) -> None:
-    assert results.nothing_new(config(store, unless), NEW) is None
+def test_a_run_that_has_told_nothing_goes_on(store: Path) -> None:
+    assert results.ended(config(store)) is None
     assert list(store.iterdir()) == []
 
 
 def test_a_second_try_tells_what_the_first_told_though_the_data_changed(store: Path) -> None:
-    first = results.nothing_new(config(store, OLD), OLD)
-    assert results.nothing_new(config(store, OLD), NEW) == first
+    first = results.end(config(store), OLD)
+    assert results.ended(config(store)) == first
+    assert results.end(config(store), NEW, "another reason") == first
 
 
 def test_the_first_result_stands(store: Path) -> None:
-    mine = config(store, OLD)
+    mine = config(store)
     one, other = (NoNewData(uid="u", run=3, data_digest=digest) for digest in (OLD, NEW))
     with open_store(mine.store) as opened:
         results.put(opened, mine, one)

@@ -29,6 +29,7 @@ def _config(**changes: Any) -> RunConfig:
         namespace="n",
         uid="u",
         run=1,
+        started_at="2026-11-21T12:00:00Z",
         model="m",
         spec=SPEC | changes,
         recipe_digest="",

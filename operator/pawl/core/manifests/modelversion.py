@@ -7,7 +7,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.names import version_name
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import RunResult
+from pawl.artifacts.records import OldWindow, RunResult
 
 
 def build_model_version(
@@ -45,17 +45,16 @@ def build_model_version(
                 )
             },
             "metrics": dict(result.metrics),
+            **_old_window(result.old_window),
             **_comparison(result),
             "gates": [gate_status(gate.model_dump()) for gate in result.gates],
             "lineage": {
                 "trainingJob": {"name": meta["name"], "uid": result.uid, "run": result.run},
                 "recipeDigest": lineage.recipe_digest,
                 **({"parent": parent} if parent else {}),
-                "data": {
-                    "uri": lineage.data.uri,
-                    "digest": lineage.data.digest,
-                    "rows": lineage.data.rows,
-                },
+                "data": lineage.data.model_dump(
+                    include={"uri", "digest", "rows", "newest", "window"}, exclude_none=True
+                ),
                 **({"code": result.code.model_dump()} if result.code else {}),
                 "image": lineage.image,
                 "parameters": lineage.parameters,
@@ -66,6 +65,13 @@ def build_model_version(
             "approval": spec.approval,
         },
     }
+
+
+def _old_window(found: OldWindow | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    scores = {"metrics": dict(found.values), "champion": dict(found.champion)}
+    return {"oldWindow": {"rows": found.rows, **scores}}
 
 
 def _comparison(result: RunResult) -> dict[str, Any]:

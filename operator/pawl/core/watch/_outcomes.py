@@ -24,13 +24,23 @@ from pawl.core.versions import Version
 
 Object = Mapping[str, Any]
 #: Training, RollingOut: it goes on. Helped: what it gave is served, and the drift is gone, or was
-#: not seen again yet. The rest is how it ended in vain.
-Outcome = Literal["Training", "RollingOut", "Helped", "Fruitless", "Failed", "NoNewData"]
+#: not seen again yet. Trained: a pin keeps its version from being rolled out, so nothing is known
+#: of it. The rest is how it ended in vain.
+Outcome = Literal["Training", "RollingOut", "Helped", "Trained", "Fruitless", "Failed", "NoNewData"]
 ACTIVE: tuple[Outcome, ...] = ("Training", "RollingOut")
 IN_VAIN: tuple[Outcome, ...] = ("Fruitless", "Failed")
 #: TrainingJobs that are kept when they are older than a day.
 KEPT = 10
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the Deployment serves, which versions it has turned down, and whether it is pinned."""
+
+    stable: ServedVersion
+    rolled_back: frozenset[str]
+    pinned: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Situation:
 
     @property
     def fruitless(self) -> int:
-        """Retrains in vain, in a row; runs without new data tell nothing."""
+        """Retrains in vain, in a row; what was not trained or not rolled out tells nothing."""
         count = 0
         for retrain in self.retrains:
             if retrain.name <= self.reset or retrain.outcome == "Helped":
@@ -112,23 +122,18 @@ class Situation:
 
 
 def read(
-    jobs: Iterable[Object],
-    versions: tuple[Version, ...],
-    stable: ServedVersion,
-    rolled_back: frozenset[str],
+    jobs: Iterable[Object], versions: tuple[Version, ...], serving: Serving
 ) -> tuple[Retrain, ...]:
     """The retrains of a Deployment, newest first."""
     known = {version.name: version for version in versions}
-    found = [_retrain(job, known, stable, rolled_back) for job in jobs]
+    found = [_retrain(job, known, serving) for job in jobs]
     return tuple(sorted(found, key=lambda r: (r.started, r.name), reverse=True))
 
 
-def _retrain(
-    job: Object, versions: Mapping[str, Version], stable: ServedVersion, rolled_back: frozenset[str]
-) -> Retrain:
+def _retrain(job: Object, versions: Mapping[str, Version], serving: Serving) -> Retrain:
     meta = job["metadata"]
     started = parse_timestamp(meta["creationTimestamp"])
-    outcome, message = _outcome(job, versions, stable, rolled_back)
+    outcome, message = _outcome(job, versions, serving)
     noted = meta.get("annotations", {}).get(c.ANNOTATION_OUTCOME)
     if noted in IN_VAIN:
         outcome, message = noted, message or "the drift came back"
@@ -136,9 +141,7 @@ def _retrain(
     return Retrain(meta["name"], started, outcome, message, noted in IN_VAIN, made)
 
 
-def _outcome(
-    job: Object, versions: Mapping[str, Version], stable: ServedVersion, rolled_back: frozenset[str]
-) -> tuple[Outcome, str]:
+def _outcome(job: Object, versions: Mapping[str, Version], serving: Serving) -> tuple[Outcome, str]:
     try:
         status = TrainingJobStatus.model_validate(job.get("status") or {})
     except ValidationError:
@@ -152,7 +155,7 @@ def _outcome(
         return "NoNewData", run.message
     if run.phase != "Succeeded" or run.model_version is None:
         return "Failed", run.message
-    return _of_version(run.model_version, versions, stable, rolled_back)
+    return _of_version(run.model_version, versions, serving)
 
 
 def _not_run(status: TrainingJobStatus) -> tuple[Outcome, str]:
@@ -163,9 +166,10 @@ def _not_run(status: TrainingJobStatus) -> tuple[Outcome, str]:
 
 
 def _of_version(
-    name: str, versions: Mapping[str, Version], stable: ServedVersion, rolled_back: frozenset[str]
+    name: str, versions: Mapping[str, Version], serving: Serving
 ) -> tuple[Outcome, str]:
-    if name in rolled_back:
+    stable = serving.stable
+    if name in serving.rolled_back:
         return "Fruitless", f"{name} was rolled back"
     version = versions.get(name)
     if name == stable.name or (version is not None and version.number < stable.version):
@@ -174,6 +178,8 @@ def _of_version(
         return "Fruitless", f"{name} was deleted"
     if version.rejected:
         return "Fruitless", f"{name} is rejected: {_failed_gates(version)}"
+    if serving.pinned:
+        return "Trained", f"{name} is not rolled out: spec.version pins another"
     return "RollingOut", f"{name} is trained" if version.approved else f"{name} waits for approval"
 
 

@@ -23,9 +23,11 @@ from pawl.core.manifests.common import metadata
 from pawl.core.plan import Action, Create, Delete, Event, MergePatch, RecordDecision
 from pawl.core.versions import Version
 from pawl.core.watch import _outcomes
-from pawl.core.watch._outcomes import IN_VAIN, Retrain, Situation
+from pawl.core.watch._outcomes import IN_VAIN, Retrain, Serving, Situation
 
 Object = Mapping[str, Any]
+#: Outcomes of which an event tells, beside those in vain.
+_TOLD = ("NoNewData", "Trained")
 _OTHER = 60.0  # seconds until the next look when only others can change something
 
 
@@ -43,7 +45,8 @@ class Alarm:
 @dataclass(frozen=True)
 class Asked:
     """What `follow` looks at. `jobs` are the TrainingJobs that the Deployment (`item`) owns,
-    `recipe` is the one that `spec.from` names."""
+    `recipe` is the one that `spec.from` names; `label_delay` is the drift's. Of a `pinned`
+    Deployment no successor is rolled out."""
 
     item: Object
     model: str
@@ -56,6 +59,8 @@ class Asked:
     recipe: Object | None
     reset: str
     now: datetime
+    label_delay: str | None = None
+    pinned: bool = False
 
 
 @dataclass
@@ -78,7 +83,8 @@ def follow(
     conditions: Conditions,
 ) -> Followed:
     """One step: outcomes are noted, what is old is removed, and perhaps one is started."""
-    retrains = _outcomes.read(asked.jobs, asked.versions, asked.stable, asked.rolled_back)
+    serving = Serving(asked.stable, asked.rolled_back, asked.pinned)
+    retrains = _outcomes.read(asked.jobs, asked.versions, serving)
     retrains = _with_drift_back(retrains, drift, asked.stable)
     found = Followed(None)
     for retrain in retrains:
@@ -177,8 +183,8 @@ def _status(
     if situation.told is None or newest.started > situation.told:
         found.events.append(Event("RetrainStarted", f"TrainingJob {newest.name} is started"))
         found.lines.append(_line(asked, newest))
-    elif _became(old, newest, "NoNewData"):
-        found.events.append(Event("NoNewData", f"{newest.name}: {newest.message}"))
+    elif newest.outcome in _TOLD and _became(old, newest):
+        found.events.append(Event(newest.outcome, f"{newest.name}: {newest.message}"))
     return RetrainStatus(
         training_job=newest.name,
         last=last,
@@ -204,9 +210,10 @@ def _line(asked: Asked, retrain: Retrain) -> RecordDecision:
     return RecordDecision(meta["namespace"], asked.model, name, content)
 
 
-def _became(old: RetrainStatus | None, retrain: Retrain, outcome: str) -> bool:
-    before = old.outcome if old is not None and old.training_job == retrain.name else outcome
-    return before != retrain.outcome == outcome
+def _became(old: RetrainStatus | None, retrain: Retrain) -> bool:
+    if old is None or old.training_job != retrain.name:
+        return False
+    return old.outcome != retrain.outcome
 
 
 def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:
@@ -215,14 +222,18 @@ def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:
     spec.pop("suspend", None)
     served = next((v for v in asked.versions if v.name == asked.stable.name), None)
     data = served.spec.lineage.data if served is not None and served.spec.lineage else None
-    spec["cause"] = {
+    cause = {
         "deployment": meta["name"],
         "reason": alarm.reason,
         "message": alarm.message[:512],
-        **({"window": alarm.window} if alarm.window else {}),
-        **({"features": list(alarm.features)} if alarm.features else {}),
-        **({"dataDigest": data.digest} if data is not None else {}),
+        "window": alarm.window,
+        "features": list(alarm.features),
+        "dataDigest": data.digest if data is not None else None,
+        "dataNewest": data.newest if data is not None else None,
+        "labelDelay": asked.label_delay,
+        "minLabelled": asked.spec.min_labelled,
     }
+    spec["cause"] = {key: value for key, value in cause.items() if value}
     labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_MODEL: asked.model}
     return {
         "apiVersion": c.API_VERSION,

@@ -81,8 +81,8 @@ class Incarnation:
             process.kill()  # it is alive only when we are cancelled
             watcher.cancel()
             self._host.monitor.forget(process.pid)
+            self.log.finish()  # before anything is waited for: we may be cancelled there
             await asyncio.wait({watcher})
-            self.log.finish()
         return self._ended(end, begun)
 
     async def kill(self, grace: float, message: str) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Launch:
 
 @dataclass(frozen=True)
 class Surface:
-    """What the container sees besides its spec. `mounts`: mount path -> host path."""
+    """What the container sees besides its spec. `mounts`: mount path -> host path; `given` are
+    variables of the node's own, whose paths are the host's already."""
 
     address: str
     hostname: str
@@ -48,6 +49,7 @@ class Surface:
     mounts: Mapping[str, str]
     env: Mapping[str, str]  # as the pod's spec says (environment.build)
     dns: tuple[str, int]
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(container: Obj, image: Image, surface: Surface) -> Launch:
@@ -71,6 +73,7 @@ def prepare(container: Obj, image: Image, surface: Surface) -> Launch:
         "PAWL_LOCAL_SEARCH": " ".join(
             [f"{surface.namespace}.svc.{ZONE}", f"svc.{ZONE}", ZONE],
         ),
+        **surface.given,
         **{name: rewrite(value) for name, value in surface.env.items()},
     }
     words = [

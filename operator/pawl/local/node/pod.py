@@ -139,8 +139,9 @@ class PodWorker:
             namespace=namespace,
             home=home,
             mounts={**self._volumes.mounts(record.spec, pod, env), path: str(message_file)},
-            env={**api_access(self.pod, self._host).env(), **env},
+            env=env,
             dns=self._host.dns,
+            given=api_access(self.pod, self._host).env(),
         )
         return prepare(record.spec, image, surface)
 

@@ -115,8 +115,20 @@ def test_drift_starts_a_training_by_the_recipe_and_says_why() -> None:
             "window": timestamp(NOW),
             "features": ["age"],
             "dataDigest": DIGEST,
+            "minLabelled": 1000,
         },
     }
+
+
+def test_it_says_which_rows_count() -> None:
+    first = version(1)
+    first["spec"]["lineage"]["data"]["newest"] = "2026-11-20T00:00:00Z"
+    spec = {"minLabelled": 250}
+    found, _ = step(asked(versions=(first,), spec=spec, label_delay="1d"))
+    (made,) = started(found)
+    cause = made["spec"]["cause"]
+    assert (cause["dataNewest"], cause["labelDelay"]) == ("2026-11-20T00:00:00Z", "1d")
+    assert cause["minLabelled"] == 250
 
 
 def test_a_second_retrain_of_the_same_minute_has_a_name_of_its_own() -> None:
@@ -209,6 +221,52 @@ def test_what_came_of_a_retrain(given: Asked, outcome: str) -> None:
     found, _ = step(given, None)
     assert found.status is not None
     assert found.status.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("second", "changes", "outcome"),
+    [
+        pytest.param(version(2), {}, "Trained", id="approved"),
+        pytest.param(version(2, approval="Required"), {}, "Trained", id="waits for approval"),
+        pytest.param(version(2, rejected=True), {}, "Fruitless", id="rejected by its gates"),
+        pytest.param(version(2), {"stable": served(2)}, "Helped", id="then pinned itself"),
+        pytest.param(version(2), {"pinned": False}, "RollingOut", id="no longer pinned"),
+    ],
+)
+def test_what_came_of_a_retrain_under_a_pin(second: Any, changes: Any, outcome: str) -> None:
+    given = asked(job(5, "Succeeded", "m-v2"), versions=(version(1), second), pinned=True)
+    found, _ = step(replace(given, **changes), None)
+    assert found.status is not None
+    assert found.status.outcome == outcome
+
+
+def test_a_version_that_a_pin_keeps_back_neither_blocks_nor_counts_as_help() -> None:
+    kept_back = job(70, "Succeeded", "m-v2")
+    vain = [job(1500, "Failed"), job(1600, "Failed")]
+    versions = (version(1), version(2))
+    given = asked(kept_back, *vain, versions=versions, pinned=True)
+    found, reason = step(given)
+    assert reason == "Training"
+    assert found.status is not None
+    assert (found.status.fruitless, found.status.today) == (2, 1)
+    assert [
+        action for action in found.actions if action.name == kept_back["metadata"]["name"]
+    ] == []
+
+
+def test_a_version_that_a_pin_keeps_back_is_told_once() -> None:
+    given = asked(job(5, "Succeeded", "m-v2"), versions=(version(1), version(2)), pinned=True)
+    before = RetrainStatus(
+        training_job=given.jobs[0]["metadata"]["name"],
+        last=timestamp(NOW - timedelta(minutes=5)),
+        outcome="Training",
+    )
+    conditions = Conditions((), generation=1, now=NOW)
+    first = follow(given, before, DRIFT, ALARM, conditions)
+    assert [e.reason for e in first.events] == ["Trained"]
+    assert "m-v2 is not rolled out: spec.version pins another" in first.events[0].message
+    again = follow(given, first.status, DRIFT, ALARM, conditions)
+    assert again.events == []
 
 
 def test_what_was_in_vain_is_noted_and_told_once() -> None:
