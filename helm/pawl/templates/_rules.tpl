@@ -10,7 +10,7 @@ each of `namespaces`. */}}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [pawl.dev]
   resources: [modelversions]
-  verbs: [get, list, watch, create]
+  verbs: [get, list, watch, create{{ if .Values.retention.versions }}, delete{{ end }}]
 - apiGroups: [pawl.dev]
   resources: [trainingjobs/status, modelversions/status, modeldeployments/status]
   verbs: [patch]

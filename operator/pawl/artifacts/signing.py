@@ -130,8 +130,8 @@ def verify(uri: str, digest: str, keys: Sequence[PublicKey], *, retry: Retry | N
     if wrong:
         raise IntegrityError(f"{wrong} is no signature of {digest}", reason="SignatureInvalid")
     known = ", ".join(key.id for key in keys)
-    text = f"{redact(uri)} is not signed by a trusted key ({known}); see `pawl sign`"
-    raise IntegrityError(text, reason="SignatureMissing")
+    told = f"{redact(uri)} is not signed by a trusted key ({known}); see `pawl sign`"
+    raise IntegrityError(told, reason="SignatureMissing")
 
 
 def _vouches(key: PublicKey, text: bytes, digest: str) -> bool:

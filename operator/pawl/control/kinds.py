@@ -51,6 +51,7 @@ GATEWAYS = Resource(_GATEWAY_API, "Gateway", "gateways")
 GATEWAY_CLASSES = Resource(_GATEWAY_API, "GatewayClass", "gatewayclasses")
 EVENTS = Resource("v1", "Event", "events")
 SECRETS = Resource("v1", "Secret", "secrets")
+USERS = Resource("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 

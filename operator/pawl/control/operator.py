@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 from pawl.control import exposition
 from pawl.control.baselines import Baselines
@@ -22,6 +23,7 @@ from pawl.control.observe import Observer
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
+from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
 from pawl.control.series import Series
 from pawl.control.settings import Settings
@@ -53,7 +55,8 @@ async def run(settings: Settings) -> None:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
             tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
             tasks.append(group.create_task(host(settings, queue, cache, stop)))
-            tasks.append(group.create_task(_work(settings, cache, work)))
+            sweeps = _retention(settings, kube)
+            tasks.append(group.create_task(_work(settings, cache, work, sweeps)))
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -69,7 +72,12 @@ def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncCon
     return exposition.serve(address, cache, queue) if address is not None else nullcontext()
 
 
-async def _work(settings: Settings, cache: Cache, loop: Loop) -> None:
+def _retention(settings: Settings, kube: Kube) -> Retention | None:
+    policy, installation = settings.retention, settings.installation
+    return Retention(kube, installation.store, installation.id, policy) if policy else None
+
+
+async def _work(settings: Settings, cache: Cache, loop: Loop, sweeps: Retention | None) -> None:
     """Once everything that there is has been seen."""
     await cache.synced()
     LEADER.set(1)
@@ -78,3 +86,6 @@ async def _work(settings: Settings, cache: Cache, loop: Loop) -> None:
         for _ in range(settings.workers):
             group.create_task(loop.work())
         group.create_task(loop.resync(settings.resync_seconds))
+        if sweeps is not None:
+            known = partial(Objects.of, cache.all, settings.namespaces)
+            group.create_task(sweeps.run(known))

@@ -134,7 +134,9 @@ class Records:
 
         def read() -> tuple[Any, ...]:
             paths = self._list(self._decisions(namespace, model, "versions"))
-            named = {path: path.rsplit("/", 1)[-1].split(".")[:3] for path in paths}
+            retired = {_file(p) for p in self._list(self._decisions(namespace, model, "retired"))}
+            named = {path: _file(path).split(".")[:3] for path in paths}
+            named = {path: parts for path, parts in named.items() if _file(path) not in retired}
             chosen = [path for path, parts in named.items() if len(parts) == 3 and wanted(*parts)]
             log = self._list(self._decisions(namespace, model)) if chosen else []
             found = {}
@@ -240,3 +242,8 @@ class Records:
         except StoreError:
             STORE_ERRORS.labels(operation).inc()
             raise
+
+
+def _file(path: str) -> str:
+    """The name of a record without its folder and its ending."""
+    return path.rsplit("/", 1)[-1].removesuffix(".json")

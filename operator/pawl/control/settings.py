@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from pawl import __version__
+from pawl.api.duration import Duration, seconds
 from pawl.artifacts.signing import public_keys
 from pawl.constants import ENV_VERIFY_KEYS
 from pawl.core.installation import Images, Installation
+from pawl.core.retention import Policy
 from pawl.errors import UserError
+
+_DURATION: TypeAdapter[str] = TypeAdapter(Duration)
 
 
 class Address(NamedTuple):
@@ -34,6 +40,7 @@ class Settings:
     liveness_url: str | None = None
     metrics: Address | None = None
     notify_private: bool = False
+    retention: Policy | None = None
 
 
 def from_environment(env: Mapping[str, str] | None = None) -> Settings:
@@ -62,7 +69,25 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
+        retention=retention(env),
     )
+
+
+def retention(env: Mapping[str, str]) -> Policy | None:
+    """How many versions are kept; None: all."""
+    count = _number(env, "PAWL_RETAIN_VERSIONS", 0)
+    return Policy(count, duration(env.get("PAWL_RETAIN_AGE", "30d"))) if count else None
+
+
+def duration(text: str) -> int:
+    """Seconds. UserError when it is none, or less than an hour: a run may be about to publish."""
+    try:
+        found = seconds(_DURATION.validate_python(text))
+    except ValidationError as error:
+        raise UserError(f"PAWL_RETAIN_AGE must be a duration like 30d, not {text!r}") from error
+    if found < 3600:
+        raise UserError(f"PAWL_RETAIN_AGE must be an hour or more, not {text!r}")
+    return found
 
 
 def _images(env: Mapping[str, str]) -> Images:
