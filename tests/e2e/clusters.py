@@ -112,11 +112,13 @@ class Cluster:
 class EmbeddedCluster(Cluster):
     """`pawl local`, as a user starts it."""
 
-    def __init__(self, folder: Path, operators: int = 1, **environment: str) -> None:
+    def __init__(self, folder: Path, operators: int = 1, **settings: str) -> None:
+        """`settings` are variables of the operators."""
         self.data = folder / "data"
+        self._settings = settings
         kubeconfig = folder / "kubeconfig"
         place = ("--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
-        self._local("up", "--detach", "--operators", str(operators), *place, **environment)
+        self._local("up", "--detach", "--operators", str(operators), *place)
         super().__init__(kubeconfig)
 
     def claim(self, namespace: str, name: str) -> Path:
@@ -150,13 +152,13 @@ class EmbeddedCluster(Cluster):
     def down(self) -> None:
         self._local("down", "--kubeconfig", str(self.kubeconfig))
 
-    def _local(self, *words: str, **environment: str) -> None:
+    def _local(self, *words: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "pawl", "local", *words],
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | environment,
+            env={**os.environ, **self._settings},
         )
         assert done.returncode == 0, done.stderr + done.stdout
 

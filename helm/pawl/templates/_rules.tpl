@@ -10,7 +10,7 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [pawl.dev]
   resources: [modelversions]
-  verbs: [get, list, watch, create, import, approve]
+  verbs: [get, list, watch, create, import, approve{{ if .Values.retention.versions }}, delete{{ end }}]
 - apiGroups: [pawl.dev]
   resources: [trainingjobs/status, modelversions/status, modeldeployments/status]
   verbs: [patch]
