@@ -3,6 +3,7 @@
 - helm/pawl/templates/crds/*.yaml: crds/*.yaml behind `crds.install` and `crds.keep`. They are
   templates, since Helm never upgrades what is in a chart's `crds/`.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
+- manifests/overlays/namespaced/rbac.yaml: the roles of an operator that watches its own namespace.
 
 With --check nothing is written and the exit code says whether the files are what they should be.
 """
@@ -70,14 +71,15 @@ def objects(values: dict[str, Any] | None = None, **release: Any) -> list[dict[s
         document
         for name, text in sorted(rendered.items())
         if name.endswith(".yaml")
-        for document in yaml.safe_load_all(text)
+        for document in yaml.load_all(text, yaml.CSafeLoader)
         if document
     ]
 
 
 def plain(item: dict[str, Any]) -> dict[str, Any]:
-    """An object without the labels and annotations by which Helm knows its own."""
-    meta = dict(item["metadata"])
+    """An object without the labels and annotations by which Helm knows its own, and without the
+    namespace, which kustomize gives it."""
+    meta = {key: value for key, value in item["metadata"].items() if key != "namespace"}
     for field in ("labels", "annotations"):
         kept = {k: v for k, v in meta.pop(field, {}).items() if not k.startswith(_OF_HELM)}
         if kept:
@@ -90,19 +92,29 @@ def base() -> dict[str, str]:
     files: dict[str, list[dict[str, Any]]] = {name: [] for name in dict.fromkeys(_FILES.values())}
     files["operator"] = []
     for item in objects():
-        files[_FILES.get(item["kind"], "operator")].append(plain(item))
+        files[_FILES.get(item["kind"], "operator")].append(item)
+    return {f"manifests/base/{name}.yaml": dump(items) for name, items in files.items()}
+
+
+def overlay() -> dict[str, str]:
+    """The roles by which the overlay `namespaced` replaces those of the base."""
+    items = objects({"namespaces": [NAMESPACE], "gateway": {"enabled": False}})
     return {
-        f"manifests/base/{name}.yaml": _HEADER
-        + yaml.safe_dump_all(items, sort_keys=False, width=100, allow_unicode=True)
-        for name, items in files.items()
+        "manifests/overlays/namespaced/rbac.yaml": dump([i for i in items if "Role" in i["kind"]])
     }
+
+
+def dump(items: list[dict[str, Any]]) -> str:
+    """Objects as a generated file."""
+    plains = [plain(item) for item in items]
+    return _HEADER + yaml.safe_dump_all(plains, sort_keys=False, width=100, allow_unicode=True)
 
 
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
     stale = []
-    for files in (crd_templates, base):  # the base is made from the chart on disk
+    for files in (crd_templates, base, overlay):  # the base is made from the chart on disk
         for name, text in files().items():
             path = ROOT / name
             if path.exists() and path.read_text() == text:

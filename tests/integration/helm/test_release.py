@@ -14,6 +14,7 @@ CHART = Path(__file__).parents[3] / "helm/pawl"
 SYSTEM = "pawl-system"
 STORE = {"store": {"uri": "file:///pawl/store", "claim": "pawl-store"}}
 OFF = {**STORE, "replicas": 0}
+SECRET = 1024 * 1024  # of which an API server takes no more
 OF_CHART = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,"
     "poddisruptionbudgets,leases,networkpolicies"
@@ -65,10 +66,15 @@ def suspended(bare: Any, where: str) -> bool:
     return any(item.get("status", {}).get("phase") == "Suspended" for item in found)
 
 
+def helms(secret: dict[str, Any]) -> bool:
+    """What Helm remembers of a revision."""
+    return str(secret["type"]).startswith("helm.sh/")
+
+
 def left(bare: Any) -> list[str]:
     """What is left of the chart."""
     found = bare.items(OF_CHART, "-l", "app.kubernetes.io/part-of=pawl")
-    found += [s for s in bare.items("secrets") if s["type"].startswith("helm.sh/")]
+    found += [s for s in bare.items("secrets") if helms(s)]
     found += [item for item in bare.items("pods,replicasets,endpointslices,endpoints")
               if item["metadata"].get("namespace") == SYSTEM]  # fmt: skip
     return [f"{item['kind']}/{item['metadata']['name']}" for item in found]
@@ -96,6 +102,7 @@ def test_install_upgrade_roll_back_uninstall(bare: Any, releases: helm.Config, t
     upgraded = releases.upgrade(newer, "pawl", values, wait="watcher", timeout=60)
     assert (upgraded["revision"], upgraded["status"]) == (2, "deployed")
     assert variable(bare, "PAWL_WORKERS") == "3"
+    assert all(len(s["data"]["release"]) < SECRET for s in bare.items("secrets") if helms(s))
     crd = bare.items("crd", "--field-selector=metadata.name=trainingjobs.pawl.dev")[0]
     assert crd["spec"]["names"]["shortNames"] == ["tj", "tjob"]
 
