@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "helm"))
 import render  # noqa: E402
 
 STORE = {"store": {"uri": "s3://models/pawl"}}
-OWN = {"namespaces": ["pawl-system"], "gateway": {"enabled": False}}
+#: Belongs to the cluster, as the CRDs do; an overlay for one namespace leaves it as it is.
+OF_CLUSTER = ("pawl-view", "pawl-edit", "pawl-approver", "pawl-verbs")
 
 
 def built(folder: Path) -> list[dict[str, Any]]:
@@ -35,6 +36,9 @@ def normal(items: list[dict[str, Any]]) -> dict[str, Any]:
     found = {}
     for item in items:
         found[f"{item['kind']}/{item['metadata']['name']}"] = item
+        if item["kind"].startswith("ValidatingAdmissionPolicy"):
+            # newer than kustomize's schema, and taken for namespaced; an API server drops it
+            item["metadata"].pop("namespace", None)
         if item["kind"] == "Deployment":
             (container,) = item["spec"]["template"]["spec"]["containers"]
             container["env"].sort(key=lambda entry: entry["name"])
@@ -57,13 +61,14 @@ def of_helm(values: dict[str, Any]) -> dict[str, Any]:
     [
         pytest.param("base", {}, id="base"),
         pytest.param("overlays/cluster-wide", STORE, id="cluster-wide"),
-        pytest.param("overlays/namespaced", {**STORE, **OWN}, id="namespaced"),
+        pytest.param("overlays/namespaced", {**STORE, **render.OWN_NAMESPACE}, id="namespaced"),
     ],
 )
 def test_kustomize_and_helm_agree(folder: str, values: dict[str, Any]):
     found = normal(built(ROOT / "manifests" / folder))
     del found["Namespace/pawl-system"]  # Helm leaves it to --create-namespace
-    assert found == of_helm(values)
+    common = {k: v for k, v in of_helm({}).items() if k.rpartition("/")[2] in OF_CLUSTER}
+    assert found == common | of_helm(values)
 
 
 @pytest.mark.parametrize("overlay", ["cluster-wide", "namespaced"])
