@@ -17,7 +17,8 @@ OFF = {**STORE, "replicas": 0}
 SECRET = 1024 * 1024  # of which an API server takes no more
 OF_CHART = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,"
-    "poddisruptionbudgets,leases,networkpolicies"
+    "poddisruptionbudgets,leases,networkpolicies,validatingadmissionpolicies,"
+    "validatingadmissionpolicybindings"
 )
 
 
@@ -140,7 +141,7 @@ def test_a_namespace_goes_when_the_operator_is_gone(bare: Any, releases: helm.Co
 
 def test_named_namespaces_only(bare: Any, releases: helm.Config):
     install(releases, {**STORE, "namespaces": ["team-b"], "gateway": {"enabled": False}})
-    assert bare.items("clusterroles,clusterrolebindings") == []
+    assert bare.items("clusterrolebindings") == []
     assert [r["metadata"]["namespace"] for r in bare.items("roles")] == ["team-b"]
     bare.apply(job("team-a"))
     bare.apply(job("team-b"))
