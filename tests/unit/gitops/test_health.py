@@ -26,7 +26,7 @@ EXPECTED = {
     "job-failed": ("Degraded", "Failed", "3 rows of monthly"),
     "job-invalid": ("Degraded", "Failed", "spec.data.uri"),
     "version-good": ("Healthy", "Current", "Champion"),
-    "version-unread": ("Progressing", "InProgress", "being read"),
+    "version-unread": ("Progressing", "InProgress", "no answer"),
     "version-broken": ("Degraded", "Failed", "other bytes"),
     "version-waits-for-approval": ("Suspended", "Current", "spec.approval"),
     "version-turned-down": ("Suspended", "Current", "Rejected"),
