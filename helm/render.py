@@ -4,6 +4,7 @@
   templates, since Helm never upgrades what is in a chart's `crds/`.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
 - manifests/overlays/namespaced/rbac.yaml: the roles of an operator that watches its own namespace.
+- docs/values.md: values.yaml as a table (helm/values.py).
 
 With --check nothing is written and the exit code says whether the files are what they should be.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 import helm_python as helm
 import yaml
+from values import table
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "helm/pawl"
@@ -113,6 +115,11 @@ def overlay() -> dict[str, str]:
     return {"manifests/overlays/namespaced/rbac.yaml": dump(added)}
 
 
+def documented() -> dict[str, str]:
+    """The table of values."""
+    return {"docs/values.md": table((CHART / "values.yaml").read_text())}
+
+
 def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item["kind"], item["metadata"]["name"]
 
@@ -127,7 +134,12 @@ def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
     stale = []
-    for files in (crd_templates, base, overlay):  # the base is made from the chart on disk
+    for files in (
+        crd_templates,
+        base,
+        overlay,
+        documented,
+    ):  # the base is made from the chart on disk
         for name, text in files().items():
             path = ROOT / name
             if path.exists() and path.read_text() == text:

@@ -59,13 +59,23 @@ def kustomization(folder: Path, **transformer: Any) -> str:
     return str(folder)
 
 
+ANNOTATE = [{"op": "add", "path": "/metadata/annotations", "value": {"team": "a"}}]
+
+
 @pytest.mark.parametrize("side", ["--server-side=false", "--server-side"])
-def test_labels_without_selectors_and_templates_work(with_crds: Any, tmp_path: Path, side: str):
-    folder = kustomization(tmp_path, labels=[{"pairs": {"team": "a"}}], namePrefix="x-")
+def test_what_docs_recommend_works(with_crds: Any, tmp_path: Path, side: str):
+    folder = kustomization(
+        tmp_path,
+        labels=[{"pairs": {"team": "a"}}],
+        namePrefix="x-",
+        replicas=[{"name": "churn", "count": 3}],
+        patches=[{"target": {"group": "pawl.dev"}, "patch": json.dumps(ANNOTATE)}],
+    )
     with_crds.kubectl("apply", side, "-k", folder)
     made = json.loads(with_crds.kubectl("get", "mdep", "x-churn", "-o", "json"))
     assert made["metadata"]["labels"] == {"team": "a"}
-    assert set(made["spec"]) >= {"model"}
+    assert made["metadata"]["annotations"]["team"] == "a"
+    assert made["spec"]["replicas"] == 3
     assert not {"selector", "template"} & set(made["spec"])
 
 
