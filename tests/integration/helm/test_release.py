@@ -76,7 +76,7 @@ def left(bare: Any) -> list[str]:
     """What is left of the chart."""
     found = bare.items(OF_CHART, "-l", "app.kubernetes.io/part-of=pawl")
     found += [s for s in bare.items("secrets") if helms(s)]
-    found += [item for item in bare.items("pods,replicasets,endpointslices,endpoints")
+    found += [item for item in bare.items("pods,replicasets,endpointslices,endpoints,leases")
               if item["metadata"].get("namespace") == SYSTEM]  # fmt: skip
     return [f"{item['kind']}/{item['metadata']['name']}" for item in found]
 

@@ -13,6 +13,7 @@ from pawl.control.rights import RULES
 ROLES = {
     item["metadata"]["name"]: item for item in render.objects() if item["kind"] == "ClusterRole"
 }
+LEASE = "pawl-operator-lease"
 WANTED = {
     (rule.group, resource, verb, name)
     for rule in RULES
@@ -43,12 +44,24 @@ def test_named_namespaces_give_the_same_rights_there():
     made = render.objects({"namespaces": ["ml"]})
     ours = [item for item in made if item["metadata"]["name"].startswith("pawl-operator")]
     roles = [item for item in ours if item["kind"] in ("Role", "ClusterRole")]
+    roles = [item for item in roles if item["metadata"]["name"] != LEASE]
     elsewhere = [item for item in roles if item["kind"] == "ClusterRole"]
     assert flat([rule for item in elsewhere for rule in item["rules"]]) == {
         ("gateway.networking.k8s.io", "gatewayclasses", "get", "")
     }
     rights = flat([rule for item in roles for rule in item["rules"]])
     assert rights == {right for right in WANTED if right[0] != "apiextensions.k8s.io"}
+
+
+def test_the_lease_is_one_by_name_in_the_namespace_of_the_operator():
+    (role,) = (item for item in render.objects() if item["kind"] == "Role")
+    assert (role["metadata"]["name"], role["metadata"]["namespace"]) == (LEASE, "pawl-system")
+    assert flat(role["rules"]) == {
+        ("coordination.k8s.io", "leases", "create", ""),
+        ("coordination.k8s.io", "leases", "get", "pawl-operator"),
+        ("coordination.k8s.io", "leases", "patch", "pawl-operator"),
+        ("apps", "deployments", "get", "pawl-operator"),
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ROLES))
