@@ -122,6 +122,7 @@ class Report:
         else:
             warning = turn.state.warning
             reason = "Undecided" if warning else "Proceeding"
+            reason = "AwaitingPromotion" if warning == rollout.AWAITS else reason
             self.conditions.set("RolloutBlocked", bool(warning), reason, warning)
 
     def _judge(self, target: Target, *, ready: bool, reason: str, message: str) -> None:

@@ -156,7 +156,7 @@ def _fail(work: Work, trouble: run_status.Trouble) -> None:
     message = f"{at}{trouble.message}"[:1000]
     work.update_run(phase="Failed", finished_at=timestamp(work.now), message=message)
     work.values["completion_time"] = timestamp(work.now)
-    work.conditions.accept(ready=False, reason=trouble.reason, message=message)
+    work.conditions.stall(trouble.reason, message)
     work.conditions.set("Failed", True, trouble.reason, message)
     work.conditions.set("Complete", False, trouble.reason)
     if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):

@@ -51,9 +51,11 @@ def plan_training_job(
 
 def _tell_finished(work: Work) -> None:
     """Refresh what kstatus reads; the outcome itself stays as it was told."""
-    ready = work.run.phase in ("Succeeded", "NoNewData")
-    reason = {"Succeeded": "Complete", "NoNewData": "NoNewData"}.get(work.run.phase, "Failed")
-    work.conditions.accept(ready=ready, reason=reason, message=work.run.message)
+    reasons = {"Succeeded": "Complete", "NoNewData": "NoNewData"}
+    if work.run.phase in reasons:
+        work.conditions.accept(ready=True, reason=reasons[work.run.phase], message=work.run.message)
+    else:  # nothing more happens until the spec changes
+        work.conditions.stall("Failed", work.run.message)
     work.conditions.drop("Suspended")
 
 
