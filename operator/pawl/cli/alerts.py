@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -43,10 +44,13 @@ def alerts(
         raise UserError(f"--namespace {namespace} is no name of a namespace")
     limits = Limits(window=window, psi=psi, rows=min_rows, namespace=namespace, runbook=runbook)
     documents = [rule_file(limits)] if plain else objects(limits)
-    typer.echo(
-        yaml.dump_all(documents, Dumper=_Readable, sort_keys=False, width=100, allow_unicode=True),
-        nl=False,
-    )
+    typer.echo(readable(documents), nl=False)
+
+
+def readable(documents: Iterable[Any]) -> str:
+    """As YAML, in which expressions of several lines stay so."""
+    options: dict[str, Any] = {"sort_keys": False, "width": 100, "allow_unicode": True}
+    return yaml.dump_all(documents, Dumper=_Readable, **options)
 
 
 class _Readable(yaml.SafeDumper):

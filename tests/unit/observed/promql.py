@@ -30,7 +30,7 @@ def selectors(expression: str) -> Iterator[tuple[str, frozenset[str]]]:
     _balanced(tokens)
     for place, (kind, text) in enumerate(tokens):
         following = tokens[place + 1][1] if place + 1 < len(tokens) else ""
-        if kind == "name" and not _labels_around(tokens, place):
+        if kind == "name" and not _opener(tokens, place):
             if following == "{":
                 yield text, frozenset(_matched(tokens, place + 2))
             elif (
@@ -91,10 +91,6 @@ def _opener(tokens: list[tuple[str, str]], place: int) -> str:
         elif text == "[":
             return ""
     return ""
-
-
-def _labels_around(tokens: list[tuple[str, str]], place: int) -> bool:
-    return bool(_opener(tokens, place))
 
 
 def _operator(tokens: list[tuple[str, str]], place: int) -> bool:

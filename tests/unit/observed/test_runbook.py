@@ -14,7 +14,7 @@ import typer.main
 sys.path.insert(0, str(Path(__file__).parent))
 
 from exported import ROOT, samples
-from promql import selectors
+from promql import groupings, selectors
 
 from pawl.cli import app
 from pawl.core.manifests.alerts import Limits, rule_file
@@ -61,8 +61,11 @@ def test_an_alert_leads_to_its_section_and_names_no_host(alert: dict[str, Any]):
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_asks_for_what_is_exported(rule: dict[str, Any]):
-    known = samples()
+    known, labels_of_all = samples(), frozenset[str]()
     for name, labels in selectors(rule["expr"]):
         if name not in RECORDED:
             assert name in known
             assert labels <= known[name]
+            labels_of_all |= known[name]
+    if "alert" in rule and labels_of_all:
+        assert groupings(rule["expr"]) <= labels_of_all
