@@ -50,7 +50,8 @@ def alerts(
 def readable(documents: Iterable[Any]) -> str:
     """As YAML, in which expressions of several lines stay so."""
     options: dict[str, Any] = {"sort_keys": False, "width": 100, "allow_unicode": True}
-    return yaml.dump_all(documents, Dumper=_Readable, **options)
+    text: str = yaml.dump_all(documents, Dumper=_Readable, **options)
+    return text
 
 
 class _Readable(yaml.SafeDumper):
