@@ -20,12 +20,14 @@ Reason = Literal[
     "ModelWarning",
     "Suspended",
     "Resumed",
-    # of a ModelVersion: its stage, and its approval
+    # of a ModelVersion: its stage, its artifact, its approval
     "Pending",
     "Candidate",
     "Champion",
     "Archived",
     "Rejected",
+    "Unverified",
+    "Verified",
     "AwaitingApproval",
     "Approved",
     # of a Deployment: what it serves

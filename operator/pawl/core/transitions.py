@@ -19,6 +19,8 @@ _ANY: tuple[Status, ...] = ("True", "False", "Unknown", "Absent")
 _TOLD: dict[tuple[str, Status], tuple[Reason, Literal["Normal", "Warning"], tuple[Status, ...]]] = {
     ("Suspended", "True"): ("Suspended", "Normal", _ANY),
     ("Suspended", "False"): ("Resumed", "Normal", ("True",)),
+    ("ArtifactVerified", "Unknown"): ("Unverified", "Warning", _ANY),
+    ("ArtifactVerified", "True"): ("Verified", "Normal", ("Unknown",)),
     ("Approved", "Unknown"): ("AwaitingApproval", "Normal", _ANY),
     ("Approved", "True"): ("Approved", "Normal", ("Unknown", "False")),
     ("Available", "True"): ("Available", "Normal", _ANY),
