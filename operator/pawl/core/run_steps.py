@@ -124,13 +124,23 @@ def _follow(work: Work, job: Object) -> None:
     else:
         work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
         if not _told_before(work, "Ready", trouble):
-            work.draft.events.append(Event(trouble.reason, trouble.message, "Warning"))
+            sentence = f"{trouble.reason}: {trouble.message}"
+            work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
     if run_status.stage_succeeded(work.observed.pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
-    work.values["progress"] = max(work.values.get("progress") or 0, run_status.progress(pod))
+    _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
     work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
+
+
+def _advance(work: Work, pod: Object | None) -> None:
+    """How far the run is. A stage is told once, also if a later attempt begins anew."""
+    before, reached = work.values.get("progress") or 0, run_status.progress(pod)
+    work.values["progress"] = max(before, reached)
+    if reached > before:
+        text = f"run {work.run.number}: {run_status.stage_of(reached)}"
+        work.draft.events.append(Event("StageStarted", text))
 
 
 def _adjust(work: Work, job: Object) -> None:
