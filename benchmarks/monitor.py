@@ -10,6 +10,10 @@ are categories, `…-all-categories`: all; each has 20 names of 5 to 15 letters.
 `monitor-throughput-share`: how much of the requests per second at 32 connections a server with its
 whole monitor loses to one without. The two in turn, the median of the rounds.
 
+`capture-throughput-share`: how much of it is lost to capture of every row, which is more than who
+samples pays; `capture-dropped-share`: of the rows, under that load; `capture-store-down-p99`: the
+99th percentile of the latency with a full spool over that without capture.
+
 Prints `RATIO <name> <measured> <target> ok|SHORT` (at most the target), or `INFO <name>
 <measured>`. Exit code 1 when one is SHORT.
 """
@@ -19,19 +23,23 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from time import process_time
+from urllib.parse import urljoin
 
 import numpy as np
 import orjson
 
-from benchmarks.serving import MAX_RESIDENT_MB, Bench, Report
+from benchmarks.serving import MAX_RESIDENT_MB, Bench, Report, Server
 from benchmarks.serving_peers import bundles, load, model, targets
 from benchmarks.serving_peers.running import free_port
 from pawl.artifacts.records import Signature, Tensor
+from pawl.capture import spool
 from pawl.serving.codec.base import Predictions, Rows, join
 from pawl.serving.monitor.cells import Layout, layout_of
 from pawl.serving.monitor.features import Features
@@ -42,6 +50,9 @@ from pawl.training import baseline
 from pawl.training.features import Matrix
 
 MAX_MICROSECONDS, MAX_SHARE = 3.0, 0.10
+MAX_CAPTURE_SHARE, MAX_DROPPED, MAX_SLOWER = 0.15, 0.0, 1.25
+#: Bytes; more than a spool may hold.
+FULL = 1 << 30
 BATCH, REQUESTS = 32, 4096
 
 
@@ -152,6 +163,63 @@ def share(bench: Bench, store: Path) -> None:
         bench.report.at_most("monitor-resident-mb", megabytes, MAX_RESIDENT_MB)
 
 
+def capture(bench: Bench, store: Path) -> None:
+    """A server that captures every row against one that captures none, both with their monitors;
+    then the same with a spool that nothing more fits into, as when the store is down."""
+    env = bundles.write(store, "gb", wide=True)
+    folder = bench.folder / "spool"
+    capturing = {"PAWL_CAPTURE": '{"percent": 100}', "PAWL_CAPTURE_DIR": str(folder)}
+    with ExitStack() as stack:
+        servers = []
+        for name, more in (("capture", capturing), ("no capture", {})):
+            port = free_port()
+            watched = {**env, **more, "PAWL_MONITOR_PORT": str(free_port())}
+            target = replace(targets.pawl(watched, port, bench.row), name=f"pawl {name}")
+            servers.append(bench.start(stack, target, "gb", port, bench.expected["gb"]))
+        on, off = servers
+        one = replace(bench, rounds=1)
+        left = []
+        for _ in range(bench.rounds):
+            left.append(one.ratio(on, off, "gb", 32, routed=True))
+            _take(folder)
+        bench.report.at_most("capture-throughput-share", 1 - median(left), MAX_CAPTURE_SHARE)
+        bench.report.at_most("capture-dropped-share", _dropped(on), MAX_DROPPED)
+        with (folder / "predictions.waiting.jsonl").open("wb") as file:
+            file.truncate(FULL)
+        slower = [_p99(bench, on) / _p99(bench, off) for _ in range(bench.rounds)]
+        bench.report.at_most("capture-store-down-p99", median(slower), MAX_SLOWER)
+
+
+def _p99(bench: Bench, server: Server) -> float:
+    result = load.measure(server.running.url, server.target.body, 32, bench.seconds, routed=True)
+    bench.report.show(server.target.name, "gb", 32, result)
+    return result.p99
+
+
+def _take(folder: Path) -> None:
+    """As the writer does: segments that are finished go."""
+    for path in spool.names(folder):
+        with spool.claim(path) as file:
+            if file is not None:
+                path.unlink()
+
+
+def _dropped(server: Server) -> float:
+    """The share of the rows that found no room."""
+    url = urljoin(server.running.url, "/metrics")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        lines = [line.rpartition(" ") for line in answer.read().decode().splitlines()]
+    dropped, written = (
+        sum(
+            float(value)
+            for name, _, value in lines
+            if name.startswith(f"pawl_capture_{kind}_total")
+        )
+        for kind in ("dropped", "rows")
+    )
+    return dropped / max(1.0, dropped + written)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=2, help="per measurement")
@@ -165,12 +233,10 @@ def main() -> int:
     features, _ = model.rows(wide=True)
     expected = float(model.pipeline("gb", wide=True).predict_proba(features[:1])[0, 1])
     with tempfile.TemporaryDirectory(prefix="pawl-bench-") as name:
-        folder = Path(name)
-        row = features[0].tolist()
-        share(
-            Bench(folder, options.seconds, options.rounds, row, {"gb": expected}, report),
-            folder / "store",
-        )
+        folder, row = Path(name), features[0].tolist()
+        bench = Bench(folder, options.seconds, options.rounds, row, {"gb": expected}, report)
+        share(bench, folder / "store")
+        capture(bench, folder / "store")
     print("\n".join(["", *report.verdicts]))
     return int(report.short)
 
