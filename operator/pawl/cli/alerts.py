@@ -33,7 +33,8 @@ def alerts(
         bool, typer.Option("--plain", help="A rule file instead of Kubernetes objects.")
     ] = False,
 ) -> None:
-    """Print a PodMonitor and a PrometheusRule: PSI by feature, drift, failing servers."""
+    """Print a PodMonitor and a PrometheusRule: PSI by feature, drift, failing servers, rows that are
+    not captured."""
     if not _DURATION.fullmatch(window):
         raise UserError(f"--window {window}: write it like 30m, 1h or 1d")
     if namespace is not None and not _LABEL.fullmatch(namespace):

@@ -102,7 +102,7 @@ def test_promtool_takes_the_rules(rules: Path):
         ["promtool", "check", "rules", str(rules)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 rules found" in done.stdout
+    assert "9 rules found" in done.stdout
 
 
 def test_the_psi_is_that_of_the_operator(tmp_path: Path, rules: Path):
@@ -159,6 +159,24 @@ def test_servers_that_fail_alert(tmp_path: Path, rules: Path, failed: int, alert
     check = {"eval_time": "30m", "alertname": "PawlServerErrors"}
     check["exp_alerts"] = [expected] if alerts else []  # type: ignore[assignment]
     lines = errors(failed, 100 - failed)
+    assert told(tmp_path, rules, input_series=lines, alert_rule_test=[check]) == ""
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [pytest.param(10, id="ten each minute"), pytest.param(0, id="none")],
+)
+def test_rows_that_are_not_captured_alert(tmp_path: Path, rules: Path, dropped: int):
+    expected = {
+        "exp_labels": {**TARGET, "reason": "spool", "severity": "warning"},
+        "exp_annotations": {
+            "summary": "150 rows of ml/churn, version 7 were not captured (spool)",
+            "description": "Rows that found no room in the last 15m: they are lost.",
+        },
+    }
+    check = {"eval_time": "30m", "alertname": "PawlCaptureDropped"}
+    check["exp_alerts"] = [expected] if dropped else []  # type: ignore[assignment]
+    lines = [series("pawl_capture_dropped_total", f"0+{dropped}x60", **TARGET, reason="spool")]
     assert told(tmp_path, rules, input_series=lines, alert_rule_test=[check]) == ""
 
 

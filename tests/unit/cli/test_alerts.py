@@ -47,7 +47,7 @@ def test_one_namespace_is_the_only_one_that_is_looked_at():
     assert rule["metadata"]["namespace"] == "ml"
     text = "\n".join(expressions(rule["spec"]).values())
     selectors = re.findall(r"\w(\{[^}]*\})", text)
-    assert len(selectors) == 6
+    assert len(selectors) == 7
     assert all('namespace="ml"' in selector for selector in selectors)
 
 

@@ -24,6 +24,7 @@ _BINS = 'cell!~"missing|outOfRange"'
 _OF = "{{ $labels.namespace }}/{{ $labels.deployment }}, version {{ $labels.version }}"
 _ROWS_PER_BIN = 50
 _FAILED = 0.05
+_CAPTURE_WINDOW = "15m"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def rule_file(limits: Limits) -> dict[str, Any]:
     return {
         "groups": [
             {"name": "pawl-drift", "interval": "1m", "rules": [*_psi(limits), _drift(limits)]},
-            {"name": "pawl-servers", "rules": [_errors(limits)]},
+            {"name": "pawl-servers", "rules": [_errors(limits), _dropped(limits)]},
         ]
     }
 
@@ -117,6 +118,20 @@ def _errors(limits: Limits) -> dict[str, Any]:
         "annotations": {
             "summary": f"{{{{ $value | humanizePercentage }}}} of the requests to {_OF} fail",
             "description": "Share of answers with a 5xx code in the last five minutes.",
+        },
+    }
+
+
+def _dropped(limits: Limits) -> dict[str, Any]:
+    dropped = f"increase(pawl_capture_dropped_total{_selector(limits)}[{_CAPTURE_WINDOW}])"
+    return {
+        "alert": "PawlCaptureDropped",
+        "expr": f"sum by ({', '.join((*TARGET, 'reason'))}) ({dropped}) > 0",
+        "labels": {"severity": "warning"},
+        "annotations": {
+            "summary": f"{{{{ $value | humanize }}}} rows of {_OF} were not captured "
+            "({{ $labels.reason }})",
+            "description": f"Rows that found no room in the last {_CAPTURE_WINDOW}: they are lost.",
         },
     }
 
