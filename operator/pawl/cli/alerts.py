@@ -33,8 +33,7 @@ def alerts(
         bool, typer.Option("--plain", help="A rule file instead of Kubernetes objects.")
     ] = False,
 ) -> None:
-    """Print a PodMonitor and a PrometheusRule: PSI by feature, drift, failing servers, rows that are
-    not captured."""
+    """Print a PodMonitor and a PrometheusRule: drift by feature, failing servers, lost rows."""
     if not _DURATION.fullmatch(window):
         raise UserError(f"--window {window}: write it like 30m, 1h or 1d")
     if namespace is not None and not _LABEL.fullmatch(namespace):
