@@ -76,7 +76,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     try:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(host(settings, queue, cache, stop)),
+                group.create_task(host(settings, queue, cache)),
                 group.create_task(_work(settings, cache, queue, work, elector)),
             ]
             await stop.wait()
