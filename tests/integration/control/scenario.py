@@ -67,8 +67,7 @@ class Scene:
         """Every status of ours, as by hand."""
         for resource in OURS:
             for item in self.all(resource):
-                meta = {k: v for k, v in item["metadata"].items() if k != "resourceVersion"}
-                bare = {**item, "metadata": meta, "status": {}}
+                bare = {**item, "status": {}}
                 self.registry.update(
                     resource, "default", bare, manager="user", subresource="status"
                 )
