@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import psutil
+import rights
 from kubernetes import config, dynamic
 from kubernetes.dynamic.exceptions import NotFoundError
 
@@ -95,10 +97,11 @@ class Cluster:
         groups = {"Job": "batch/v1", "HorizontalPodAutoscaler": "autoscaling/v2"}
         return self.api.resources.get(api_version=groups.get(kind, "v1"), kind=kind)
 
-    def kubectl(self, *words: str, check: bool = True) -> str:
-        """Runs the real kubectl and gives what it printed."""
+    def kubectl(self, *words: str, check: bool = True, text: str | None = None) -> str:
+        """Runs the real kubectl, which reads `text`, and gives what it printed."""
         done = subprocess.run(
             ["kubectl", "--kubeconfig", str(self.kubeconfig), *words],
+            input=text,
             capture_output=True,
             text=True,
             check=False,
@@ -111,11 +114,13 @@ class Cluster:
 class EmbeddedCluster(Cluster):
     """`pawl local`, as a user starts it."""
 
-    def __init__(self, folder: Path, operators: int = 1, **environment: str) -> None:
+    def __init__(self, folder: Path, operators: int = 1, **settings: str) -> None:
+        """`settings` are variables of the operators."""
         self.data = folder / "data"
+        self._settings = settings
         kubeconfig = folder / "kubeconfig"
         place = ("--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
-        self._local("up", "--detach", "--operators", str(operators), *place, **environment)
+        self._local("up", "--detach", "--operators", str(operators), *place)
         super().__init__(kubeconfig)
 
     def claim(self, namespace: str, name: str) -> Path:
@@ -141,16 +146,25 @@ class EmbeddedCluster(Cluster):
     def store(self) -> Path:
         return self.data / "store"
 
-    def down(self) -> None:
+    def down(self, requests: str | None) -> None:
+        """`requests` is the folder where the operator's requests are kept. None of them may have
+        been refused."""
         self._local("down", "--kubeconfig", str(self.kubeconfig))
+        asked = self.data / "logs" / "operator-requests.jsonl"
+        if requests is not None:
+            kept = Path(requests)
+            kept.mkdir(parents=True, exist_ok=True)
+            shutil.copy(asked, kept / f"{uuid.uuid4().hex}.jsonl")
+        refused = rights.refused(asked)
+        assert not refused, f"the operator has no right to {refused}"
 
-    def _local(self, *words: str, **environment: str) -> None:
+    def _local(self, *words: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "pawl", "local", *words],
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | environment,
+            env={**os.environ, **self._settings},
         )
         assert done.returncode == 0, done.stderr + done.stdout
 

@@ -2,6 +2,7 @@
 
 `--kubeconfig PATH` takes a cluster on which Pawl is installed instead of an embedded one;
 `--volumes DIR` is then a folder of the node (this machine) for hostPath volumes.
+`--requests DIR` keeps what the operator asked of the embedded clusters, for `rights.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", default=None, help="run on this cluster")
     parser.addoption("--windows", default=4, type=int, help="how long is a long run without drift")
     parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
+    parser.addoption("--requests", default=None, help="folder for the operator's requests")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +39,7 @@ def cluster(
     try:
         yield embedded
     finally:
-        embedded.down()
+        embedded.down(request.config.getoption("--requests"))
 
 
 @pytest.fixture

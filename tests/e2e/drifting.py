@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import recipes
@@ -12,6 +13,7 @@ from load import Load
 
 DRIFT = {"window": "12s", "maxWindow": "2m", "action": "retrain"}
 RETRAIN = {"from": "recipe", "cooldown": "1s", "maxPerDay": 9}
+RECIPE = recipes.sklearn_job("pvc://data/cancer.parquet")
 COLUMNS = ("patient", *recipes.FEATURES, "diagnosis")
 
 
@@ -20,6 +22,13 @@ def rows(least: float) -> dict[str, Any]:
     every = recipes.cancer()
     kept = [i for i, radius in enumerate(every["mean radius"]) if radius >= least]
     return {name: [every[name][i] for i in kept] for name in COLUMNS}
+
+
+def dated(some: dict[str, Any], ago: int, prefix: str) -> dict[str, Any]:
+    """One an hour, the first so many hours ago, each of a patient of its own."""
+    first, count = datetime.now(UTC) - timedelta(hours=ago), len(some["patient"])
+    patients = [f"{prefix}{i}" for i in range(count)]
+    return some | {"patient": patients, "at": [first + timedelta(hours=i) for i in range(count)]}
 
 
 def bodies(some: Object) -> list[Any]:
@@ -56,14 +65,16 @@ class Loop:
 
 @contextmanager
 def loop(
-    space: Space, retrain: Object = RETRAIN, rollout: Object | None = None, **changes: Any
+    space: Space,
+    retrain: Object = RETRAIN,
+    recipe: Object = RECIPE,
+    **changes: Any,
 ) -> Iterator[Loop]:
-    """Trains and serves `cancer`; `changes` are of `DRIFT`."""
-    uri = space.put("cancer.parquet", rows(0))
-    space.create("TrainingJob", "recipe", recipes.sklearn_job(uri))
+    space.put("cancer.parquet", dated(rows(0), 1000, "p"))
+    space.create("TrainingJob", "recipe", recipe)
     assert space.trained("recipe") == "cancer-v1"
     spec = {"model": "cancer", "replicas": 1, "drift": DRIFT | changes, "retrain": retrain}
-    space.create("Deployment", "cancer", spec | ({"rollout": rollout} if rollout else {}))
+    space.create("Deployment", "cancer", spec)
     space.serving("cancer", "cancer-v1")
     with Load(space.url("cancer"), "cancer", bodies(rows(0))) as load:
         yield Loop(space, load)

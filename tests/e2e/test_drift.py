@@ -4,36 +4,53 @@ vain again and again."""
 from __future__ import annotations
 
 import pytest
-import recipes
-from drifting import RETRAIN, bodies, loop, rows
+from drifting import RECIPE, RETRAIN, bodies, dated, loop, rows
 from harness import Space, condition, eventually
 
 
-def test_drift_is_named_and_a_successor_on_fresh_rows_takes_over(space: Space):
-    with loop(space) as seen:
+def test_drift_is_named_and_a_successor_on_fresh_labels_takes_over(space: Space):
+    roc_auc = {"metric": "roc_auc"}
+    least, not_worse = {"min": 0.9}, {"champion": {"notWorseBy": 0.2, "minRows": 20}}
+    gates = [roc_auc | least, roc_auc | not_worse]
+    data = RECIPE["data"] | {"timeColumn": "at"}
+    recipe = RECIPE | {"data": data, "evaluation": {"metrics": ["roc_auc"], "gates": gates}}
+    performance = {"metric": "accuracy", "min": 0.5, "labelDelay": "1h"}
+    fresh = dated(rows(13), 400, "q")
+    with loop(space, RETRAIN | {"minLabelled": 100}, recipe, performance=performance) as seen:
         seen.until("Drifted", "False", "AsBefore")
         assert seen.retrains == []
-        space.put("cancer.parquet", rows(13))
+        space.put("cancer.parquet", {name: values[:50] for name, values in fresh.items()})
         seen.load.bodies = bodies(rows(13))
         drifted = seen.until("Drifted", "True", "Drifted")
         assert "mean radius psi" in drifted["message"]
+        few = space.told("cancer", "NoNewData")
+        assert "50 labelled rows are newer than" in few
+        assert "minLabelled is 100; nothing was trained" in few
+        space.put("cancer.parquet", fresh)
         space.serving("cancer", "cancer-v2")
         seen.until("Drifted", "False", "AsBefore")
-        (job,) = seen.retrains
+        job = seen.retrains[-1]
         status = seen.status()
     cause = job["spec"]["cause"]
     assert (cause["deployment"], cause["reason"]) == ("cancer", "Drifted")
     assert "mean radius" in cause["features"]
+    assert (cause["labelDelay"], cause["minLabelled"]) == ("1h", 100)
     assert status["retrain"]["outcome"] == "Helped"
-    assert status["retrain"]["fruitless"] == 0
+    assert (status["retrain"]["fruitless"], status["retrain"]["today"]) == (0, 1)
     assert status["drift"]["version"] == "cancer-v2"
     assert space.told("cancer", "RetrainStarted")
     assert space.told("cancer", "DriftEnded")
+    made = space.get("ModelVersion", "cancer-v2")
+    assert made is not None
+    window = made["spec"]["lineage"]["data"]["window"]
+    assert [gate["kind"] for gate in made["spec"]["gates"]] == ["min", "champion"]
+    assert all(f"rows since {window['start']}" in gate["message"] for gate in made["spec"]["gates"])
+    assert made["spec"]["oldWindow"]["metrics"].keys() == made["spec"]["metrics"].keys()
+    assert made["spec"]["oldWindow"]["champion"]["roc_auc"] > 0.8
 
 
 def test_without_fresh_rows_nothing_is_trained_and_it_is_said(space: Space):
-    template = recipes.sklearn_job("pvc://data/cancer.parquet")
-    with loop(space, {"template": template, "cooldown": "1h"}) as seen:
+    with loop(space, {"template": RECIPE, "cooldown": "1h"}) as seen:
         seen.load.bodies = bodies(rows(13))
         seen.until("Drifted", "True")
         status = space.until(

@@ -30,12 +30,28 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 {{- with .allowedEstimators }}
 - {name: PAWL_ALLOWED_ESTIMATORS, value: {{ join "," . | quote }}}
 {{- end }}
+{{- with .allowedUris }}
+- {name: PAWL_ALLOWED_URIS, value: {{ toJson . | quote }}}
+{{- end }}
 {{- with .prometheus }}
 - {name: PAWL_PROMETHEUS, value: {{ . | quote }}}
 {{- end }}
 {{- end }}
 {{- if .Values.notify.allowPrivate }}
 - {name: PAWL_NOTIFY_PRIVATE, value: "true"}
+{{- end }}
+{{- with .Values.retention }}
+{{- if .versions }}
+- {name: PAWL_RETAIN_VERSIONS, value: {{ int .versions | quote }}}
+- {name: PAWL_RETAIN_AGE, value: {{ .age | quote }}}
+{{- end }}
+{{- end }}
+{{- with .Values.signatures }}
+{{- if .secretName }}
+- name: PAWL_VERIFY_KEYS
+  valueFrom:
+    secretKeyRef: {name: {{ .secretName }}, key: {{ .secretKey | quote }}}
+{{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

@@ -20,6 +20,7 @@ from pawl.artifacts.canonical import file_digest
 from pawl.artifacts.redact import redact
 from pawl.artifacts.remote import RemoteBackend
 from pawl.artifacts.retry import Retry
+from pawl.artifacts.uris import Guard
 from pawl.errors import ConflictError, IntegrityError, UserError
 
 SCHEMES = ("file", "s3", "http", "https")
@@ -37,6 +38,8 @@ class Backend(Protocol):
     def open(self, path: str) -> Any: ...
 
     def size(self, path: str) -> int: ...
+
+    def modified(self, path: str) -> float: ...
 
     def list(self, prefix: str) -> list[str]: ...
 
@@ -141,6 +144,18 @@ class Store:
             return False
         return True
 
+    def size(self, path: str) -> int:
+        """Bytes of a blob. FileNotFoundError when there is none."""
+        return self._retry.call(
+            f"looking for {self._shown(path)}", lambda: self._backend.size(_checked(path))
+        )
+
+    def modified(self, path: str) -> float:
+        """When a blob was written, in seconds since 1970. FileNotFoundError when there is none."""
+        return self._retry.call(
+            f"looking for {self._shown(path)}", lambda: self._backend.modified(_checked(path))
+        )
+
     def list(self, prefix: str) -> list[str]:
         """Paths of the blobs below the folder `prefix`, sorted."""
         found = self._retry.call(
@@ -164,14 +179,15 @@ class Store:
         return redact(f"{self.uri}/{path}")
 
 
-def open_store(uri: str, *, retry: Retry | None = None) -> Store:
-    """The store at `uri`. UserError when the scheme is not one of `SCHEMES`."""
+def open_store(uri: str, *, retry: Retry | None = None, guard: Guard | None = None) -> Store:
+    """The store at `uri`. UserError when the scheme is not one of `SCHEMES`. `guard`: which web
+    servers may be asked, by default as this process was told."""
     parts = urlsplit(uri)
     backend: Backend
     if parts.scheme == "file":
         backend = LocalBackend(local_path(uri))
     elif parts.scheme in SCHEMES:
-        backend = RemoteBackend(uri)
+        backend = RemoteBackend(uri, guard)
     else:
         raise UserError(
             f"{redact(uri)}: a store's URI begins with " + ", ".join(f"{s}://" for s in SCHEMES)
@@ -228,6 +244,9 @@ class LocalBackend:
         if not target.is_file():
             raise FileNotFoundError(target)
         return target.stat().st_size
+
+    def modified(self, path: str) -> float:
+        return (self._root / path).stat().st_mtime
 
     def list(self, prefix: str) -> list[str]:
         top = self._root / prefix

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 from pawl.control import exposition
 from pawl.control.baselines import Baselines
@@ -26,6 +27,7 @@ from pawl.control.observe import Observer
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
+from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
 from pawl.control.series import Series
 from pawl.control.settings import Settings
@@ -75,9 +77,10 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
+            sweeps = _retention(settings, kube)
             tasks = [
                 group.create_task(host(settings, queue, cache)),
-                group.create_task(_work(settings, cache, queue, work, elector)),
+                group.create_task(_work(settings, cache, queue, work, elector, sweeps)),
             ]
             await stop.wait()
             for task in tasks:
@@ -94,8 +97,18 @@ def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncCon
     return exposition.serve(address, cache, queue) if address is not None else nullcontext()
 
 
+def _retention(settings: Settings, kube: Kube) -> Retention | None:
+    policy, installation = settings.retention, settings.installation
+    return Retention(kube, installation.store, installation.id, policy) if policy else None
+
+
 async def _work(
-    settings: Settings, cache: Cache, queue: Queue, loop: Loop, elector: Elector | None
+    settings: Settings,
+    cache: Cache,
+    queue: Queue,
+    loop: Loop,
+    elector: Elector | None,
+    sweeps: Retention | None,
 ) -> None:
     """Once everything that there is has been seen, and the lease is held, if there is one."""
     async with asyncio.TaskGroup() as group:
@@ -118,6 +131,9 @@ async def _work(
         for _ in range(settings.workers):
             group.create_task(loop.work())
         group.create_task(loop.resync(settings.resync_seconds))
+        if sweeps is not None:
+            known = partial(Objects.of, cache.all, settings.namespaces)
+            group.create_task(sweeps.run(known))
 
 
 async def _hold(elector: Elector) -> None:

@@ -18,17 +18,19 @@ import orjson
 from pydantic import ValidationError
 
 from pawl.api.modelversion import Artifact
+from pawl.artifacts import signing
 from pawl.artifacts.bundle import bundle_exists, fetch_bundle
 from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
+from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
 from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
-from pawl.errors import ConflictError, IntegrityError, StoreError, UserError
+from pawl.errors import ConflictError, IntegrityError, NotAllowedError, StoreError, UserError
 
 T = TypeVar("T")
 _MAX_RECORD = 4 << 20
@@ -41,9 +43,12 @@ class Records:
 
     def __init__(self, installation: Installation) -> None:
         self._id = installation.id
+        self._uris = installation.uris
         # The queue tries again later; here a request is only tried twice.
         self._retry = Retry(attempts=2)
         self._store = open_store(installation.store, retry=self._retry)
+        keys = installation.verify_keys
+        self._keys = signing.public_keys(keys) if keys else ()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     async def result(self, uid: str, run: int) -> RunResult | NoNewData | None:
@@ -131,18 +136,27 @@ class Records:
 
         def read() -> tuple[Any, ...]:
             paths = self._list(self._decisions(namespace, model, "versions"))
-            named = {path: path.rsplit("/", 1)[-1].split(".")[:3] for path in paths}
+            retired = {_file(p) for p in self._list(self._decisions(namespace, model, "retired"))}
+            named = {path: _file(path).split(".")[:3] for path in paths}
+            named = {path: parts for path, parts in named.items() if _file(path) not in retired}
             chosen = [path for path, parts in named.items() if len(parts) == 3 and wanted(*parts)]
             log = self._list(self._decisions(namespace, model)) if chosen else []
             found = {}
             for path in chosen:
                 content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
-                if bundle_exists(content["spec"]["artifact"]["uri"], retry=self._retry):
+                if self._is_there(content["spec"]["artifact"]["uri"], namespace):
                     name = named[path][0]
                     found[name] = recall.restored(namespace, content, recall.approval(name, log))
             return tuple(found.values())
 
         return await self._do("versions", read)
+
+    def _is_there(self, uri: str, namespace: str) -> bool:
+        if self._uris.problem(uri, namespace, artifact=True):
+            return False
+        with suppress(NotAllowedError):
+            return bundle_exists(uri, retry=self._retry, guard=Guard(self._uris.of(namespace)))
+        return False
 
     async def keep(self, hour: KeepHour) -> None:
         """What a version saw in an hour; one that is there already stays as it is."""
@@ -179,23 +193,43 @@ class Records:
 
         return await self._do("kept", read)
 
-    async def verify(self, artifact: Artifact) -> Verification:
-        """Read an artifact whole and compare every digest. Never raises for a bad artifact."""
+    @property
+    def keys(self) -> frozenset[str]:
+        """The ids of the keys that are trusted; none: signatures are not asked for."""
+        return frozenset(key.id for key in self._keys)
+
+    async def verify(self, artifact: Artifact, namespace: str) -> Verification:
+        """Look who has signed an artifact, where that is asked for, then read it whole and compare
+        every digest. Never raises for a bad artifact; one that the namespace may not name is not
+        read."""
+        problem = self._uris.problem(artifact.uri, namespace, artifact=True)
+        if problem:
+            return Verification(reason=NOT_ALLOWED, message=problem)
+        guard = Guard(self._uris.of(namespace))
 
         def read() -> Verification:
+            signed_by = None
+            if self._keys:
+                signed_by = signing.verify(
+                    artifact.uri, artifact.digest, self._keys, retry=self._retry, guard=guard
+                )
             with tempfile.TemporaryDirectory(prefix="pawl-verify-") as folder:
-                fetch_bundle(artifact.uri, artifact.digest, Path(folder), retry=self._retry)
-            return Verification(digest=artifact.digest)
+                fetch_bundle(
+                    artifact.uri, artifact.digest, Path(folder), retry=self._retry, guard=guard
+                )
+            return Verification(digest=artifact.digest, signed_by=signed_by)
 
         try:
             return await self._do("verify", read)
         except IntegrityError as error:
-            return Verification(reason=error.reason, message=str(error), final=True)
+            final = error.reason != "SignatureMissing"  # somebody may sign it yet
+            return Verification(reason=error.reason, message=str(error), final=final)
         except FileNotFoundError:
             text = f"{redact(artifact.uri)} does not exist"
             return Verification(reason="ArtifactMissing", message=text, final=True)
         except UserError as error:
-            return Verification(reason=error.reason, message=str(error), final=True)
+            final = error.reason != NOT_ALLOWED
+            return Verification(reason=error.reason, message=str(error), final=final)
         except StoreError as error:
             return Verification(reason=error.reason, message=str(error))
 
@@ -226,3 +260,8 @@ class Records:
         except StoreError:
             STORE_ERRORS.labels(operation).inc()
             raise
+
+
+def _file(path: str) -> str:
+    """The name of a record without its folder and its ending."""
+    return path.rsplit("/", 1)[-1].removesuffix(".json")

@@ -31,6 +31,7 @@ from pawl.core.versions import read_versions
 __all__ = ["DeploymentObserved", "plan_deployment"]
 
 _TOUCH = 5.0
+_GONE = 1.0
 
 
 def plan_deployment(
@@ -44,10 +45,13 @@ def plan_deployment(
         old = DeploymentStatus.model_validate(item.get("status") or {})
         return Plan(invalid_status(old, item, error, now))
     generation = item["metadata"].get("generation", 0)
-    entrance = front(item, deployment.spec, observed.front, installation)
+    namespace = item["metadata"]["namespace"]
+    spec, uncaptured = capturing.allowed(deployment.spec, namespace, installation.uris)
+    deployment = deployment.model_copy(update={"spec": spec})
+    entrance = front(item, spec, observed.front, installation)
     children = Children(
         item,
-        deployment.spec,
+        spec,
         observed.servers,
         observed.services,
         observed.autoscalers,
@@ -60,8 +64,8 @@ def plan_deployment(
         memory = _remembered(observed, children, generation)
     recorded = observed.recorded or recall.Recorded()
     lost = recall.missing(recorded.versions, observed.versions)
-    versions = read_versions((*observed.versions, *lost), deployment.spec.model)
-    work = Work(observed, deployment, children, entrance, memory, versions, now)
+    versions = read_versions((*observed.versions, *lost), spec.model)
+    work = Work(observed, deployment, children, entrance, memory, versions, now, uncaptured)
     sentence = decayed(work, status.drift, memory.stable) if memory.stable is not None else ""
     if sentence and memory.stable is not None:
         work.memory = _without(work, memory.stable, sentence)
@@ -75,7 +79,7 @@ def plan_deployment(
         report.waiting(target)
         work.draft.requeue(pace.WATCH)
     report.requested(installation)
-    told = report.status(entrance.url())
+    told = report.status(entrance.url(), _standing(work))
     if pace.stands(told) != pace.stands(status):
         work.draft.requeue(0.0)  # what follows from it may be done at once
     return work.draft.finish(told.render())
@@ -105,6 +109,13 @@ def _without(work: Work, stable: ServedVersion, why: str) -> Memory:
         message=why[:500],
     )
     return Memory(work.memory.stable, failures.remember(work.memory.rolled_back, entry))
+
+
+def _standing(work: Work) -> str:
+    """What stands in front. An HTTPRoute does until it is gone: only what the status tells of is
+    looked for."""
+    left = any(item["kind"] == "HTTPRoute" for item in work.observed.front.leftovers)
+    return "Gateway" if left or work.deployment.spec.routing.gateway else "Envoy"
 
 
 def _target(work: Work) -> Target:
@@ -161,7 +172,13 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     served = report.values["stable"]
     if served is not None:
         report.values |= close_loop(work, report.conditions, served)
-        capturing.tell(report.conditions, work.deployment.spec.capture, served.name, work.versions)
+        capturing.tell(
+            report.conditions,
+            work.deployment.spec.capture,
+            served.name,
+            work.versions,
+            work.uncaptured,
+        )
     salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
     route = work.children.following(step.weights, step.shadow, salt)
     kept = _kept(work, turn.wanted, version, step.removable)
@@ -169,7 +186,10 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     work.draft.actions += work.children.actions(kept, capacity, route, memory, step.removable)
     work.draft.actions += _refresh(work)
     if step.confirmed:  # the front that was there before the spec asked for another one
-        work.draft.actions += [deletion(item) for item in work.observed.front.leftovers]
+        leftovers = work.observed.front.leftovers
+        work.draft.actions += [deletion(item) for item in leftovers]
+        if leftovers:
+            work.draft.requeue(_GONE)  # HTTPRoutes are not watched: nobody tells that one is gone
     work.draft.requeue(pace.pause(step, turn.state, work.now))
 
 

@@ -26,7 +26,7 @@ OURS = {TRAININGS: "TrainingJob", VERSIONS: "ModelVersion", DEPLOYMENTS: "Deploy
 CHILDREN = (JOBS, "apps/deployments", "services", "configmaps", "secrets")
 #: The second version of `bad` fails its gate.
 GOOD, BAD = "good", "bad"
-LIMIT = 60.0
+LIMIT = 120.0
 
 
 @dataclass

@@ -44,9 +44,10 @@ def told(made: Scene) -> Counter[Any]:
 
 
 async def test_the_end_is_that_of_a_run_without_faults(tmp_path: Path):
-    sound, *faulty = await asyncio.gather(
-        ending(tmp_path / "sound"), *(ending(tmp_path / str(seed), seed) for seed in (1, 2, 3))
-    )
+    seeds = (None, 1, 2, 3)
+    async with asyncio.TaskGroup() as group:
+        ends = [group.create_task(ending(tmp_path / str(seed), seed)) for seed in seeds]
+    sound, *faulty = (end.result() for end in ends)
     assert not sound.faults
     for end in faulty:
         assert end.outcome == sound.outcome
@@ -63,8 +64,8 @@ async def test_the_end_is_the_same_when_every_status_is_wiped_on_the_way(tmp_pat
         moments.append(moment)
         made.wipe()
 
-    sound, wiped = await asyncio.gather(
-        ending(tmp_path / "sound"), ending(tmp_path / "wiped", disturb=wipe)
-    )
+    async with asyncio.TaskGroup() as group:
+        sound = group.create_task(ending(tmp_path / "sound"))
+        wiped = group.create_task(ending(tmp_path / "wiped", disturb=wipe))
     assert moments == ["serving", "canary", "over"]
-    assert wiped.outcome == sound.outcome
+    assert wiped.result().outcome == sound.result().outcome
