@@ -20,7 +20,11 @@ from pawl.core.versions import champion, read_versions
 def drive(work: Work) -> None:
     """One step of a run that is not finished."""
     made = next((v for v in work.versions if v.run_key == work.key), None)
-    result = work.observed.result
+    before = work.job.status.run
+    # Then what was observed is of the run before, also where the Job is there and over already: it
+    # was made by a pass that could not write its status.
+    begins = before is not None and before.number != work.run.number
+    result = None if begins else work.observed.result
     if isinstance(result, NoNewData):
         nothing_new(work, result)
         return
@@ -34,6 +38,8 @@ def drive(work: Work) -> None:
         work.draft.requeue(10)
     elif job is None:
         _create(work)
+    elif begins:
+        _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
         _fail(work, run_status.failure(job, work.observed.pods))
     elif _complete(job):
