@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -198,6 +199,33 @@ class Records:
     def keys(self) -> frozenset[str]:
         """The ids of the keys that are trusted; none: signatures are not asked for."""
         return frozenset(key.id for key in self._keys)
+
+    async def windows(self) -> dict[tuple[str, str, str], list[int]]:
+        """Which hours are kept of all (namespace, Deployment, version) of this installation."""
+        top = f"windows/{self._id}"
+
+        def read() -> dict[tuple[str, str, str], list[int]]:
+            found = defaultdict[tuple[str, str, str], list[int]](list)
+            for path in self._list(top):
+                parts = path.split("/")
+                if len(parts) == 6 and parts[5].isdigit():
+                    found[parts[2], parts[3], parts[4]].append(int(parts[5]))
+            return dict(found)
+
+        return await self._do("windows", read)
+
+    async def drop(
+        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
+    ) -> None:
+        """Deletes hours; one that is gone already is well."""
+        folder = self._windows(namespace, deployment, version)
+
+        def delete() -> None:
+            for hour in hours:
+                with suppress(FileNotFoundError):
+                    self._store.delete(f"{folder}/{hour}")
+
+        await self._do("drop", delete)
 
     async def verify(self, artifact: Artifact, namespace: str) -> Verification:
         """Look who has signed an artifact, where that is asked for, then read it whole and compare
