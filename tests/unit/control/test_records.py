@@ -195,3 +195,14 @@ async def test_what_a_namespace_may_not_name_is_not_read(
     bad = Artifact(uri=uri.format(store=tmp_path.as_uri()), digest="sha256:" + "0" * 64)
     found = await records.verify(bad, "ml")
     assert (found.reason, found.final) == ("UriNotAllowed", False)
+
+
+async def test_namespaces_of_one_store_do_not_see_each_other(records: Records):
+    """Models, Deployments and versions of two namespaces have the same names."""
+    await records.claim("a", "churn", 7, "uid-a")
+    await records.claim("b", "churn", 7, "uid-b")
+    assert await records.claims("b", "churn", 7) == (7, "uid-b")
+    hour = KeepHour("a", "churn", "churn-v1", 5, b"counts")
+    await records.keep(hour)
+    assert await records.hours("a", "churn", "churn-v1") == [5]
+    assert await records.hours("b", "churn", "churn-v1") == []
