@@ -5,6 +5,7 @@ STAMP  := $(VENV)/.ready
 PYTHON ?= python3
 SRC    := operator tests benchmarks helm
 WORKERS ?= 2
+REQUESTS := $(VENV)/e2e-requests
 
 .DEFAULT_GOAL := help
 
@@ -45,7 +46,13 @@ integration: $(STAMP) ## one part with its real surroundings: kubectl, Envoy, HT
 	$(VENV)/bin/pytest tests/integration -n $(WORKERS)
 
 e2e: $(STAMP) ## everything together; KUBECONFIG_UNDER_TEST=path runs it on that cluster
-	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) $(if $(KUBECONFIG_UNDER_TEST),--kubeconfig $(KUBECONFIG_UNDER_TEST))
+ifdef KUBECONFIG_UNDER_TEST
+	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) --kubeconfig $(KUBECONFIG_UNDER_TEST)
+else
+	rm -rf $(REQUESTS)
+	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) --requests $(REQUESTS)
+	$(PY) tests/e2e/rights.py $(REQUESTS)  # no right is missing, and none is too many
+endif
 
 format: $(STAMP) ## put the code into its form
 	$(VENV)/bin/ruff format $(SRC)

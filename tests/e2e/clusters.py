@@ -67,10 +67,11 @@ class Cluster:
         groups = {"Job": "batch/v1", "HorizontalPodAutoscaler": "autoscaling/v2"}
         return self.api.resources.get(api_version=groups.get(kind, "v1"), kind=kind)
 
-    def kubectl(self, *words: str, check: bool = True) -> str:
-        """Runs the real kubectl and gives what it printed."""
+    def kubectl(self, *words: str, check: bool = True, text: str | None = None) -> str:
+        """Runs the real kubectl, which reads `text`, and gives what it printed."""
         done = subprocess.run(
             ["kubectl", "--kubeconfig", str(self.kubeconfig), *words],
+            input=text,
             capture_output=True,
             text=True,
             check=False,
@@ -123,6 +124,11 @@ class EmbeddedCluster(Cluster):
     @property
     def store(self) -> Path:
         return self.data / "store"
+
+    @property
+    def requests(self) -> Path:
+        """What the operator has asked of the API server."""
+        return self.data / "logs" / "operator-requests.jsonl"
 
     def down(self) -> None:
         self._local("down", "--kubeconfig", str(self.kubeconfig))

@@ -2,11 +2,14 @@
 
 `--kubeconfig PATH` takes a cluster on which Pawl is installed instead of an embedded one;
 `--volumes DIR` is then a folder of the node (this machine) for hostPath volumes.
+`--requests DIR` keeps what the operator asked of the embedded clusters, for `rights.py`.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import rights
 from clusters import Cluster, EmbeddedCluster, RealCluster
 from harness import Space
 
@@ -22,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", default=None, help="run on this cluster")
     parser.addoption("--windows", default=4, type=int, help="how long is a long run without drift")
     parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
+    parser.addoption("--requests", default=None, help="folder for the operator's requests")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +43,11 @@ def cluster(
         yield embedded
     finally:
         embedded.down()
+    asked = rights.read(embedded.requests)
+    if kept := request.config.getoption("--requests"):
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        shutil.copy(embedded.requests, Path(kept) / f"{uuid.uuid4().hex}.jsonl")
+    assert not rights.refused(asked), "the operator asked for what it has no right to"
 
 
 @pytest.fixture

@@ -71,4 +71,4 @@ def test_a_webhook_is_told_signed_and_again_when_it_failed(space: Space, receive
     assert event["type"] == "dev.pawl.promoted"
     assert event["data"]["stable"] == "cancer-v1"
     said = space.told("cancer", "NotifyFailed")
-    assert 'Secret "nowhere" does not exist' in said
+    assert 'the operator may not read Secret "nowhere"' in said

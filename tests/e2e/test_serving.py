@@ -108,6 +108,18 @@ def test_a_service_of_somebody_else_is_left_alone(space: Space):
     space.delete("Service", "cancer")
 
 
+def test_what_somebody_else_calls_like_a_run_is_left_alone(space: Space):
+    kubectl, uri = space.cluster.kubectl, space.put("cancer.parquet", recipes.cancer())
+    kubectl("create", "configmap", "job-r1", "-n", space.name)
+    kubectl("create", "job", "job-r1", "-n", space.name, "--image=pawl/nothing:1")
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    space.told("job", "NameTaken: ConfigMap job-r1 exists already")
+    kubectl("delete", "configmap", "job-r1", "-n", space.name)
+    space.told("job", "NameTaken: Job job-r1 exists already")
+    kubectl("delete", "job", "job-r1", "-n", space.name)
+    space.trained("job")
+
+
 def test_many_small_and_wrong_requests_at_once_leave_the_server_well(space: Space):
     rows = recipes.cancer()
     uri = space.put("cancer.parquet", rows)

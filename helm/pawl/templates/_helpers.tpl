@@ -10,6 +10,13 @@
 {{- end }}
 {{- end }}
 
+{{/* In front of the names of what people and the API server use, which belongs to no namespace. */}}
+{{- define "pawl.prefix" -}}
+{{- if .Values.namespaces }}{{ printf "%s-%s" .Release.Name .Release.Namespace | trunc 50 | trimSuffix "-" }}
+{{- else }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
 {{- define "pawl.serviceAccount" -}}
 {{ .Values.serviceAccount.name | default (include "pawl.name" .) }}
 {{- end }}

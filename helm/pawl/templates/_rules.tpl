@@ -1,16 +1,16 @@
 {{/* What the operator may do in each namespace that it watches: in the ClusterRole, or in a Role of
-each of `namespaces`. */}}
+each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
 {{- define "pawl.rules" -}}
 - apiGroups: [pawl.dev]
   resources: [modeldeployments]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # those that drift starts are made, marked and removed
 - apiGroups: [pawl.dev]
   resources: [trainingjobs]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [pawl.dev]
   resources: [modelversions]
-  verbs: [get, list, watch, create{{ if .Values.retention.versions }}, delete{{ end }}]
+  verbs: [get, list, watch, create, import, approve{{ if .Values.retention.versions }}, delete{{ end }}]
 - apiGroups: [pawl.dev]
   resources: [trainingjobs/status, modelversions/status, modeldeployments/status]
   verbs: [patch]
@@ -23,16 +23,13 @@ each of `namespaces`. */}}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [services]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""]
-  resources: [configmaps]
+  resources: [services, configmaps]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 # the key that seals feedback tokens: made once, never read
 - apiGroups: [""]
   resources: [secrets]
@@ -58,7 +55,7 @@ each of `namespaces`. */}}
   verbs: [list, watch, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
@@ -74,10 +71,7 @@ each of `namespaces`. */}}
   verbs: [get]
 {{- end }}
 {{- if not .Values.namespaces }}
-# kopf follows which namespaces and kinds there are
-- apiGroups: [""]
-  resources: [namespaces]
-  verbs: [list, watch]
+# kopf follows which kinds there are
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]

@@ -39,6 +39,7 @@ Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
 _SECRET_SECONDS, _REFUSED_SECONDS = 600.0, 60.0
 _FEW = 1000
+_TAKEN = "NameTaken"
 
 
 class Executor:
@@ -60,7 +61,8 @@ class Executor:
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._most_applied = _FEW
-        self._waiting: set[str] = set()  # uids of objects whose plans wait for the store
+        # uid of an object whose plan cannot go on -> why, as it was told
+        self._waiting: dict[str, str] = {}
         # uid of an object of which something was refused -> when it is tried again
         self._refused: dict[str, float] = {}
         self._secrets: dict[tuple[str, str, str], float] = {}
@@ -94,18 +96,27 @@ class Executor:
             self._refused.pop(uid, None)
 
     async def _carry_out(self, item: Object, plan: Plan) -> None:
-        """All actions. What waits for the store says so, once: no status can tell of it."""
+        """All actions. What waits for the store, or for a name that is taken, says so, once: no
+        status can tell of it."""
         uid = item["metadata"]["uid"]
         try:
             for action in plan.actions:
                 await self._act(action)
         except StoreError as error:
-            if uid not in self._waiting:
-                self._waiting.add(uid)
-                text = f"the next step waits for the artifact store: {error}"
-                await tell(self._kube, item, Event(error.reason, text, "Warning"))
+            text = f"the next step waits for the artifact store: {error}"
+            await self._tell_once(item, error.reason, Event(error.reason, text, "Warning"))
             raise
-        self._waiting.discard(uid)
+        except ConflictError as error:
+            if error.reason == _TAKEN:
+                await self._tell_once(item, str(error), Event(_TAKEN, str(error), "Warning"))
+            raise
+        self._waiting.pop(uid, None)
+
+    async def _tell_once(self, item: Object, why: str, event: Event) -> None:
+        uid = item["metadata"]["uid"]
+        if self._waiting.get(uid) != why:
+            self._waiting[uid] = why
+            await tell(self._kube, item, event)
 
     async def _act(self, action: Action) -> None:
         match action:
@@ -170,7 +181,7 @@ class Executor:
             there = await self._kube.get(resource, meta["namespace"], meta["name"])
             if there is None or not _same_origin(there, item):
                 text = f"{item['kind']} {meta['name']} exists already and is not of this object"
-                raise ConflictError(text) from error
+                raise ConflictError(text, reason=_TAKEN) from error
             self._cache.learn(resource, there)
 
     async def _ensure_secret(self, namespace: str, name: str, owner: Object) -> None:

@@ -51,7 +51,8 @@ GATEWAYS = Resource(_GATEWAY_API, "Gateway", "gateways")
 GATEWAY_CLASSES = Resource(_GATEWAY_API, "GatewayClass", "gatewayclasses")
 EVENTS = Resource("v1", "Event", "events")
 SECRETS = Resource("v1", "Secret", "secrets")
-USERS = Resource("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")
+_AUTHENTICATION = "authentication.k8s.io/v1"
+SELF_REVIEWS = Resource(_AUTHENTICATION, "SelfSubjectReview", "selfsubjectreviews", "")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 

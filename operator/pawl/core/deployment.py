@@ -31,6 +31,7 @@ from pawl.core.versions import read_versions
 __all__ = ["DeploymentObserved", "plan_deployment"]
 
 _TOUCH = 5.0
+_GONE = 1.0
 
 
 def plan_deployment(
@@ -75,7 +76,7 @@ def plan_deployment(
         report.waiting(target)
         work.draft.requeue(pace.WATCH)
     report.requested(installation)
-    told = report.status(entrance.url())
+    told = report.status(entrance.url(), _standing(work))
     if pace.stands(told) != pace.stands(status):
         work.draft.requeue(0.0)  # what follows from it may be done at once
     return work.draft.finish(told.render())
@@ -105,6 +106,13 @@ def _without(work: Work, stable: ServedVersion, why: str) -> Memory:
         message=why[:500],
     )
     return Memory(work.memory.stable, failures.remember(work.memory.rolled_back, entry))
+
+
+def _standing(work: Work) -> str:
+    """What stands in front. An HTTPRoute does until it is gone: only what the status tells of is
+    looked for."""
+    left = any(item["kind"] == "HTTPRoute" for item in work.observed.front.leftovers)
+    return "Gateway" if left or work.deployment.spec.routing.gateway else "Envoy"
 
 
 def _target(work: Work) -> Target:
@@ -169,7 +177,10 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     work.draft.actions += work.children.actions(kept, capacity, route, memory, step.removable)
     work.draft.actions += _refresh(work)
     if step.confirmed:  # the front that was there before the spec asked for another one
-        work.draft.actions += [deletion(item) for item in work.observed.front.leftovers]
+        leftovers = work.observed.front.leftovers
+        work.draft.actions += [deletion(item) for item in leftovers]
+        if leftovers:
+            work.draft.requeue(_GONE)  # HTTPRoutes are not watched: nobody tells that one is gone
     work.draft.requeue(pace.pause(step, turn.state, work.now))
 
 

@@ -57,12 +57,12 @@ class Report:
     draft: Draft
     values: dict[str, Any] = field(default_factory=dict)
 
-    def status(self, url: str | None) -> DeploymentStatus:
+    def status(self, url: str | None, routing: str) -> DeploymentStatus:
         """All of it."""
         values = dict(self.deployment.status) | {
             "observed_generation": self.item["metadata"].get("generation", 0),
             "url": url,
-            "routing": "Gateway" if self.deployment.spec.routing.gateway else "Envoy",
+            "routing": routing,
         }
         return DeploymentStatus(**values | self.values | {"conditions": self.conditions.all()})
 

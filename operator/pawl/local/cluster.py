@@ -25,6 +25,7 @@ from typing import Any, Self
 from pawl.api.crds import all_crds
 from pawl.local import controllers, state
 from pawl.local.api import bootstrap
+from pawl.local.api.http.access import OperatorAccess
 from pawl.local.api.http.server import Server
 from pawl.local.api.registry import Registry
 from pawl.local.node import network
@@ -58,6 +59,8 @@ class Cluster:
         self.data = DataDirectory(data.absolute())
         self.kubeconfig = kubeconfig or self.data.path / "kubeconfig"
         self.token = secrets.token_urlsafe(32)
+        self._operator_token = secrets.token_urlsafe(32)
+        self._operators = self.data.path / "operator.kubeconfig"
         self.url = ""
         self.registry: Registry
         self.node: Kubelet
@@ -126,9 +129,15 @@ class Cluster:
             self.kubeconfig, url=self.url, token=self.token, ca=self._server.ca, data=self.data.path
         )
         self._exits.callback(self.kubeconfig.unlink, missing_ok=True)
+        state.write_kubeconfig(
+            self._operators, url=self.url, token=self._operator_token, ca=self._server.ca,
+            data=self.data.path,
+        )  # fmt: skip
+        self._exits.callback(self._operators.unlink, missing_ok=True)
 
     async def _start_api(self, net: network.Network) -> None:
-        self._server = Server(self.registry, self.token, backend=self.node)
+        limited = OperatorAccess(self._operator_token, self.data.logs / "operator-requests.jsonl")
+        self._server = Server(self.registry, self.token, backend=self.node, operator=limited)
         try:
             await self._server.start(net.node_ip, _API_PORTS)
         except OSError as error:
@@ -174,7 +183,7 @@ class Cluster:
             "PAWL_SERVER_DRAIN_SECONDS": "10",
             "PAWL_NOTIFY_PRIVATE": "true",  # receivers are on this machine too
             **os.environ,
-            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECONFIG": str(self._operators),
         }
         return self.host.spawner.spawn(
             [sys.executable, "-m", "pawl", "operator"],

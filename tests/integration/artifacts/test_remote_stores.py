@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic

@@ -161,6 +161,16 @@ async def test_creating_what_is_there_already_is_well_when_it_is_ours():
         await executor(Api(there), Known()).run(TRAINING_JOBS, JOB, plan)
 
 
+async def test_a_name_that_is_taken_is_told_once():
+    api = Api({"metadata": {"uid": "x", "ownerReferences": [{"uid": "somebody else"}]}})
+    hands = executor(api, Known())
+    for _ in range(2):
+        with pytest.raises(ConflictError):
+            await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Create(child()),)))
+    told = [item for _, item in api.requests if item["kind"] == "Event"]
+    assert [(event["reason"], event["type"]) for event in told] == [("NameTaken", "Warning")]
+
+
 def test_a_replacing_patch_removes_at_every_depth():
     old = {"run": {"a": 1, "b": 2}, "gone": 3, "list": [1]}
     new = {"run": {"a": 5}, "list": [2]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,7 +44,10 @@ class Behind(Serving):
             "spec": {"gatewayClassName": "some"},
         }
         if "gateway" not in observed.object["spec"].get("routing", {}):
-            return observed
+            route = self.objects.get(("HTTPRoute", "churn"))
+            known = observed.object.get("status", {}).get("routing") == "Gateway"
+            left = (copy.deepcopy(route),) if known and route is not None else ()
+            return replace(observed, front=replace(observed.front, leftovers=left))
         leftovers = [
             item
             for item in self.objects.values()
@@ -136,6 +140,17 @@ def test_what_gateways_cannot_do_is_refused_and_what_is_served_goes_on(
     assert (stalled["status"], stalled["reason"]) == ("True", "NotSupported")
     assert why in stalled["message"]
     assert world.route_of_gateway().weights == {1: 100}
+
+
+def test_the_gateway_leaves_when_the_routers_serve():
+    world = behind(version(1))
+    world.settle()
+    item = world.objects[("Deployment", "churn")]
+    world.add({**item, "spec": {**item["spec"], "routing": {}}})
+    world.settle()
+    assert ("HTTPRoute", "churn") not in world.objects
+    assert world.workloads("router")
+    assert world.status("Deployment", "churn")["routing"] == "Envoy"
 
 
 def test_routers_leave_when_the_gateway_serves():

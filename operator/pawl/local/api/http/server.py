@@ -25,6 +25,7 @@ from aiohttp import web
 
 from pawl.local.api import errors
 from pawl.local.api.http import body, negotiation, paths, rendering, reviews, tls
+from pawl.local.api.http.access import OperatorAccess, bearer
 from pawl.local.api.http.discovery import REVIEWS, Discovery
 from pawl.local.api.http.documents import OpenApi
 from pawl.local.api.http.objects import Objects
@@ -51,10 +52,12 @@ class Server:
         token: str,
         *,
         backend: PodBackend | None = None,
+        operator: OperatorAccess | None = None,
         bookmark_seconds: float = BOOKMARK_SECONDS,
     ) -> None:
         self._registry = registry
         self._token = token
+        self._operator = operator
         self._objects = Objects(registry)
         self._watching = Watching(registry, bookmark_seconds)
         self._subresources = Subresources(registry, backend, token)
@@ -113,11 +116,15 @@ class Server:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
-        if path not in _PUBLIC and not self._authentic(request):
+        token = bearer(request)
+        limits = self._operator if self._operator and self._operator.is_from(token) else None
+        if path not in _PUBLIC and limits is None and not self._authentic(token):
             raise errors.unauthorized()
         at = paths.target(request.rel_url.raw_path, self._registry.catalog)
         if at is not None:
-            return await self._resource(request, at)
+            return await self._resource(request, at, limits)
+        if limits and request.method != "GET":  # system:discovery, which everybody has
+            raise errors.forbidden("", "", "", f"{request.method} {path} is not for the operator")
         self._subresources.refuse_stream(path)
         review = reviews.kind_at(path)
         if review is not None and request.method == "POST":
@@ -131,14 +138,15 @@ class Server:
     def _served(self, path: str) -> bool:
         return path in _PUBLIC or self._discovery.document(path.rstrip("/")) is not None
 
-    def _authentic(self, request: web.BaseRequest) -> bool:
-        scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(
-            sent.strip().encode(), self._token.encode()
-        )
+    def _authentic(self, token: bytes) -> bool:
+        return hmac.compare_digest(token, self._token.encode())
 
-    async def _resource(self, request: web.BaseRequest, at: Target) -> web.StreamResponse:
+    async def _resource(
+        self, request: web.BaseRequest, at: Target, limits: OperatorAccess | None
+    ) -> web.StreamResponse:
         verb = paths.verb(request.method, at)
+        if limits is not None:
+            limits.check(request, at, verb, self._registry.store)
         if at.subresource:
             return await self._subresource(request, at, verb)
         if verb in ("get", "list") and (at.watched or flag(request.query, "watch")):

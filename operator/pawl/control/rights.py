@@ -1,0 +1,70 @@
+"""What the operator may ask of the API server: its rights, and nothing that it does not use.
+
+The roles in `manifests/base` say the same (a test compares them). The embedded cluster holds the
+operator to these rules, so an end-to-end test fails where one is missing; what is never asked for
+fails the whole run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pawl.constants import GROUP
+
+#: The Secret whose key signs notifications; administrators may add others beside it.
+NOTIFY_SECRET = "pawl-notify"  # noqa: S105 - the name of a Secret, not its content
+_SEEN = ("list", "watch")
+_OWN = (*_SEEN, "create", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a Role (rbac.authorization.k8s.io/v1). `names` empty: all objects."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def allows(self, verb: str, group: str, resource: str, name: str) -> bool:
+        """`resource` is like `pods` or `trainingjobs/status`."""
+        return (
+            group == self.group
+            and resource in self.resources
+            and verb in self.verbs
+            and (not self.names or name in self.names)
+        )
+
+
+RULES = (
+    Rule(GROUP, ("modeldeployments",), _SEEN),
+    # those that drift starts are made, marked and removed
+    Rule(GROUP, ("trainingjobs",), ("get", *_OWN)),
+    # import and approve are asked for by the admission policy (docs/security.md)
+    Rule(GROUP, ("modelversions",), ("get", *_SEEN, "create", "import", "approve")),
+    Rule(GROUP, ("trainingjobs/status", "modelversions/status", "modeldeployments/status"),
+         ("patch",)),
+    # blockOwnerDeletion on children (OwnerReferencesPermissionEnforcement)
+    Rule(GROUP, ("trainingjobs/finalizers", "modeldeployments/finalizers"), ("update",)),
+    # get: to know its own again when what it creates is there already
+    Rule("batch", ("jobs",), ("get", *_OWN)),
+    Rule("", ("services", "configmaps"), ("get", *_OWN)),
+    Rule("apps", ("deployments",), _OWN),
+    Rule("policy", ("poddisruptionbudgets",), _OWN),
+    Rule("autoscaling", ("horizontalpodautoscalers",), _OWN),
+    Rule("", ("pods",), (*_SEEN, "patch")),
+    Rule("", ("events",), ("create",)),
+    # the key that seals feedback tokens: made once, never read
+    Rule("", ("secrets",), ("create",)),
+    Rule("", ("secrets",), ("get",), (NOTIFY_SECRET,)),
+    # routing.gateway
+    Rule("gateway.networking.k8s.io", ("httproutes",), ("get", "create", "patch", "delete")),
+    Rule("gateway.networking.k8s.io", ("gateways", "gatewayclasses"), ("get",)),
+    # kopf follows which kinds there are
+    Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _SEEN),
+)  # fmt: skip
+
+
+def rule_for(verb: str, group: str, resource: str, name: str) -> Rule | None:
+    """The first rule that allows a request; None when none does."""
+    return next((rule for rule in RULES if rule.allows(verb, group, resource, name)), None)
