@@ -6,8 +6,8 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
