@@ -54,7 +54,7 @@ def test_record(space: Space):
         _on_trial(space, 3)
         pawl(space.cluster, "pause", *where)
         space.until("Deployment", MODEL, lambda s: "pausedAt" in (s.get("rollout") or {}))
-        found = {kind: space.list(kind) for kind in KINDS}
+        found = {kind: space.list(kind, _selector(kind)) for kind in KINDS}
     FOLDER.mkdir(parents=True, exist_ok=True)
     for kind, items in found.items():
         text = yaml.safe_dump_all(map(_stored, items), sort_keys=False, width=100)
@@ -68,6 +68,11 @@ def _on_trial(space: Space, number: int) -> None:
         return candidate and state.get("stepSamples", 0) > 20 and "stepStartedAt" in state
 
     space.until("Deployment", MODEL, judged)
+
+
+def _selector(kind: str) -> str:
+    """A namespace has ConfigMaps and Services of others too."""
+    return "app.kubernetes.io/managed-by=pawl" if kind in KINDS[3:] else ""
 
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
