@@ -61,6 +61,17 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   verbs: [create]
 {{- end }}
 
+{{/* The Lease by which one of the operator's pods works; in the operator's own namespace. */}}
+{{- define "pawl.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "pawl.name" . }}]
+  verbs: [get, patch]
+{{- end }}
+
 {{/* What it reads that belongs to no namespace; nothing of it is needed without gateways when
 `namespaces` are named. */}}
 {{- define "pawl.clusterRules" -}}

@@ -53,8 +53,8 @@ EVENTS = Resource("v1", "Event", "events")
 API_GROUPS = Resource("apiregistration.k8s.io/v1", "APIGroup", "apis", "")
 CUSTOM_METRICS = "custom.metrics.k8s.io"
 SECRETS = Resource("v1", "Secret", "secrets")
-_AUTHENTICATION = "authentication.k8s.io/v1"
-SELF_REVIEWS = Resource(_AUTHENTICATION, "SelfSubjectReview", "selfsubjectreviews", "")
+USERS = Resource("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 

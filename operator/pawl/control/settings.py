@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from pawl import __version__
 from pawl.api.duration import Duration, seconds
 from pawl.artifacts.signing import public_keys
 from pawl.constants import ENV_VERIFY_KEYS
+from pawl.control.elector import Lease
 from pawl.core.installation import Images, Installation
 from pawl.core.retention import Policy
 from pawl.errors import UserError
@@ -31,7 +34,8 @@ class Address(NamedTuple):
 class Settings:
     """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
     where GET /metrics is answered, if it is;
-    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses)."""
+    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses);
+    without a `lease` this operator is the only one."""
 
     installation: Installation
     namespaces: tuple[str, ...] = ()
@@ -40,6 +44,7 @@ class Settings:
     liveness_url: str | None = None
     metrics: Address | None = None
     notify_private: bool = False
+    lease: Lease | None = None
     retention: Policy | None = None
 
 
@@ -69,6 +74,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
+        lease=_lease(env),
         retention=retention(env),
     )
 
@@ -103,6 +109,21 @@ def _images(env: Mapping[str, str]) -> Images:
         trainer=image("trainer"),
         router=image("router"),
     )
+
+
+def _lease(env: Mapping[str, str]) -> Lease | None:
+    """Holders are processes: a container that is started again in its pod is another one."""
+    text = env.get("PAWL_LEASE", "")
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not (namespace and name):
+        raise UserError(f"PAWL_LEASE must be <namespace>/<name>, not {text!r}")
+    length = _number(env, "PAWL_LEASE_SECONDS", 15)
+    if not 1 <= length <= 3600:
+        raise UserError(f"PAWL_LEASE_SECONDS must be 1 to 3600, not {length}")
+    process = env.get("PAWL_IDENTITY") or socket.gethostname()
+    return Lease(namespace, name, f"{process}_{uuid.uuid4().hex[:8]}", length)
 
 
 def _public_keys(env: Mapping[str, str]) -> str:
