@@ -121,7 +121,8 @@ def build_autoscaler(
 def _metric(scaling: Autoscaling) -> dict[str, Any]:
     """What is scaled by. Pods that answer no metric are left out, as the controller does it."""
     if scaling.target_requests_per_second is not None:
-        target = {"type": "AverageValue", "averageValue": str(scaling.target_requests_per_second)}
+        rate = str(scaling.target_requests_per_second)
+        target: dict[str, Any] = {"type": "AverageValue", "averageValue": rate}
         return {"type": "Pods", "pods": {"metric": {"name": c.METRIC_REQUESTS}, "target": target}}
     percent = scaling.target_cpu_percent or _CPU_PERCENT
     target = {"type": "Utilization", "averageUtilization": percent}
