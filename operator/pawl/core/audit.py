@@ -158,4 +158,4 @@ def sentence(request: Request) -> str:
 
 def _safe(value: str) -> str:
     """As a part of a file name."""
-    return "".join(ch if ch.isalnum() or ch in "-#." else "_" for ch in value)
+    return "".join(ch if ch.isalnum() or ch in "-." else "_" for ch in value)
