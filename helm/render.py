@@ -3,6 +3,7 @@
 - helm/pawl/templates/crds/*.yaml: crds/*.yaml behind `crds.install` and `crds.keep`. They are
   templates, since Helm never upgrades what is in a chart's `crds/`.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
+- manifests/policies/network.yaml: its NetworkPolicies for one namespace.
 
 With --check nothing is written and the exit code says whether the files are what they should be.
 """
@@ -98,11 +99,20 @@ def base() -> dict[str, str]:
     }
 
 
+def network() -> dict[str, str]:
+    """manifests/policies/network.yaml: the NetworkPolicies of one namespace, for `apply -n`."""
+    values = {"networkPolicies": {"namespaces": ["one"], "prometheusNamespaces": ["monitoring"]}}
+    items = [plain(item) for item in objects(values) if item["kind"] == "NetworkPolicy"]
+    for item in items:
+        del item["metadata"]["namespace"]
+    return {"manifests/policies/network.yaml": _HEADER + yaml.safe_dump_all(items, sort_keys=False)}
+
+
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
     stale = []
-    for files in (crd_templates, base):  # the base is made from the chart on disk
+    for files in (crd_templates, base, network):  # the base is made from the chart on disk
         for name, text in files().items():
             path = ROOT / name
             if path.exists() and path.read_text() == text:

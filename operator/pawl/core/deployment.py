@@ -46,10 +46,13 @@ def plan_deployment(
         old = DeploymentStatus.model_validate(item.get("status") or {})
         return Plan(invalid_status(old, item, error, now))
     generation = item["metadata"].get("generation", 0)
-    entrance = front(item, deployment.spec, observed.front, installation)
+    namespace = item["metadata"]["namespace"]
+    spec, uncaptured = capturing.allowed(deployment.spec, namespace, installation.uris)
+    deployment = deployment.model_copy(update={"spec": spec})
+    entrance = front(item, spec, observed.front, installation)
     children = Children(
         item,
-        deployment.spec,
+        spec,
         observed.servers,
         observed.services,
         observed.autoscalers,
@@ -62,8 +65,8 @@ def plan_deployment(
         memory = _remembered(observed, children, generation)
     recorded = observed.recorded or recall.Recorded()
     lost = recall.missing(recorded.versions, observed.versions)
-    versions = read_versions((*observed.versions, *lost), deployment.spec.model)
-    work = Work(observed, deployment, children, entrance, memory, versions, now)
+    versions = read_versions((*observed.versions, *lost), spec.model)
+    work = Work(observed, deployment, children, entrance, memory, versions, now, uncaptured)
     sentence = decayed(work, status.drift, memory.stable) if memory.stable is not None else ""
     if sentence and memory.stable is not None:
         work.memory = _without(work, memory.stable, sentence)
@@ -157,7 +160,13 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     served = report.values["stable"]
     if served is not None:
         report.values |= close_loop(work, report.conditions, served)
-        capturing.tell(report.conditions, work.deployment.spec.capture, served.name, work.versions)
+        capturing.tell(
+            report.conditions,
+            work.deployment.spec.capture,
+            served.name,
+            work.versions,
+            work.uncaptured,
+        )
     salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
     route = work.children.following(step.weights, step.shadow, salt)
     kept = _kept(work, turn.wanted, version, step.removable)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pawl.api.audit import Request
 from pawl.api.modelversion import ModelVersion, ModelVersionStatus
+from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import audit
 from pawl.core.conditions import Conditions, invalid_status
 from pawl.core.plan import Draft, Event, Plan
@@ -81,7 +82,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     versions = tuple(sorted((*others, version), key=lambda v: v.number))
     best = champion(versions, observed.deployments)
     where = stage(version, best)
-    _judge(version, conditions)
+    _judge(version, observed.verification, conditions)
     status = ModelVersionStatus(
         observed_generation=generation,
         conditions=conditions.all(),
@@ -150,7 +151,7 @@ def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | No
     )
 
 
-def _judge(version: Version, conditions: Conditions) -> None:
+def _judge(version: Version, verification: Verification, conditions: Conditions) -> None:
     failed = [g for g in version.spec.gates or () if g.required and g.verdict != "Pass"]
     if failed:
         text = "; ".join(f"{gate.metric}: {gate.message or gate.verdict}" for gate in failed)
@@ -166,6 +167,8 @@ def _judge(version: Version, conditions: Conditions) -> None:
         conditions.set("Approved", approval != "Rejected", approval)
     if version.verified is False:
         conditions.stall("ArtifactInvalid", version.failure)
+    elif version.verified is None and verification.reason == NOT_ALLOWED:
+        conditions.stall(NOT_ALLOWED, verification.message)
     elif version.verified is None:
         text = version.failure or "the artifact is being read"
         conditions.accept(ready=None, reason="Verifying", message=text)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pawl import constants as c
 from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig, Window
 from pawl.artifacts.redact import redact
+from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config, train_threads
@@ -44,6 +45,10 @@ def drive(work: Work) -> None:
 
 def _create(work: Work) -> None:
     spec, meta, run = work.job.spec, work.meta, work.run
+    problem = work.installation.uris.problem(spec.data.uri, meta["namespace"])
+    if problem:
+        _refuse(work, f"data.uri {problem}")
+        return
     labels = {
         c.LABEL_TRAINING_JOB: meta["name"],
         c.LABEL_MODEL: spec.model,
@@ -74,6 +79,13 @@ def _create(work: Work) -> None:
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
     work.conditions.accept(ready=True, reason="Started", message=f"run {run.number} has started")
     work.draft.requeue(30)
+
+
+def _refuse(work: Work, message: str) -> None:
+    """Nothing is started until the object or the administrator's rules change."""
+    if work.conditions.reason("Stalled") != NOT_ALLOWED:
+        work.draft.events.append(Event(NOT_ALLOWED, message, "Warning"))
+    work.conditions.stall(NOT_ALLOWED, message)
 
 
 def _code(meta: Object) -> Code | None:

@@ -421,3 +421,19 @@ def survive(w: World, writes: int) -> None:
         w.reconcile_job(die_after=writes)
     except (OperatorDiedError, ConflictError):
         return
+
+
+def test_data_that_are_not_allowed_start_nothing_and_are_told_once():
+    w = world(data={"uri": "file:///etc/x.csv", "task": "binary", "target": "y"})
+    w.settle()
+    w.settle()
+    assert not w.of("Job")
+    assert condition(w, "Stalled")["reason"] == "UriNotAllowed"
+    said = "data.uri file:///etc/x.csv is a file outside the artifact store"
+    assert condition(w, "Stalled")["message"] == said
+    assert [e.message for e in w.events if e.reason == "UriNotAllowed"] == [said]
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "spec": {**item["spec"], "data": training_job()["spec"]["data"]}})
+    w.settle()
+    assert w.of("Job")
+    assert condition(w, "Stalled")["status"] == "False"
