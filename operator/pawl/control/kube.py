@@ -23,7 +23,7 @@ import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
-from pawl.control.kinds import USERS, Resource
+from pawl.control.kinds import API_GROUPS, USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 from pawl.tracing import span
@@ -115,6 +115,16 @@ class Kube:
             if error.code == 404:
                 return None
             raise
+
+    async def serves(self, group: str) -> bool:
+        """Whether the cluster has an API group, by its discovery."""
+        try:
+            await self._call("get", API_GROUPS, f"/apis/{group}")
+        except KubeError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
 
     async def list(self, resource: Resource, namespace: str | None) -> tuple[list[Object], str]:
         """All objects by the resource's selector, page by page, and the resourceVersion."""

@@ -56,6 +56,9 @@ SCALED = DeploymentSpec.model_validate(
         "server": {"resources": {"requests": {"cpu": "500m"}}},
     }
 )
+BY_REQUESTS = DeploymentSpec.model_validate(
+    {"model": "churn", "autoscaling": {"min": 1, "max": 5, "targetRequestsPerSecond": 200}}
+)
 CAPTURED = DeploymentSpec.model_validate(
     {
         "model": "churn",
@@ -76,6 +79,7 @@ OBJECTS = {
     "server-capture": lambda: serving.build_server(DEPLOYMENT, CAPTURED, VERSION, 1, INSTALLATION),
     "server-service": lambda: serving.build_server_service(DEPLOYMENT, SPEC, VERSION),
     "autoscaler": lambda: serving.build_autoscaler(DEPLOYMENT, SCALED, VERSION),
+    "autoscaler-requests": lambda: serving.build_autoscaler(DEPLOYMENT, BY_REQUESTS, VERSION),
     "router": lambda: router.build_router(DEPLOYMENT, SPEC, INSTALLATION),
     "router-service": lambda: router.build_router_service(DEPLOYMENT, SPEC),
     "router-config": lambda: router.build_router_config(DEPLOYMENT, SPEC, ROUTE),
