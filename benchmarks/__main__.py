@@ -17,6 +17,7 @@ NAMES = (
     "road",
     "rollback",
     "router",
+    "scale",
     "serving",
     "watch",
 )

@@ -1,7 +1,7 @@
 """A real Kubernetes control plane without nodes: etcd, kube-apiserver, kube-controller-manager.
 
-The binaries are in the directory that PAWL_KUBE_BIN names (etcd may be on PATH). The three listen on
-loopback, keep nothing, and end with the context.
+The binaries are in the directory that PAWL_KUBE_BIN names (etcd may be on PATH). The three listen
+on loopback, keep nothing, and end with the context.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from benchmarks.control_plane import binaries, control_plane
 from benchmarks.decisions import Report
 from pawl import constants as c
 from pawl.api.crds import all_crds
-from pawl.control.kinds import TRAINING_JOBS, Resource
+from pawl.control.kinds import OURS, TRAINING_JOBS, Resource
 from pawl.control.kube import Kube, KubeError
 
 IN_FLIGHT = 32
@@ -74,7 +74,7 @@ class Cluster:
     kubeconfig: Path
 
     async def namespace(self, name: str) -> None:
-        await self.kube._call("POST", "/api/v1/namespaces", {}, {"metadata": {"name": name}})
+        await put(self.kube, NAMESPACES, {"metadata": {"name": name}})
 
     async def until(
         self, namespace: str, make: Callable[[str], Object], made: Resource, count: int
@@ -158,20 +158,24 @@ async def real(folder: Path, found: dict[str, str]) -> AsyncIterator[Cluster]:
         kube = await Kube.connect(str(kubeconfig))
         try:
             for crd in all_crds():
-                await kube._call("POST", CRDS.path(None), {}, crd)
-            for crd in all_crds():
-                await _served(kube, crd)
+                await put(kube, CRDS, crd)
+            for resource in OURS:
+                await _served(kube, resource)
             yield Cluster(kube, kubeconfig)
         finally:
             await kube.close()
 
 
-async def _served(kube: Kube, crd: Object) -> None:
-    path = f"/apis/{c.API_VERSION}/{crd['spec']['names']['plural']}"
+async def put(kube: Kube, resource: Resource, item: Object) -> None:
+    """Creates an object that is in no namespace."""
+    await kube._call("create", resource, resource.path(None), {}, item)
+
+
+async def _served(kube: Kube, resource: Resource) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                await kube._call("GET", path)
+                await kube.list(resource, None)
             except KubeError:
                 await asyncio.sleep(0.1)
             else:

@@ -219,19 +219,19 @@ class Kube:
         """The raw aiohttp response, so that a watch can be read line by line."""
         method, content_type = _VERBS[verb]
         headers = {"Accept": _JSON, "Content-Type": content_type}
-        method, url, headers, data, _ = await self._api.param_serialize(
+        # without the body: it would be copied, value by value
+        method, url, headers, _, _ = await self._api.param_serialize(
             method=method,
             resource_path=path,
             query_params=list(query.items()),
             header_params=headers,
-            body=body,
             auth_settings=["BearerToken"],
         )
         code = "error"
         try:
             with API_SECONDS.labels(verb, resource.plural).time():
                 answer = await self._api.call_api(
-                    method, url, headers, data, _request_timeout=seconds, _preload_content=False
+                    method, url, headers, body, _request_timeout=seconds, _preload_content=False
                 )
             code = str(answer.response.status)
         finally:
