@@ -13,6 +13,7 @@ NAMES = (
     "drift",
     "embedded_cluster",
     "many_rollouts",
+    "memory",
     "monitor",
     "road",
     "rollback",
