@@ -1,4 +1,4 @@
-"""Whether the operator's memory comes back: objects created, changed and deleted, round after round.
+"""Whether the operator's memory comes back: objects are created, changed, deleted, in rounds.
 
     python -m benchmarks.memory [--deployments 1000] [--versions 10] [--rounds 6]
 

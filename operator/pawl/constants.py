@@ -51,7 +51,11 @@ ENV_CAPTURE_URI = "PAWL_CAPTURE_URI"  # of the writer: where captured rows go
 ENV_CAPTURE_RETENTION = "PAWL_CAPTURE_RETENTION"  # of the writer: a duration, like 90d
 ENV_POD = "PAWL_POD"  # the pod's name
 
+ENV_VERIFY_KEYS = "PAWL_VERIFY_KEYS"  # public keys in PEM; unset: signatures are not looked at
+ENV_SIGNING_KEY = "PAWL_SIGNING_KEY"  # of publish: a private key in PEM; unset: nothing is signed
+
 STORE_SECRET = "pawl-store"  # noqa: S105 - the name of a Secret, not its content
+SIGNING_SECRET = "pawl-signing"  # noqa: S105 - likewise; its `key` is only given to publish
 
 SERVER_PORT = 8080
 MONITOR_PORT = 8082  # of a server: what it counted, for the operator; never routed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import psutil
 from kubernetes import config, dynamic
+from kubernetes.dynamic.exceptions import NotFoundError
 
 API = "pawl.dev/v1alpha1"
 
@@ -52,6 +54,33 @@ class Cluster:
         """SIGKILL; something starts it again."""
         raise NotImplementedError
 
+    #: Namespace and name of the Lease of several operators.
+    lease = ("kube-system", "pawl-operator")
+
+    def holder(self) -> str:
+        """The operator process that holds the lease; "" when nobody does."""
+        namespace, name = self.lease
+        leases = self.api.resources.get(api_version="coordination.k8s.io/v1", kind="Lease")
+        try:
+            found = leases.get(namespace=namespace, name=name).to_dict()
+        except NotFoundError:
+            return ""
+        return found["spec"].get("holderIdentity") or ""
+
+    def leader(self) -> psutil.Process:
+        """The process that holds the lease; it is on this machine."""
+        pod = self.holder().rpartition("_")[0]
+        (found,) = [p for p in self.operators() if _variable(p, "PAWL_IDENTITY") == pod]
+        return found
+
+    def operators(self) -> list[psutil.Process]:
+        """Operator processes of this cluster and no other."""
+        found = [p for p in psutil.process_iter() if _words(p)[-3:] == ["-m", "pawl", "operator"]]
+        return [process for process in found if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        raise NotImplementedError
+
     def has_operator(self) -> bool:
         """Whether one runs."""
         raise NotImplementedError
@@ -83,10 +112,13 @@ class Cluster:
 class EmbeddedCluster(Cluster):
     """`pawl local`, as a user starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, operators: int = 1, **settings: str) -> None:
+        """`settings` are variables of the operators."""
         self.data = folder / "data"
+        self._settings = settings
         kubeconfig = folder / "kubeconfig"
-        self._local("up", "--detach", "--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
+        place = ("--kubeconfig", str(kubeconfig), "--data-dir", str(self.data))
+        self._local("up", "--detach", "--operators", str(operators), *place)
         super().__init__(kubeconfig)
 
     def claim(self, namespace: str, name: str) -> Path:
@@ -95,7 +127,7 @@ class EmbeddedCluster(Cluster):
         return path
 
     def kill_operator(self) -> None:
-        operators = self._operators()
+        operators = self.operators()
         assert operators, "no operator is running"
         for operator in operators:
             operator.kill()
@@ -103,20 +135,10 @@ class EmbeddedCluster(Cluster):
         assert not alive, f"not gone after a kill: {alive}"
 
     def has_operator(self) -> bool:
-        return bool(self._operators())
+        return bool(self.operators())
 
-    def _operators(self) -> list[psutil.Process]:
-        """Operator processes of this cluster and no other."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.cmdline()[-3:] != ["-m", "pawl", "operator"]:
-                    continue
-                mine = str(self.data) in process.environ().get("PAWL_STORE", "")
-            except psutil.Error:
-                continue
-            found += [process] if mine else []
-        return found
+    def _is_ours(self, process: psutil.Process) -> bool:
+        return str(self.data) in _variable(process, "PAWL_STORE")
 
     @property
     def store(self) -> Path:
@@ -136,6 +158,7 @@ class EmbeddedCluster(Cluster):
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, **self._settings},
         )
         assert done.returncode == 0, done.stderr + done.stdout
 
@@ -143,6 +166,8 @@ class EmbeddedCluster(Cluster):
 class RealCluster(Cluster):
     """Any cluster on which Pawl is installed (see docs/testing.md): its node is this machine, and
     `volumes` is a folder that pods may mount by hostPath."""
+
+    lease = ("pawl-system", "pawl-operator")
 
     def __init__(self, kubeconfig: Path, volumes: Path) -> None:
         super().__init__(kubeconfig)
@@ -212,6 +237,24 @@ class RealCluster(Cluster):
 
     def has_operator(self) -> bool:
         ready = "jsonpath={.status.readyReplicas}"
-        return (
-            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator") == "1"
+        return bool(
+            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator")
         )
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        return _variable(process, "POD_NAMESPACE") == "pawl-system"
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """The command of a process, which may be gone by now."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name, "")
+    except psutil.Error:
+        return ""

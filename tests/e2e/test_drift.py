@@ -3,97 +3,54 @@ vain again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-import recipes
-from harness import Object, Space, columns_body, condition, eventually
-from load import Load
-
-DRIFT = {"window": "12s", "maxWindow": "2m", "action": "retrain"}
-RETRAIN = {"from": "recipe", "cooldown": "1s", "maxPerDay": 9}
-COLUMNS = ("patient", *recipes.FEATURES, "diagnosis")
+from drifting import RECIPE, RETRAIN, bodies, dated, loop, rows
+from harness import Space, condition, eventually
 
 
-def rows(least: float) -> dict[str, Any]:
-    """Those with a radius of at least so much, of both classes."""
-    every = recipes.cancer()
-    kept = [i for i, radius in enumerate(every["mean radius"]) if radius >= least]
-    return {name: [every[name][i] for i in kept] for name in COLUMNS}
-
-
-def bodies(some: Object) -> list[Any]:
-    return [
-        columns_body({name: float(some[name][i]) for name in recipes.FEATURES})
-        for i in range(len(some["patient"]))
-    ]
-
-
-class Loop:
-    """A served model whose users come from `rows(0)`, until the test sends others."""
-
-    def __init__(self, space: Space, load: Load) -> None:
-        self.space = space
-        self.load = load
-
-    def status(self) -> dict[str, Any]:
-        return self.space.status("Deployment", "cancer")
-
-    def until(self, type_: str, status: str, reason: str = "") -> dict[str, Any]:
-        """The condition, once it is so."""
-
-        def holds(seen: dict[str, Any]) -> bool:
-            found = condition(seen, type_)
-            return found["status"] == status and reason in ("", found["reason"])
-
-        return condition(self.space.until("Deployment", "cancer", holds, 180), type_)
-
-    @property
-    def retrains(self) -> list[dict[str, Any]]:
-        found = self.space.list("TrainingJob", "pawl.dev/deployment=cancer")
-        return sorted(found, key=lambda job: job["metadata"]["name"])
-
-
-@contextmanager
-def loop(space: Space, retrain: Object = RETRAIN, **changes: Any) -> Iterator[Loop]:
-    uri = space.put("cancer.parquet", rows(0))
-    space.create("TrainingJob", "recipe", recipes.sklearn_job(uri))
-    assert space.trained("recipe") == "cancer-v1"
-    spec = {"model": "cancer", "replicas": 1, "drift": DRIFT | changes, "retrain": retrain}
-    space.create("Deployment", "cancer", spec)
-    space.serving("cancer", "cancer-v1")
-    with Load(space.url("cancer"), "cancer", bodies(rows(0))) as load:
-        yield Loop(space, load)
-    assert load.failed == []
-
-
-def test_drift_is_named_and_a_successor_on_fresh_rows_takes_over(space: Space):
-    with loop(space) as seen:
+def test_drift_is_named_and_a_successor_on_fresh_labels_takes_over(space: Space):
+    roc_auc = {"metric": "roc_auc"}
+    least, not_worse = {"min": 0.9}, {"champion": {"notWorseBy": 0.2, "minRows": 20}}
+    gates = [roc_auc | least, roc_auc | not_worse]
+    data = RECIPE["data"] | {"timeColumn": "at"}
+    recipe = RECIPE | {"data": data, "evaluation": {"metrics": ["roc_auc"], "gates": gates}}
+    performance = {"metric": "accuracy", "min": 0.5, "labelDelay": "1h"}
+    fresh = dated(rows(13), 400, "q")
+    with loop(space, RETRAIN | {"minLabelled": 100}, recipe, performance=performance) as seen:
         seen.until("Drifted", "False", "AsBefore")
         assert seen.retrains == []
-        space.put("cancer.parquet", rows(13))
+        space.put("cancer.parquet", {name: values[:50] for name, values in fresh.items()})
         seen.load.bodies = bodies(rows(13))
         drifted = seen.until("Drifted", "True", "Drifted")
         assert "mean radius psi" in drifted["message"]
+        few = space.told("cancer", "NoNewData")
+        assert "50 labelled rows are newer than" in few
+        assert "minLabelled is 100; nothing was trained" in few
+        space.put("cancer.parquet", fresh)
         space.serving("cancer", "cancer-v2")
         seen.until("Drifted", "False", "AsBefore")
-        (job,) = seen.retrains
+        job = seen.retrains[-1]
         status = seen.status()
     cause = job["spec"]["cause"]
     assert (cause["deployment"], cause["reason"]) == ("cancer", "Drifted")
     assert "mean radius" in cause["features"]
+    assert (cause["labelDelay"], cause["minLabelled"]) == ("1h", 100)
     assert status["retrain"]["outcome"] == "Helped"
-    assert status["retrain"]["fruitless"] == 0
+    assert (status["retrain"]["fruitless"], status["retrain"]["today"]) == (0, 1)
     assert status["drift"]["version"] == "cancer-v2"
     assert space.told("cancer", "RetrainStarted")
     assert space.told("cancer", "DriftEnded")
+    made = space.get("ModelVersion", "cancer-v2")
+    assert made is not None
+    window = made["spec"]["lineage"]["data"]["window"]
+    assert [gate["kind"] for gate in made["spec"]["gates"]] == ["min", "champion"]
+    assert all(f"rows since {window['start']}" in gate["message"] for gate in made["spec"]["gates"])
+    assert made["spec"]["oldWindow"]["metrics"].keys() == made["spec"]["metrics"].keys()
+    assert made["spec"]["oldWindow"]["champion"]["roc_auc"] > 0.8
 
 
 def test_without_fresh_rows_nothing_is_trained_and_it_is_said(space: Space):
-    template = recipes.sklearn_job("pvc://data/cancer.parquet")
-    with loop(space, {"template": template, "cooldown": "1h"}) as seen:
+    with loop(space, {"template": RECIPE, "cooldown": "1h"}) as seen:
         seen.load.bodies = bodies(rows(13))
         seen.until("Drifted", "True")
         status = space.until(

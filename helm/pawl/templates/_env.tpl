@@ -6,6 +6,9 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 - {name: PAWL_INSTALLATION, value: {{ .Values.installation | quote }}}
 - {name: PAWL_LIVENESS_URL, value: "http://0.0.0.0:8080/healthz"}
 - {name: PAWL_METRICS_ADDRESS, value: "0.0.0.0:8081"}
+- {name: PAWL_IDENTITY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: PAWL_LEASE, value: $(POD_NAMESPACE)/{{ include "pawl.name" . }}}
 - {name: HOME, value: /tmp}
 {{- with .Values.store.claim }}
 - {name: PAWL_STORE_CLAIM, value: {{ . | quote }}}
@@ -33,6 +36,19 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 {{- end }}
 {{- if .Values.notify.allowPrivate }}
 - {name: PAWL_NOTIFY_PRIVATE, value: "true"}
+{{- end }}
+{{- with .Values.retention }}
+{{- if .versions }}
+- {name: PAWL_RETAIN_VERSIONS, value: {{ int .versions | quote }}}
+- {name: PAWL_RETAIN_AGE, value: {{ .age | quote }}}
+{{- end }}
+{{- end }}
+{{- with .Values.signatures }}
+{{- if .secretName }}
+- name: PAWL_VERIFY_KEYS
+  valueFrom:
+    secretKeyRef: {name: {{ .secretName }}, key: {{ .secretKey | quote }}}
+{{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

@@ -10,7 +10,7 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [pawl.dev]
   resources: [modelversions]
-  verbs: [get, list, watch, create, import, approve]
+  verbs: [get, list, watch, create, import, approve{{ if .Values.retention.versions }}, delete{{ end }}]
 - apiGroups: [pawl.dev]
   resources: [trainingjobs/status, modelversions/status, modeldeployments/status]
   verbs: [patch]
@@ -59,6 +59,17 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- end }}
+
+{{/* The Lease by which one of the operator's pods works; in the operator's own namespace. */}}
+{{- define "pawl.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "pawl.name" . }}]
+  verbs: [get, patch]
 {{- end }}
 
 {{/* What it reads that belongs to no namespace; nothing of it is needed without gateways when

@@ -94,7 +94,7 @@ class Performance(ApiModel):
     label_delay: Duration = Field(
         "1d",
         description="Truth that comes sooner after a promotion is not counted: it is often of "
-        "another kind than what comes later.",
+        "another kind than what comes later. So for a retrain a row counts when it is so old.",
     )
 
 
@@ -207,9 +207,9 @@ class RetrainSpec(ApiModel):
     breaker: Breaker = Breaker()
     min_labelled: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         1000,
-        description="So many labelled rows must be newer than those of the served version's run, "
-        "else nothing is trained. A row counts when it is older than drift.performance.labelDelay. "
-        "Needs data.timeColumn in the recipe.",
+        description="So many labelled rows, not younger than drift.performance.labelDelay, must "
+        "be newer than all of the served version's run, else nothing is trained. Rows are told "
+        "apart by data.timeColumn of the recipe; without it this is not looked at.",
     )
 
 

@@ -193,6 +193,9 @@ class ModelVersionStatus(ObjectStatus):
     verified_digest: Digest | None = Field(
         None, description="The digest that was found when the artifact was read."
     )
+    signed_by: Annotated[str, Field(max_length=16)] | None = Field(
+        None, description="The id of the trusted key that vouches for it, where one is asked for."
+    )
     deployed_by: Annotated[tuple[DeployedBy, ...], Field(max_length=32)] = ()
     approval: Request | None = Field(
         None, description="Who approved or rejected it, when, and why."

@@ -66,7 +66,8 @@ def manifest_of(folder: Path) -> Manifest:
 
 
 def write_bundle(store: Store, namespace: str, model: str, folder: Path) -> tuple[str, str, int]:
-    """Uploads `folder` and gives (URI, digest, bytes). Writing a bundle twice is no error."""
+    """Uploads `folder` and gives (URI, digest, bytes). Writing a bundle twice is no error; it
+    is then as young as a new one, and retention spares it."""
     manifest = manifest_of(folder)
     (folder / MANIFEST).write_bytes(canonical_json(manifest))
     digest_ = file_digest(folder / MANIFEST)
@@ -77,6 +78,8 @@ def write_bundle(store: Store, namespace: str, model: str, folder: Path) -> tupl
         with suppress(ConflictError):
             store.put_file(f"{base}/{name}", folder / name)
 
+    if store.exists(f"{base}/{MANIFEST}"):
+        store.replace_file(f"{base}/{MANIFEST}", folder / MANIFEST)
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(put, [file.name for file in manifest.files]))
     put(MANIFEST)

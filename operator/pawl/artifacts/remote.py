@@ -132,6 +132,9 @@ class RemoteBackend:
             raise FileNotFoundError(path)
         return int(info.get("size") or 0)
 
+    def modified(self, path: str) -> float:
+        return float(self._fs.modified(self._full(path)).timestamp())
+
     def list(self, prefix: str) -> list[str]:
         root = self._full("") + "/"
         return [str(found).removeprefix(root) for found in self._fs.find(self._full(prefix))]

@@ -38,6 +38,8 @@ class Backend(Protocol):
 
     def size(self, path: str) -> int: ...
 
+    def modified(self, path: str) -> float: ...
+
     def list(self, prefix: str) -> list[str]: ...
 
     def delete(self, path: str) -> None: ...
@@ -141,6 +143,18 @@ class Store:
             return False
         return True
 
+    def size(self, path: str) -> int:
+        """Bytes of a blob. FileNotFoundError when there is none."""
+        return self._retry.call(
+            f"looking for {self._shown(path)}", lambda: self._backend.size(_checked(path))
+        )
+
+    def modified(self, path: str) -> float:
+        """When a blob was written, in seconds since 1970. FileNotFoundError when there is none."""
+        return self._retry.call(
+            f"looking for {self._shown(path)}", lambda: self._backend.modified(_checked(path))
+        )
+
     def list(self, prefix: str) -> list[str]:
         """Paths of the blobs below the folder `prefix`, sorted."""
         found = self._retry.call(
@@ -228,6 +242,9 @@ class LocalBackend:
         if not target.is_file():
             raise FileNotFoundError(target)
         return target.stat().st_size
+
+    def modified(self, path: str) -> float:
+        return (self._root / path).stat().st_mtime
 
     def list(self, prefix: str) -> list[str]:
         top = self._root / prefix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import alerts, approval, audit, capture, local, plan, rollout
+from pawl.cli import alerts, approval, audit, capture, gc, local, plan, rollout, sign
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.add_typer(local.app, name="local")
 rollout.register(app)
 approval.register(app)
 audit.register(app)
+sign.register(app)
+gc.register(app)
 plan.register(app)
 alerts.register(app)
 capture.register(app)

@@ -30,9 +30,12 @@ Kubeconfig = Annotated[Path, typer.Option(help="Where the cluster's kubeconfig i
 def up(
     kubeconfig: Kubeconfig = DEFAULT_KUBECONFIG,
     detach: Annotated[bool, typer.Option("--detach", help="Return once it serves.")] = False,
-    operator: Annotated[
-        bool, typer.Option("--operator/--no-operator", help="Run the operator as well.")
-    ] = True,
+    operators: Annotated[
+        int, typer.Option(min=0, max=9, help="How many operators run: one works, others stand by.")
+    ] = 1,
+    no_operator: Annotated[
+        bool, typer.Option("--no-operator", help="The same as --operators 0.")
+    ] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="Logs, volumes, artifact store. [default: KUBECONFIG.data]")
     ] = None,
@@ -42,12 +45,13 @@ def up(
     platform.require()
     state.check_kubeconfig(kubeconfig)
     data = data_dir.absolute() if data_dir else _known_data(kubeconfig)
+    operators = 0 if no_operator else operators
     if DataDirectory(data).is_locked():
         raise LocalError(f"a cluster is already running with the data in {data}")
     if detach:
-        _detach(kubeconfig, data, operator)
+        _detach(kubeconfig, data, operators)
     else:
-        _run(kubeconfig, data, operator)
+        _run(kubeconfig, data, operators)
 
 
 @app.command()
@@ -73,7 +77,7 @@ def status(kubeconfig: Kubeconfig = DEFAULT_KUBECONFIG) -> None:
         raise typer.Exit(3)
     typer.echo(f"running     since {running.started}, process {running.pid}")
     typer.echo(f"server      {running.url}")
-    typer.echo(f"operator    {'yes' if running.operator else 'no (--no-operator)'}")
+    typer.echo(f"operators   {running.operators or 'no (--no-operator)'}")
     typer.echo(f"kubeconfig  {running.kubeconfig}")
     typer.echo(f"data        {directory.path}")
 
@@ -113,23 +117,23 @@ def _known_data(kubeconfig: Path) -> Path:
     return state.data_of(kubeconfig) or state.default_data(kubeconfig)
 
 
-def _run(kubeconfig: Path, data: Path, operator: bool) -> None:
+def _run(kubeconfig: Path, data: Path, operators: int) -> None:
     """Be the cluster, until a signal."""
     from pawl.local import cluster  # noqa: PLC0415 - the other commands start faster without it
 
     def ready(running: Running) -> None:
         _tell(kubeconfig, running, "Ctrl-C ends it.")
 
-    asyncio.run(cluster.serve(kubeconfig, data, operator=operator, ready=ready))
+    asyncio.run(cluster.serve(kubeconfig, data, operators=operators, ready=ready))
 
 
-def _detach(kubeconfig: Path, data: Path, operator: bool) -> None:
+def _detach(kubeconfig: Path, data: Path, operators: int) -> None:
     """Start the cluster as a process of its own and wait until it serves."""
     directory = DataDirectory(data)
     directory.logs.mkdir(parents=True, exist_ok=True)
     log = directory.logs / "cluster.log"
     command = [sys.executable, "-m", "pawl", "local", "up", "--kubeconfig", str(kubeconfig)]
-    command += ["--data-dir", str(data), "--operator" if operator else "--no-operator"]
+    command += ["--data-dir", str(data), "--operators", str(operators)]
     log.write_bytes(b"")
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - ourselves

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-import aiohttp
 import typer
 
 from pawl.constants import FIELD_MANAGER, GROUP
@@ -32,9 +31,8 @@ async def cluster() -> AsyncIterator[Kube]:
     try:
         yield kube
     except KubeError as error:
-        raise UserError(f"the cluster refused: {error}") from error
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise UserError(f"the cluster does not answer: {error}") from error
+        what = "refused" if error.code else "does not answer"
+        raise UserError(f"the cluster {what}: {error}") from error
     finally:
         await kube.close()
 

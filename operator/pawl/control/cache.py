@@ -55,7 +55,7 @@ class Cache:
         return [reflector for many in self._reflectors.values() for reflector in many]
 
     async def synced(self) -> None:
-        """Returns when every kind has been listed once."""
+        """Returns when every kind has been listed since its reflector was last started."""
         for reflector in self.reflectors:
             await reflector.synced.wait()
 

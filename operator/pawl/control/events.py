@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from pawl.core.plan import Event
 
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
+#: Seconds before each further try; there is none after None.
+_PAUSES = (0.2, 0.5, 1.0, None)
 
 
 def sentence(event: Event) -> str:
@@ -26,7 +29,7 @@ def sentence(event: Event) -> str:
 
 async def tell(kube: Kube, item: Object, event: Event) -> None:
     """Creates the event, and logs it. An event is a courtesy: that it cannot be created is only
-    logged."""
+    logged, after some tries where another one may help."""
     meta = item["metadata"]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = {
@@ -58,8 +61,16 @@ async def tell(kube: Kube, item: Object, event: Event) -> None:
     extra = {"fields": {"object": told, "reason": event.reason}}
     log.info("%s", event.message, extra=extra)
     EVENTS_TOLD.labels(item["kind"], event.reason).inc()
-    try:
-        await kube.create(EVENTS, body)
-    except KubeError as error:
-        level = logging.DEBUG if error.namespace_ends else logging.WARNING
-        log.log(level, "event not told: %s", error, extra=extra)
+    for pause in _PAUSES:
+        try:
+            await kube.create(EVENTS, body)
+        except KubeError as error:
+            if error.reason == "AlreadyExists":  # the answer to the try before was lost
+                return
+            if not error.may_be_done or pause is None:
+                level = logging.DEBUG if error.namespace_ends else logging.WARNING
+                log.log(level, "event not told: %s", error, extra=extra)
+                return
+            await asyncio.sleep(pause)
+        else:
+            return

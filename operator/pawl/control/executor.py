@@ -43,7 +43,8 @@ _TAKEN = "NameTaken"
 
 
 class Executor:
-    """Writes to the API server and to the store."""
+    """Writes to the API server and to the store; `may_write` is called before and raises when it
+    must not be (for the API server `kube` sees to that)."""
 
     def __init__(
         self,
@@ -52,8 +53,10 @@ class Executor:
         records: Records,
         clock: Callable[[], float] = time.monotonic,
         notifier: Notifier | None = None,
+        may_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._kube = kube
+        self._may_write = may_write
         self._clock = clock
         self._cache = cache
         self._records = records
@@ -119,6 +122,7 @@ class Executor:
             await tell(self._kube, item, event)
 
     async def _act(self, action: Action) -> None:
+        self._may_write()
         match action:
             case Apply(item):
                 await self._apply(item)
@@ -213,9 +217,15 @@ class Executor:
             "metadata": {"resourceVersion": meta["resourceVersion"]},
             "status": _replacing(item.get("status", {}), status),
         }
-        answer = await self._kube.merge(
-            resource, meta["namespace"], meta["name"], patch, status=True
-        )
+        namespace, name = meta["namespace"], meta["name"]
+        try:
+            answer = await self._kube.merge(resource, namespace, name, patch, status=True)
+        except KubeError as error:
+            # Written, but the answer was lost? What follows from it would never be told then.
+            there = await self._kube.get(resource, namespace, name) if error.may_be_done else None
+            if there is None or there.get("status") != status:
+                raise
+            answer = there
         self._cache.learn(resource, answer, quietly=resource == DEPLOYMENTS)  # core.pace
 
 

@@ -51,8 +51,8 @@ GATEWAYS = Resource(_GATEWAY_API, "Gateway", "gateways")
 GATEWAY_CLASSES = Resource(_GATEWAY_API, "GatewayClass", "gatewayclasses")
 EVENTS = Resource("v1", "Event", "events")
 SECRETS = Resource("v1", "Secret", "secrets")
-_AUTHENTICATION = "authentication.k8s.io/v1"
-SELF_REVIEWS = Resource(_AUTHENTICATION, "SelfSubjectReview", "selfsubjectreviews", "")
+USERS = Resource("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 _BY_KIND = {(r.api_version, r.kind): r for r in (*OURS, *CHILDREN, HTTP_ROUTES)}
 

@@ -2,27 +2,37 @@
 
 The client gives authentication and connections; objects stay dictionaries, since the planners
 think in JSON and every model class would have to be turned back into it.
+
+Whatever goes wrong on the way is a KubeError. What the API server asks to send again later (429 or
+503 with Retry-After) is sent again, and so is what it refuses once because a token has expired:
+the token is read anew before.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib import request
 from urllib.parse import urlsplit
 
+import aiohttp
 import orjson
 import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
-from pawl.control.kinds import SELF_REVIEWS, Resource
+from pawl.control.kinds import USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 
 Object = Mapping[str, Any]
 _TIMEOUT = 30.0
+#: Of a watch: API servers send a bookmark a minute, so who is silent for longer is not there.
+_SILENCE = 90.0
 _PAGE = 500
 _JSON = "application/json"
 #: What is asked -> how.
@@ -35,11 +45,13 @@ _VERBS = {
     "patch": ("PATCH", "application/merge-patch+json"),
     "delete": ("DELETE", _JSON),
 }
+#: As often is sent what is to be sent again later, at most so many seconds later.
+_TRIES, _LONGEST_PAUSE = 5, 30.0
 
 
 class KubeError(PawlError):
-    """The API server refused a request; `code` is the HTTP status, `causes` are the reasons that
-    stand in its details."""
+    """The API server refused a request; `code` is the HTTP status (0: there was no answer), and
+    `causes` are the reasons that stand in its details."""
 
     def __init__(
         self, code: int, reason: str, message: str, causes: frozenset[str] = frozenset()
@@ -53,39 +65,44 @@ class KubeError(PawlError):
         """Nothing can be created any more where the request was for: trying again cannot help."""
         return "NamespaceTerminating" in self.causes
 
+    @property
+    def may_be_done(self) -> bool:
+        """Whether a write may have been done in spite of it."""
+        return self.code == 0 or self.code >= 500
+
 
 class Kube:
     """One connection to one API server; close it with `close`."""
 
-    def __init__(self, api: client.ApiClient, namespace: str = "default") -> None:
+    def __init__(
+        self,
+        api: client.ApiClient,
+        namespace: str = "default",
+        log_in: Callable[[], Awaitable[object]] | None = None,
+        may_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self._api = api
         #: Of the kubeconfig's context.
         self.namespace = namespace
+        self._log_in = log_in
+        self._may_write = may_write
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None) -> Kube:
+    async def connect(
+        cls, kubeconfig: str | None = None, may_write: Callable[[], None] = lambda: None
+    ) -> Kube:
         """By `kubeconfig`, else in a pod by its service account, else by KUBECONFIG. UserError when
-        that cannot be read."""
+        that cannot be read. `may_write` is called before every write and raises if it must not
+        be."""
         configuration = client.Configuration()
-        namespace = "default"
-        kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
-        try:
-            if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-                config.load_incluster_config(  # type: ignore[no-untyped-call]
-                    client_configuration=configuration
-                )
-            else:
-                await config.load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=kubeconfig, client_configuration=configuration
-                )
-                contexts = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
-                namespace = contexts[1]["context"].get("namespace") or namespace
-        except (config.ConfigException, yaml.YAMLError, OSError, TypeError, KeyError) as error:
-            where = kubeconfig or "~/.kube/config"
-            raise UserError(f"the kubeconfig {where} cannot be used: {error}") from error
+
+        async def log_in() -> str:
+            return await _log_in(configuration, kubeconfig)
+
+        namespace = await log_in()
         configuration.proxy = configuration.proxy or _proxy(configuration.host)
         configuration.client_session_kwargs = {"trust_env": False}
-        return cls(client.ApiClient(configuration), namespace)
+        return cls(client.ApiClient(configuration), namespace, log_in, may_write)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -131,21 +148,25 @@ class Kube:
         }
         if resource.selector:
             query["labelSelector"] = resource.selector
-        path = resource.path(namespace)
-        response = await self._send("watch", resource, path, query, seconds=seconds + 30.0)
-        try:
-            if response.status >= 400:
-                raise _error(response.status, await response.read())
-            async for line in response.content:
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise KubeError(
-                        status.get("code", 500), status.get("reason", ""), status.get("message", "")
-                    )
-                yield event
-        finally:
-            response.close()
+        limit = aiohttp.ClientTimeout(total=seconds + 30.0, sock_read=_SILENCE)
+        with _told():
+            path = resource.path(namespace)
+            response = await self._send("watch", resource, path, query, limit=limit)
+            try:
+                if response.status >= 400:
+                    raise _error(response.status, await response.read())
+                async for line in response.content:
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        status = event["object"]
+                        raise KubeError(
+                            status.get("code", 500),
+                            status.get("reason", ""),
+                            status.get("message", ""),
+                        )
+                    yield event
+            finally:
+                response.close()
 
     async def create(self, resource: Resource, item: Object) -> dict[str, Any]:
         """POST."""
@@ -176,9 +197,9 @@ class Kube:
 
     async def user(self) -> str | None:
         """Who the API server takes us for; None when it does not say."""
-        review = {"apiVersion": SELF_REVIEWS.api_version, "kind": SELF_REVIEWS.kind}
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            answer = await self._call("create", SELF_REVIEWS, SELF_REVIEWS.path(None), body=review)
+            answer = await self._call("create", USERS, USERS.path(None), body=review)
         except KubeError:  # not allowed, or older than 1.28
             return None
         return answer.get("status", {}).get("userInfo", {}).get("username")  # type: ignore[no-any-return]
@@ -200,12 +221,13 @@ class Kube:
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> dict[str, Any]:
-        response = await self._send(verb, resource, path, query or {}, body)
-        data = await response.read()
-        if response.status >= 400:
-            raise _error(response.status, data)
-        answer: dict[str, Any] = orjson.loads(data)
-        return answer
+        with _told():
+            response = await self._send(verb, resource, path, query or {}, body)
+            data = await response.read()
+            if response.status >= 400:
+                raise _error(response.status, data)
+            answer: dict[str, Any] = orjson.loads(data)
+            return answer
 
     async def _send(
         self,
@@ -214,9 +236,33 @@ class Kube:
         path: str,
         query: Mapping[str, str],
         body: Object | None = None,
-        seconds: float = _TIMEOUT,
-    ) -> Any:
-        """The raw aiohttp response, so that a watch can be read line by line."""
+        limit: aiohttp.ClientTimeout | None = None,
+    ) -> aiohttp.ClientResponse:
+        """The raw response, so that a watch can be read line by line."""
+        for attempt in range(1, _TRIES + 1):
+            if _VERBS[verb][0] != "GET":
+                self._may_write()
+            response = await self._once(verb, resource, path, query, body, limit)
+            expired = response.status == 401 and attempt == 1 and self._log_in is not None
+            pause = 0.0 if expired else _pause_wanted(response)
+            if pause is None or attempt == _TRIES:
+                break
+            response.release()
+            if expired and self._log_in is not None:
+                with suppress(UserError):  # what cannot be read now is written just now
+                    await self._log_in()
+            await asyncio.sleep(pause * random.uniform(1.0, 1.2))  # noqa: S311 - no secret
+        return response
+
+    async def _once(
+        self,
+        verb: str,
+        resource: Resource,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        limit: aiohttp.ClientTimeout | None,
+    ) -> aiohttp.ClientResponse:
         method, content_type = _VERBS[verb]
         headers = {"Accept": _JSON, "Content-Type": content_type}
         # without the body: it would be copied, value by value
@@ -231,12 +277,56 @@ class Kube:
         try:
             with API_SECONDS.labels(verb, resource.plural).time():
                 answer = await self._api.call_api(
-                    method, url, headers, body, _request_timeout=seconds, _preload_content=False
+                    method,
+                    url,
+                    headers,
+                    body,
+                    _request_timeout=limit or _TIMEOUT,
+                    _preload_content=False,
                 )
-            code = str(answer.response.status)
+            response: aiohttp.ClientResponse = answer.response
+            code = str(response.status)
         finally:
             API_CALLS.labels(verb, resource.plural, code).inc()
-        return answer.response
+        return response
+
+
+async def _log_in(configuration: client.Configuration, kubeconfig: str | None) -> str:
+    """Reads who we are into the configuration, and gives the context's namespace."""
+    namespace = "default"
+    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
+    try:
+        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
+        else:
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=kubeconfig, client_configuration=configuration
+            )
+            contexts = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+            namespace = contexts[1]["context"].get("namespace") or namespace
+    except (config.ConfigException, yaml.YAMLError, OSError, TypeError, KeyError) as error:
+        where = kubeconfig or "~/.kube/config"
+        raise UserError(f"the kubeconfig {where} cannot be used: {error}") from error
+    return namespace
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Without an answer, or with half of one: a KubeError too."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
+        raise KubeError(0, "NoAnswer", f"no answer of the API server: {error!r}") from error
+
+
+def _pause_wanted(response: aiohttp.ClientResponse) -> float | None:
+    """After how many seconds the API server wants a request again, if it does."""
+    after = response.headers.get("Retry-After", "")
+    if response.status not in (429, 503) or not after.isdigit():
+        return None
+    return min(float(after), _LONGEST_PAUSE)
 
 
 def _proxy(url: str) -> str | None:

@@ -24,6 +24,7 @@ from pawl.errors import PawlError, StoreError
 
 Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
+_REFUSALS: dict[int, Failure] = {409: "Conflict", 0: "Network"}
 log = logging.getLogger(__name__)
 
 
@@ -82,15 +83,12 @@ class Loop:
                 self._queue.drop(key)
                 log.debug("%s", error, extra=about)
                 return
-            delay = self._failed(key, "Conflict" if error.code == 409 else "ApiServer")
+            delay = self._failed(key, _REFUSALS.get(error.code, "ApiServer"))
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "%s, again in %.1f s", error, delay, extra=about)
         except PawlError as error:
             delay = self._failed(key, "Store" if isinstance(error, StoreError) else "Refused")
             log.warning("%s, again in %.1f s", error, delay, extra=about)
-        except (OSError, TimeoutError) as error:
-            delay = self._failed(key, "Network")
-            log.warning("%r, again in %.1f s", error, delay, extra=about)
         except Exception:
             # A defect of ours must not stop the others; it is tried again with growing delays.
             self._failed(key, "Defect")

@@ -114,7 +114,7 @@ class Observer:
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
         """For `plan_model_version`."""
         meta, spec = item["metadata"], item["spec"]
-        verification = settled(item)
+        verification = settled(item, self._records.keys)
         if verification is None:
             verification = await self._records.verify(Artifact.model_validate(spec["artifact"]))
         namespace, model = meta["namespace"], spec.get("model", "")

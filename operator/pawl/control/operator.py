@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import threading
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 from pawl.control import exposition
 from pawl.control.baselines import Baselines
 from pawl.control.cache import Cache
+from pawl.control.elector import Elector, TermError
 from pawl.control.executor import Executor
 from pawl.control.host import host, take_signals
 from pawl.control.kube import Kube
@@ -22,6 +27,7 @@ from pawl.control.observe import Observer
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
+from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
 from pawl.control.series import Series
 from pawl.control.settings import Settings
@@ -32,14 +38,34 @@ log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises)."""
+    """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises). With a lease it
+    stands by until it holds it; when it loses it the process exits with 1."""
     stop = asyncio.Event()
     take_signals(stop)
-    kube, routers, monitors = await Kube.connect(), Routers(), Monitors()
+    if settings.lease is None:
+        await _run(settings, stop, None)
+        return
+    kube = await Kube.connect()
+    elector = Elector(kube, settings.lease)
+    lost = False
+    try:
+        await _run(settings, stop, elector)
+    except* TermError:
+        lost = True  # not raised from here: that would be a group again
+    finally:
+        await elector.release()
+        await kube.close()
+    if lost:
+        raise SystemExit(1)
+
+
+async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None) -> None:
+    may_write: Callable[[], None] = elector.check if elector is not None else lambda: None
+    kube, routers, monitors = await Kube.connect(may_write=may_write), Routers(), Monitors()
     address = settings.installation.prometheus
     prometheus = Prometheus(address) if address else None
     records = Records(settings.installation)
-    queue = Queue()
+    queue = Queue(closed=True)
     cache = Cache(kube, settings.namespaces, queue.add)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
@@ -47,13 +73,15 @@ async def run(settings: Settings) -> None:
     observer = Observer(cache, kube, records, routers, measure, windows, labels)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
-    executor = Executor(kube, cache, records, notifier=notifier)
+    executor = Executor(kube, cache, records, notifier=notifier, may_write=may_write)
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(reflector.run()) for reflector in cache.reflectors]
-            tasks.append(group.create_task(host(settings, queue, cache, stop)))
-            tasks.append(group.create_task(_work(settings, cache, work)))
+            sweeps = _retention(settings, kube)
+            tasks = [
+                group.create_task(host(settings, queue, cache, stop)),
+                group.create_task(_work(settings, cache, queue, work, elector, sweeps)),
+            ]
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -69,12 +97,53 @@ def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncCon
     return exposition.serve(address, cache, queue) if address is not None else nullcontext()
 
 
-async def _work(settings: Settings, cache: Cache, loop: Loop) -> None:
-    """Once everything that there is has been seen."""
-    await cache.synced()
-    LEADER.set(1)
-    log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
+def _retention(settings: Settings, kube: Kube) -> Retention | None:
+    policy, installation = settings.retention, settings.installation
+    return Retention(kube, installation.store, installation.id, policy) if policy else None
+
+
+async def _work(
+    settings: Settings,
+    cache: Cache,
+    queue: Queue,
+    loop: Loop,
+    elector: Elector | None,
+    sweeps: Retention | None,
+) -> None:
+    """Once everything that there is has been seen, and the lease is held, if there is one."""
     async with asyncio.TaskGroup() as group:
+        reflecting = [group.create_task(reflector.run()) for reflector in cache.reflectors]
+        await cache.synced()
+        if elector is not None:
+            log.info("standing by")
+            await elector.acquire()
+            group.create_task(_hold(elector))
+            # Listed again, since a watch may be behind what the last holder has written.
+            for task in reflecting:
+                task.cancel()
+            await asyncio.wait(reflecting)
+            for reflector in cache.reflectors:
+                group.create_task(reflector.run())
+            await cache.synced()
+        LEADER.set(1)
+        log.info("watching %s", ", ".join(settings.namespaces) or "all namespaces")
+        queue.open()
         for _ in range(settings.workers):
             group.create_task(loop.work())
         group.create_task(loop.resync(settings.resync_seconds))
+        if sweeps is not None:
+            known = partial(Objects.of, cache.all, settings.namespaces)
+            group.create_task(sweeps.run(known))
+
+
+async def _hold(elector: Elector) -> None:
+    """Never returns. Once the lease is lost nothing can be written, and this process has a little
+    time to end in order."""
+    try:
+        await elector.renew()
+    except TermError as error:
+        log.error("%s; this process ends", error)
+        last = threading.Timer(elector.grace, os._exit, [1])
+        last.daemon = True
+        last.start()
+        raise

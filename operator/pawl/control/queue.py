@@ -25,9 +25,11 @@ _LAST_DELAY = 120.0
 
 
 class Queue:
-    """Not for more than one event loop."""
+    """Not for more than one event loop. What is added while it is closed is forgotten: an operator
+    that stands by for days must not remember all that ever was. Who opens it adds all there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: bool = False) -> None:
+        self._closed = closed
         # Since when, by the clock of the event loop.
         self._ready: OrderedDict[Key, float] = OrderedDict()
         self._working: dict[Key, float] = {}
@@ -39,6 +41,10 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._again)
+
+    def open(self) -> None:
+        """From now on what is added is remembered."""
+        self._closed = False
 
     def delayed(self) -> int:
         """How many keys are to come back later."""
@@ -54,6 +60,8 @@ class Queue:
 
     def add(self, key: Key) -> None:
         """Work on it as soon as possible."""
+        if self._closed:
+            return
         if key in self._working:
             self._again.add(key)
         else:

@@ -18,6 +18,7 @@ import orjson
 from pydantic import ValidationError
 
 from pawl.api.modelversion import Artifact
+from pawl.artifacts import signing
 from pawl.artifacts.bundle import bundle_exists, fetch_bundle
 from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
@@ -44,6 +45,8 @@ class Records:
         # The queue tries again later; here a request is only tried twice.
         self._retry = Retry(attempts=2)
         self._store = open_store(installation.store, retry=self._retry)
+        keys = installation.verify_keys
+        self._keys = signing.public_keys(keys) if keys else ()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     async def result(self, uid: str, run: int) -> RunResult | NoNewData | None:
@@ -131,7 +134,9 @@ class Records:
 
         def read() -> tuple[Any, ...]:
             paths = self._list(self._decisions(namespace, model, "versions"))
-            named = {path: path.rsplit("/", 1)[-1].split(".")[:3] for path in paths}
+            retired = {_file(p) for p in self._list(self._decisions(namespace, model, "retired"))}
+            named = {path: _file(path).split(".")[:3] for path in paths}
+            named = {path: parts for path, parts in named.items() if _file(path) not in retired}
             chosen = [path for path, parts in named.items() if len(parts) == 3 and wanted(*parts)]
             log = self._list(self._decisions(namespace, model)) if chosen else []
             found = {}
@@ -179,18 +184,29 @@ class Records:
 
         return await self._do("kept", read)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The ids of the keys that are trusted; none: signatures are not asked for."""
+        return frozenset(key.id for key in self._keys)
+
     async def verify(self, artifact: Artifact) -> Verification:
-        """Read an artifact whole and compare every digest. Never raises for a bad artifact."""
+        """Look who has signed an artifact, where that is asked for, then read it whole and compare
+        every digest. Never raises for a bad artifact."""
 
         def read() -> Verification:
+            signed_by = None
+            if self._keys:
+                where, digest = artifact.uri, artifact.digest
+                signed_by = signing.verify(where, digest, self._keys, retry=self._retry)
             with tempfile.TemporaryDirectory(prefix="pawl-verify-") as folder:
                 fetch_bundle(artifact.uri, artifact.digest, Path(folder), retry=self._retry)
-            return Verification(digest=artifact.digest)
+            return Verification(digest=artifact.digest, signed_by=signed_by)
 
         try:
             return await self._do("verify", read)
         except IntegrityError as error:
-            return Verification(reason=error.reason, message=str(error), final=True)
+            final = error.reason != "SignatureMissing"  # somebody may sign it yet
+            return Verification(reason=error.reason, message=str(error), final=final)
         except FileNotFoundError:
             text = f"{redact(artifact.uri)} does not exist"
             return Verification(reason="ArtifactMissing", message=text, final=True)
@@ -226,3 +242,8 @@ class Records:
         except StoreError:
             STORE_ERRORS.labels(operation).inc()
             raise
+
+
+def _file(path: str) -> str:
+    """The name of a record without its folder and its ending."""
+    return path.rsplit("/", 1)[-1].removesuffix(".json")

@@ -1,7 +1,8 @@
 """A local copy of one kind, kept by list and watch.
 
-After a 410 (or any broken watch that cannot go on) the kind is listed again and objects that are
-no more are reported as gone: a watch alone would never say so.
+A watch whose connection breaks goes on where it was. After a 410 (or anything else that the API
+server refuses) the kind is listed again, and objects that are no more are reported as gone: a watch
+alone would never say so.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +25,8 @@ _WATCH_SECONDS = 240
 #: Of a spec and of annotations: whose owner somebody wants to know.
 _FIELDS = ("f:replicas", "f:approval", "f:artifact")
 _ANNOTATIONS = tuple(f"f:{name}" for name in audit.ANNOTATIONS)
+#: A watch that ends sooner has brought nothing: the next one waits as after a failure.
+_SHORT = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -72,25 +76,35 @@ class Reflector:
         self._keep(_trimmed(item))
 
     async def run(self) -> None:
-        """List and watch until cancelled; errors are logged and tried again."""
+        """List and watch until cancelled; errors are logged and tried again. `synced` is set once
+        it has listed, also when it is run again."""
+        self.synced.clear()
+        self._version = ""
         failures = 0
         while True:
+            begun, trouble = float("inf"), None
             try:
-                await self._list()
-                failures = 0
+                if not self._version:
+                    await self._list()
+                begun = time.monotonic()
                 await self._watch()
-            except KubeError as error:
-                if error.code == 410:
-                    WATCHES.labels(self.resource.plural, "Expired").inc()
-                    continue
-                failures += 1
-                log.warning("watching %s failed: %s", self.resource.plural, error)
-            except (OSError, TimeoutError, ValueError) as error:
-                failures += 1
-                log.warning("watching %s failed: %r", self.resource.plural, error)
-            WATCHES.labels(self.resource.plural, "Failed").inc()
-            delay = min(30.0, 0.2 * 2 ** min(failures, 8))
+            except (KubeError, ValueError) as error:
+                trouble = error
+                if not (isinstance(error, KubeError) and error.code == 0):
+                    self._version = ""
+            failures = 0 if time.monotonic() > begun + _SHORT else failures + 1
+            self._tell(trouble, failures)
+            delay = min(30.0, 0.1 * 2 ** min(failures, 9)) if failures else 0.0
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+
+    def _tell(self, trouble: Exception | None, failures: int) -> None:
+        """Connections that end and watches that are too far behind are nothing to worry about."""
+        if trouble is not None:
+            code = trouble.code if isinstance(trouble, KubeError) else None
+            ordinary, end = code in (0, 410), "Expired" if code == 410 else "Failed"
+            WATCHES.labels(self.resource.plural, end).inc()
+            level = logging.DEBUG if ordinary and failures < 3 else logging.WARNING
+            log.log(level, "watching %s failed: %s", self.resource.plural, trouble)
 
     async def _list(self) -> None:
         items, self._version = await self._kube.list(self.resource, self._namespace)
@@ -110,19 +124,18 @@ class Reflector:
         self.synced.set()
 
     async def _watch(self) -> None:
-        """Watches that end in order go on where they were."""
-        while True:
-            async for event in self._kube.watch(
-                self.resource, self._namespace, self._version, _WATCH_SECONDS
-            ):
-                item = event["object"]
-                self._version = item["metadata"]["resourceVersion"]
-                if event["type"] == "BOOKMARK":
-                    continue
-                if event["type"] == "DELETED":
-                    self._forget(item)
-                else:
-                    self._keep(_trimmed(item))
+        """From the last known version on, until the API server ends it in order."""
+        async for event in self._kube.watch(
+            self.resource, self._namespace, self._version, _WATCH_SECONDS
+        ):
+            item = event["object"]
+            self._version = item["metadata"]["resourceVersion"]
+            if event["type"] == "BOOKMARK":
+                continue
+            if event["type"] == "DELETED":
+                self._forget(item)
+            else:
+                self._keep(_trimmed(item))
 
     def _forget(self, item: Object) -> None:
         """Unless another one of that name is known by now."""

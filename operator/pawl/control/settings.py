@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from pawl import __version__
+from pawl.api.duration import Duration, seconds
+from pawl.artifacts.signing import public_keys
+from pawl.constants import ENV_VERIFY_KEYS
+from pawl.control.elector import Lease
 from pawl.core.installation import Images, Installation
+from pawl.core.retention import Policy
 from pawl.errors import UserError
+
+_DURATION: TypeAdapter[str] = TypeAdapter(Duration)
 
 
 class Address(NamedTuple):
@@ -23,7 +34,8 @@ class Address(NamedTuple):
 class Settings:
     """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
     where GET /metrics is answered, if it is;
-    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses)."""
+    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses);
+    without a `lease` this operator is the only one."""
 
     installation: Installation
     namespaces: tuple[str, ...] = ()
@@ -32,6 +44,8 @@ class Settings:
     liveness_url: str | None = None
     metrics: Address | None = None
     notify_private: bool = False
+    lease: Lease | None = None
+    retention: Policy | None = None
 
 
 def from_environment(env: Mapping[str, str] | None = None) -> Settings:
@@ -50,6 +64,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         server_drain_seconds=_number(env, "PAWL_SERVER_DRAIN_SECONDS", 45),
         image_pull_policy=env.get("PAWL_IMAGE_PULL_POLICY", "IfNotPresent"),
         prometheus=env.get("PAWL_PROMETHEUS") or None,
+        verify_keys=_public_keys(env),
         trust_requested_by=_flag(env, "PAWL_TRUST_REQUESTED_BY"),
     )
     return Settings(
@@ -59,7 +74,26 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
+        lease=_lease(env),
+        retention=retention(env),
     )
+
+
+def retention(env: Mapping[str, str]) -> Policy | None:
+    """How many versions are kept; None: all."""
+    count = _number(env, "PAWL_RETAIN_VERSIONS", 0)
+    return Policy(count, duration(env.get("PAWL_RETAIN_AGE", "30d"))) if count else None
+
+
+def duration(text: str) -> int:
+    """Seconds. UserError when it is none, or less than an hour: a run may be about to publish."""
+    try:
+        found = seconds(_DURATION.validate_python(text))
+    except ValidationError as error:
+        raise UserError(f"PAWL_RETAIN_AGE must be a duration like 30d, not {text!r}") from error
+    if found < 3600:
+        raise UserError(f"PAWL_RETAIN_AGE must be an hour or more, not {text!r}")
+    return found
 
 
 def _images(env: Mapping[str, str]) -> Images:
@@ -75,6 +109,31 @@ def _images(env: Mapping[str, str]) -> Images:
         trainer=image("trainer"),
         router=image("router"),
     )
+
+
+def _lease(env: Mapping[str, str]) -> Lease | None:
+    """Holders are processes: a container that is started again in its pod is another one."""
+    text = env.get("PAWL_LEASE", "")
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not (namespace and name):
+        raise UserError(f"PAWL_LEASE must be <namespace>/<name>, not {text!r}")
+    length = _number(env, "PAWL_LEASE_SECONDS", 15)
+    if not 1 <= length <= 3600:
+        raise UserError(f"PAWL_LEASE_SECONDS must be 1 to 3600, not {length}")
+    process = env.get("PAWL_IDENTITY") or socket.gethostname()
+    return Lease(namespace, name, f"{process}_{uuid.uuid4().hex[:8]}", length)
+
+
+def _public_keys(env: Mapping[str, str]) -> str:
+    text = env.get(ENV_VERIFY_KEYS, "").strip()
+    if text:
+        try:
+            public_keys(text)
+        except UserError as error:
+            raise UserError(f"{ENV_VERIFY_KEYS}: {error}") from error
+    return text
 
 
 def _list(text: str) -> tuple[str, ...]:

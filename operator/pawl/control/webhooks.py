@@ -104,8 +104,6 @@ class Webhooks:
                     "operator to get it (docs/notifications.md)"
                 ) from error
             raise UnavailableError(f'Secret "{name}" cannot be read: {error}') from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UnavailableError(f'Secret "{name}" cannot be read: {error!r}') from error
         if secret is None:
             raise UserError(f'Secret "{name}" does not exist')
         return signing_key(secret)

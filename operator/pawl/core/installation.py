@@ -36,6 +36,8 @@ class Installation:
     prometheus: str | None = None
     #: An admission policy vouches for the annotation pawl.dev/requested-by.
     trust_requested_by: bool = False
+    #: Public keys in PEM; with them only artifacts that one of them has signed are served.
+    verify_keys: str = ""
 
     @property
     def store_path(self) -> str | None:

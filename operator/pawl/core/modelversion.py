@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ class Verification:
     reason: str = ""
     message: str = ""
     final: bool = False  # trying again cannot help
+    signed_by: str | None = None  # id of the trusted key that vouches for it
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,20 @@ class ModelVersionObserved:
     trust_requested_by: bool = False
 
 
-def settled(item: Object) -> Verification | None:
+def settled(item: Object, keys: Collection[str] = ()) -> Verification | None:
     """What an earlier reading of the artifact has settled, by the status; artifacts never change.
-    None: it has to be read."""
+    None: it has to be read. `keys` are the ids of the keys that are trusted now: one of them has to
+    vouch for it, where there are any."""
     status = ModelVersionStatus.model_validate(item.get("status") or {})
     told = next((c for c in status.conditions if c.type == "ArtifactVerified"), None)
     if told is None:
         return None
     wanted = item["spec"]["artifact"]["digest"]
     if told.status == "True" and status.verified_digest == wanted:
-        return Verification(digest=wanted)
-    if told.status == "False":
+        if keys and status.signed_by not in keys:
+            return None
+        return Verification(digest=wanted, signed_by=status.signed_by)
+    if told.status == "False" and told.reason != "SignatureInvalid":
         return Verification(reason=told.reason, message=told.message, final=True)
     return None
 
@@ -83,6 +87,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         conditions=conditions.all(),
         stage=where,
         verified_digest=verified,
+        signed_by=observed.verification.signed_by if verified else None,
         deployed_by=_deployed_by(version.name, observed.deployments),
         score=_score(parsed),
         approval=_record(observed, parsed, verified, draft, now),
@@ -122,7 +127,8 @@ def _verify(
     """Sets ArtifactVerified and gives the digest when the bytes have it."""
     wanted = parsed.spec.artifact.digest
     if result.digest == wanted:
-        conditions.set("ArtifactVerified", True, "DigestMatches", wanted)
+        signer = f", signed by key {result.signed_by}" if result.signed_by else ""
+        conditions.set("ArtifactVerified", True, "DigestMatches", wanted + signer)
         return wanted
     if result.final:
         conditions.set("ArtifactVerified", False, result.reason, result.message)
@@ -140,7 +146,7 @@ def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | No
         namespace=meta["namespace"],
         spec=parsed.spec,
         verified=True if digest else (False if failed else None),
-        failure=observed.verification.message if failed else "",
+        failure=observed.verification.message if digest is None else "",
     )
 
 
@@ -161,7 +167,8 @@ def _judge(version: Version, conditions: Conditions) -> None:
     if version.verified is False:
         conditions.stall("ArtifactInvalid", version.failure)
     elif version.verified is None:
-        conditions.accept(ready=None, reason="Verifying", message="the artifact is being read")
+        text = version.failure or "the artifact is being read"
+        conditions.accept(ready=None, reason="Verifying", message=text)
     else:
         conditions.accept(ready=True, reason="Verified")
 

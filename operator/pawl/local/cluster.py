@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -85,10 +86,15 @@ class Cluster:
     ) -> None:
         await self._exits.aclose()
 
-    async def run_operator(self) -> None:
-        """Start the operator as a process of its own and keep it running until the end."""
-        supervisor = Supervisor("operator", self._spawn_operator, self.data.logs / "operator.log")
-        self._part("operator", supervisor.run())
+    async def run_operators(self, count: int) -> None:
+        """Start so many operators, each as a process of its own, and keep them running until the
+        end. Of several the one works that holds the lease kube-system/pawl-operator."""
+        log_file, several = self.data.logs / "operator.log", count > 1
+        for number in range(1, count + 1):
+            name = f"operator-{number}" if several else "operator"
+            lease = {"PAWL_LEASE": "kube-system/pawl-operator", "PAWL_IDENTITY": name}
+            start = partial(self._spawn_operator, lease if several else {})
+            self._part(name, Supervisor(name, start, log_file).run())
 
     async def failed(self) -> None:
         """Returns or raises when a part of the cluster has ended, which none should."""
@@ -176,7 +182,7 @@ class Cluster:
     async def _control(self, stop: asyncio.Event) -> None:
         await controllers.run(self.registry, metrics=self.node, stop=stop)
 
-    def _spawn_operator(self, output: int) -> Process:
+    def _spawn_operator(self, lease: dict[str, str], output: int) -> Process:
         environment = {
             "PAWL_STORE": (self.data.path / "store").as_uri(),
             # names live for 5 s here, not for CoreDNS's 30 to 60
@@ -184,6 +190,7 @@ class Cluster:
             "PAWL_NOTIFY_PRIVATE": "true",  # receivers are on this machine too
             **os.environ,
             "KUBECONFIG": str(self._operators),
+            **lease,
         }
         return self.host.spawner.spawn(
             [sys.executable, "-m", "pawl", "operator"],
@@ -223,7 +230,7 @@ class Cluster:
 
 
 async def serve(
-    kubeconfig: Path, data: Path, *, operator: bool, ready: Callable[[Running], None]
+    kubeconfig: Path, data: Path, *, operators: int, ready: Callable[[Running], None]
 ) -> None:
     """Run a cluster until SIGINT or SIGTERM; `ready` is told when it serves."""
     stop = asyncio.Event()
@@ -233,13 +240,12 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     async with Cluster(data, kubeconfig=kubeconfig) as cluster:
         _log_to(cluster.data.logs / "cluster.log")
-        if operator:
-            await cluster.run_operator()
+        await cluster.run_operators(operators)
         running = Running(
             pid=os.getpid(),
             url=cluster.url,
             kubeconfig=str(kubeconfig),
-            operator=operator,
+            operators=operators,
             started=timestamp(datetime.now(UTC)),
         )
         cluster.data.write(running)

@@ -44,7 +44,7 @@ class Running:
     pid: int
     url: str
     kubeconfig: str
-    operator: bool
+    operators: int
     started: str
 
 

@@ -1,7 +1,7 @@
 """From the artifact store to a model that answers: fetch, verify, load, warm up. Blocking.
 
-Nothing is opened before its digest is verified. Fetched files are removed once the model is in
-memory.
+Nothing is opened before its digest is verified, and the digest's signature where keys are given.
+Fetched files are removed once the model is in memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from time import monotonic, perf_counter
 import numpy as np
 from pydantic import ValidationError
 
+from pawl.artifacts import signing
 from pawl.artifacts.bundle import (
     BASELINE,
     LINEAGE,
@@ -86,6 +87,8 @@ def load_once(settings: Settings) -> Served:
 def _engine(settings: Settings, folder: Path) -> tuple[Signature, Engine]:
     """Fetches what is needed of the bundle, ONNX where it has both formats."""
     uri, digest = settings.artifact_uri, settings.artifact_digest
+    if settings.verify_keys:
+        signing.verify(uri, digest, settings.verify_keys)
     manifest = fetch_bundle(uri, digest, folder, names=(SIGNATURE, LINEAGE, BASELINE, MODEL_ONNX))
     if (folder / MODEL_ONNX).exists():
         engine = OnnxEngine(folder / MODEL_ONNX)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawl import constants
+from pawl.artifacts.signing import PublicKey, public_keys
 from pawl.capture.config import CaptureSettings, from_env
 from pawl.errors import UserError
 
@@ -48,6 +49,7 @@ class Settings:
     feedback_keys: tuple[bytes, ...] = field(default=(), repr=False)
     feedback_max_age: float = 30 * 86_400.0
     capture: CaptureSettings | None = None
+    verify_keys: tuple[PublicKey, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -94,6 +96,7 @@ class Settings:
             feedback_max_age=_number(
                 env, "PAWL_FEEDBACK_MAX_AGE_SECONDS", cls.feedback_max_age, 1, 366 * 86_400
             ),
+            verify_keys=_verify_keys(env),
             capture=from_env(env, _number(env, "PAWL_CAPTURE_ROLL_SECONDS", 300, 0.1, 86_400)),
         )
 
@@ -115,6 +118,11 @@ def feedback_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
     if len(keys) > _MAX_KEYS:
         raise UserError(f"{constants.ENV_FEEDBACK_KEY}: there are more than {_MAX_KEYS} keys")
     return tuple(keys)
+
+
+def _verify_keys(env: Mapping[str, str]) -> tuple[PublicKey, ...]:
+    text = env.get(constants.ENV_VERIFY_KEYS, "").strip()
+    return public_keys(text) if text else ()
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

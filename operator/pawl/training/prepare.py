@@ -21,6 +21,7 @@ from pawl.errors import DataError
 from pawl.training import log, recorded, results, source, suspicions, times
 from pawl.training.checks import missing_mask, run_checks
 from pawl.training.columns import (
+    Roles,
     assign_roles,
     encode_target,
     named_columns,
@@ -77,10 +78,6 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         features=roles.features,
         weight=data.weight_column,
     )
-    write_parts(table, target, parts, schema, work)
-    given = pa.array(np.isin(parts, (TRAIN, VALIDATION)))
-    np.save(work.row_digests, np.sort(row_hashes(table.filter(given), roles.row_columns)))
-    work.schema.write_bytes(canonical_json(schema))
     lineage = DataLineage(
         uri=redact(data.uri),
         digest=digest,
@@ -91,18 +88,37 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         newest=times.newest(table, data.time_column, now),
         window=newest.window if newest else None,
     )
+    _write(work, table, target, parts, schema, roles)
     suspected = _suspicions(table, target, parts, schema, data)
     warnings = (*warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
-    prepared = Prepared(
+    write_record(work.prepared, _prepared(lineage, roles, warnings))
+    return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
+
+
+def _write(
+    work: Workspace,
+    table: pa.Table,
+    target: NDArray[Any],
+    parts: Parts,
+    schema: Schema,
+    roles: Roles,
+) -> None:
+    """The parts, what their columns mean, and which rows the trainer is given."""
+    write_parts(table, target, parts, schema, work)
+    given = pa.array(np.isin(parts, (TRAIN, VALIDATION)))
+    np.save(work.row_digests, np.sort(row_hashes(table.filter(given), roles.row_columns)))
+    work.schema.write_bytes(canonical_json(schema))
+
+
+def _prepared(lineage: DataLineage, roles: Roles, warnings: tuple[str, ...]) -> Prepared:
+    return Prepared(
         data=lineage,
         row_columns=roles.row_columns,
         row_columns_are_ids=roles.row_columns_are_ids,
         warnings=warnings,
     )
-    write_record(work.prepared, prepared)
-    return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
 
 
 def _unchanged(config: RunConfig, cause: Cause, digest: str) -> NoNewData | None:

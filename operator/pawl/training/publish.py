@@ -1,21 +1,24 @@
 """Stage `publish`: what `train` left becomes a bundle in the store, and a result.
 
 Artifact (ONNX where it answers like the pipeline) → threshold on validation rows → metrics, dummy
-and gates on test rows → baseline → bundle → `result.json`, put if absent. A second try after a
+and gates on test rows → baseline → bundle → its signature, where the namespace has a key →
+`result.json`, put if absent. A second try after a
 crash finds the result and reports it.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts import bundle
+from pawl.artifacts import bundle, signing
 from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.records import Lineage, NoNewData, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.store import Store, open_store
+from pawl.constants import ENV_SIGNING_KEY
 from pawl.training import artifact, baseline, card, log, recorded, results
 from pawl.training.evaluate import Judgement, judge
 from pawl.training.lineage import build_lineage
@@ -37,8 +40,19 @@ def _publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: S
         return _outcome(store, path)
     known = recorded.noted(work)
     result = recorded.result(config, known) if known else _made(config, spec, work, store)
+    _sign(result.artifact)
     results.put(store, config, result)
     return _outcome(store, path)
+
+
+def _sign(artifact_: StoreRef) -> None:
+    """With the key of the namespace, if it has one."""
+    pem = os.environ.get(ENV_SIGNING_KEY, "")
+    if not pem:
+        return
+    key = signing.private_key(pem)
+    id_ = signing.sign(artifact_.uri, artifact_.digest, key, retry=PATIENT)
+    log.info("signed", key=id_, digest=artifact_.digest)
 
 
 def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> RunResult:

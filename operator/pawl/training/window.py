@@ -10,7 +10,7 @@ mature   not younger than `labelDelay`. Labels that come early are of one kind, 
          before the rest has had time to come.
 window   the newest min(split.test × mature, newer / 2) mature rows, and all that are of the same
          time as the oldest of them. `newer` are those that the served version's run had not seen:
-         half of them or more must be left to learn from.
+         the other half of them is there to learn from.
 embargo  `labelDelay` before the window. When the window began their labels were not known, so no
          model could have learnt from them (purging, López de Prado 2018, 7.4.1).
 older    split as the recipe says, by hash or by group; their test part is the old window. Time
@@ -58,10 +58,9 @@ class Labelled:
             return ""
         rows = "row is" if self.newer == 1 else "rows are"
         newer = f"newer than {since} and " if since else ""
-        delay = self.cause.label_delay or "0s"
         return (
-            f"{self.newer:,} labelled {rows} {newer}older than labelDelay ({delay}), minLabelled "
-            f"is {least:,}"
+            f"{self.newer:,} labelled {rows} {newer}older than labelDelay ({self._late}), "
+            f"minLabelled is {least:,}"
         )
 
     def newest(self, test: float) -> Newest:
@@ -76,11 +75,15 @@ class Labelled:
         if not older.any():
             raise DataError(
                 f"the newest {size:,} labelled rows begin at {cut.start}, and none is older than "
-                f"labelDelay ({self.cause.label_delay or '0s'}) before that to train on",
+                f"labelDelay ({self._late}) before that to train on",
                 reason="TooFewRows",
             )
         count = older | inside
         return Newest(count, inside[count], cut, self._told(count))
+
+    @property
+    def _late(self) -> str:
+        return self.cause.label_delay or "0s"
 
     def _told(self, count: NDArray[np.bool_]) -> tuple[str, ...]:
         young = int((~self.mature).sum())
@@ -88,7 +91,7 @@ class Labelled:
         if not young + between:
             return ()
         return (
-            f"{young:,} rows are younger than labelDelay ({self.cause.label_delay or '0s'}), and "
+            f"{young:,} rows are younger than labelDelay ({self._late}), and "
             f"{between:,} are within it before the newest window: left out",
         )
 

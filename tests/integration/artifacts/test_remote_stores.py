@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -36,6 +37,15 @@ def test_what_is_put_can_be_got(store: Store, s3: Any) -> None:
     assert store.exists("runs/a/result.json")
     assert not store.exists("runs/b/result.json")
     assert store.list("runs") == ["runs/a/result.json"]
+
+
+def test_how_large_and_how_old_a_blob_is(store: Store, s3: Any) -> None:
+    store.put("a", b"12345")
+    assert store.size("a") == 5
+    assert store.modified("a") == datetime(2026, 7, 1, tzinfo=UTC).timestamp()  # as S3 says
+    for ask in (store.size, store.modified):
+        with pytest.raises(FileNotFoundError):
+            ask("none")
 
 
 def test_what_is_deleted_is_gone(store: Store, s3: Any) -> None:
@@ -76,6 +86,7 @@ def test_a_bundle_goes_there_and_back(store: Store, tmp_path: Path) -> None:
     into = tmp_path / "into"
     bundle.fetch_bundle(uri, digest, into, retry=NO_WAIT)
     assert bundle.verify_bundle(into, digest)
+    assert bundle.write_bundle(store, "team", "churn", folder)[:2] == (uri, digest)
     assert (into / "model.skops").read_bytes() == b"x" * 3_000_000
 
 

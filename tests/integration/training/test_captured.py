@@ -12,12 +12,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from pawl.artifacts.records import Window
 from pawl.artifacts.store import open_store
 from pawl.capture.main import main
 from pawl.capture.spool import Segment
 from pawl.capture.writer import Writer
 
 START = datetime(2026, 1, 15, tzinfo=UTC).timestamp()
+
+
+def moment(minute: int) -> str:
+    """As `prepare` writes it."""
+    return f"{datetime.fromtimestamp(START + 60 * minute, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @pytest.fixture
@@ -55,18 +61,32 @@ def captured(tmp_path: Path, breast_cancer: Path) -> str:
     return lake.as_uri()
 
 
-def test_a_model_is_trained_on_what_was_captured(
-    captured: str, tmp_path: Path, recipe: dict[str, Any], pod: Any
-) -> None:
+@pytest.fixture
+def joined(captured: str, tmp_path: Path, recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe for what was captured and told."""
     out = (tmp_path / "train" / "rows.parquet").as_uri()
     main(["join", "--uri", captured, "--out", out, "--target", "diagnosis", "--mature", "1h"])
-    recipe["data"] |= {
-        "uri": out,
-        "idColumns": ["pawl_id"],
-        "timeColumn": "pawl_time",
-        "split": {"strategy": "time"},
-    }
-    result = pod(recipe).all()
+    recipe["data"] |= {"uri": out, "idColumns": ["pawl_id"], "timeColumn": "pawl_time"}
+    return recipe
+
+
+def test_a_model_is_trained_on_what_was_captured(joined: dict[str, Any], pod: Any) -> None:
+    joined["data"]["split"] = {"strategy": "time"}
+    result = pod(joined).all()
     assert result.metrics["roc_auc"] > 0.97
     assert result.lineage.data.rows == 512
+    assert result.lineage.data.newest == moment(568)
     assert len(result.signature.inputs) == 30
+
+
+def test_a_retrain_is_judged_by_what_was_captured_last(joined: dict[str, Any], pod: Any) -> None:
+    joined["cause"] = {
+        "deployment": "tumours",
+        "reason": "Drifted",
+        "dataNewest": moment(299),  # nine in ten of the 240 rows after it have a label
+        "labelDelay": "30m",
+        "minLabelled": 100,
+    }
+    data = pod(joined, started_at=moment(569)).all().lineage.data
+    assert data.window == Window(embargo=moment(403), start=moment(433), end=moment(539))
+    assert (data.newest, data.test_rows) == (moment(539), 97)

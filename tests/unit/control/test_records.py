@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from onnx.helper import make_graph, make_model
 
 from pawl.api.modelversion import Artifact
+from pawl.artifacts import signing
 from pawl.artifacts.records import NoNewData, RunResult
 from pawl.control.records import Records
 from pawl.core.plan import KeepHour, RecordDecision
@@ -153,3 +156,24 @@ async def test_the_log_of_a_deployment_is_read_from_its_end(records: Records):
     found = await records.log("ml", "churn", "churn")
     assert [line["n"] for line in found] == list(range(59, 9, -1))
     assert {line["deployment"] for line in found} == {"churn"}
+
+
+async def test_where_keys_are_given_only_what_one_of_them_signed_is_verified(tmp_path: Path):
+    key, stranger = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    records = Records(replace(INSTALLATION, store=tmp_path.as_uri(), verify_keys=pem))
+    model = make_model(make_graph([], "empty", [], [])).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(model)
+    given = artifact(tmp_path, "sha256:" + hashlib.sha256(model).hexdigest())
+    signing.sign(given.uri, given.digest, stranger)
+    missing = await records.verify(given)
+    assert (missing.reason, missing.final, missing.digest) == ("SignatureMissing", False, None)
+    (tmp_path / f"model.onnx.{next(iter(records.keys))}.sig").write_text("bm8=")
+    invalid = await records.verify(given)
+    assert (invalid.reason, invalid.final, invalid.digest) == ("SignatureInvalid", True, None)
+    signing.sign(given.uri, given.digest, key)
+    good = await records.verify(given)
+    assert (good.digest, {good.signed_by}) == (given.digest, records.keys)
+    (tmp_path / "model.onnx").write_bytes(model + b"x")  # a signature does not excuse other bytes
+    assert (await records.verify(given)).reason == "DigestMismatch"
+    records.close()

@@ -44,6 +44,7 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({"PAWL_STORE": "/var/models"}, "PAWL_STORE", id="no scheme"),
         pytest.param({**STORE, "PAWL_WORKERS": "many"}, "PAWL_WORKERS", id="no number"),
         pytest.param({**STORE, "PAWL_NOTIFY_PRIVATE": "yes"}, "PAWL_NOTIFY_PRIVATE", id="no flag"),
+        pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
         pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
     ],
 )

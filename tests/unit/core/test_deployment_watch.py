@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from serving_world import serving, version
 from watch_world import LAYOUT, traffic
-from world import INSTALLATION
+from world import DIGEST, INSTALLATION
 
 from pawl.core.conditions import parse_timestamp
 from pawl.core.deployment import plan_deployment
@@ -121,20 +121,54 @@ def test_a_verdict_by_another_limit_rolls_nothing_back():
     assert decaying(0.4) == []
 
 
-def test_a_training_that_may_be_refused_holds_nothing_up():
-    recipe = {"spec": {"model": "churn"}}
-    w = serving(
-        dated(),
-        drift={"staleAfter": "1m", "action": "retrain"},
-        retrain={"from": "weekly"},
-    )
+def retraining(outcome: dict[str, Any] | None = None, **spec: Any) -> tuple[Plan, dict[str, Any]]:
+    """A stale version is to have a successor; `outcome` is the status of an earlier retrain."""
+    drift = {"staleAfter": "1m", "action": "retrain", **spec.pop("drift", {})}
+    versions = [dated()] if outcome is None else [dated(), version(2)]
+    w = serving(*versions, drift=drift, retrain={"from": "weekly"}, **spec)
     w.settle()
-    w.objects[("ModelVersion", "churn-v1")]["metadata"]["creationTimestamp"] = (
-        "2026-11-01T12:00:00Z"
-    )
-    plan = plan_deployment(replace(w.observe(), recipe=recipe), INSTALLATION, w.clock)
+    for made in versions:
+        meta = w.objects[("ModelVersion", made["metadata"]["name"])]["metadata"]
+        meta["creationTimestamp"] = "2026-11-01T12:00:00Z"
+    seen = replace(w.observe(), recipe={"spec": {"model": "churn"}})
+    if outcome is not None:
+        then = "2026-11-01T12:00:00Z"
+        meta = {"name": "churn-1", "namespace": "ml", "uid": "uid-t", "creationTimestamp": then}
+        seen = replace(seen, retrains=({"metadata": meta, "status": {"run": outcome}},))
+    plan = plan_deployment(seen, INSTALLATION, w.clock)
+    assert plan.status is not None
+    return plan, {c["type"]: c for c in plan.status["conditions"]}
+
+
+def test_a_training_that_may_be_refused_holds_nothing_up():
+    plan, _ = retraining()
     assert [type(action) for action in plan.afterwards] == [Create]
     assert not any(isinstance(action, Create) for action in plan.actions)
+
+
+@pytest.mark.parametrize(
+    ("drift", "delay"),
+    [
+        pytest.param({}, None, id="not watched"),
+        pytest.param(
+            {"performance": {"metric": "accuracy", "min": 0.5, "labelDelay": "2h"}}, "2h", id="2h"
+        ),
+    ],
+)
+def test_a_retrain_is_told_how_late_labels_are(drift: dict[str, Any], delay: str | None):
+    (created,) = retraining(drift=drift)[0].afterwards
+    assert isinstance(created, Create)
+    assert created.object["spec"]["cause"].get("labelDelay") == delay
+
+
+def test_a_pin_does_not_block_the_next_retrain():
+    run = {"number": 1, "phase": "Succeeded", "recipeDigest": DIGEST, "modelVersion": "churn-v2"}
+    plan, conditions = retraining(run, version="churn-v1")
+    assert plan.status is not None
+    assert plan.status["stable"]["name"] == "churn-v1"
+    assert plan.status["retrain"]["outcome"] == "Trained"
+    assert conditions["Retraining"]["reason"] == "Training"
+    assert len(plan.afterwards) == 1
 
 
 def test_what_a_window_leaves_to_the_next_one_is_kept_at_once():

@@ -87,3 +87,49 @@ def test_a_status_that_speaks_of_other_bytes_settles_nothing():
 
 def test_a_new_object_has_to_be_read():
     assert settled(version()) is None
+
+
+SIGNED = Verification(digest=DIGEST, signed_by="key-1")
+
+
+def test_a_verdict_stands_while_the_key_that_vouches_is_trusted():
+    item = version()
+    plan(item, SIGNED)
+    assert item["status"]["signedBy"] == "key-1"
+    assert settled(item, {"key-1", "key-2"}) == SIGNED
+    assert settled(item, {"key-2"}) is None
+    assert settled(item) == SIGNED  # nobody asks for signatures
+
+
+def test_what_was_verified_before_signatures_were_asked_for_is_looked_at_again():
+    item = version()
+    plan(item, GOOD)
+    assert settled(item, {"key-1"}) is None
+    plan(item, Verification(reason="SignatureMissing", message="m is not signed"), seconds=1)
+    assert item["status"]["stage"] == "Pending"
+    assert "verifiedDigest" not in item["status"]
+    ready = next(c for c in item["status"]["conditions"] if c["type"] == "Ready")
+    assert ready["message"] == "m is not signed"
+
+
+def test_an_invalid_signature_rejects_until_it_is_put_right():
+    item = version()
+    invalid = Verification(reason="SignatureInvalid", message="x is no signature", final=True)
+    plan(item, invalid)
+    assert item["status"]["stage"] == "Rejected"
+    told = {c["type"]: (c["status"], c["reason"]) for c in item["status"]["conditions"]}
+    assert told["ArtifactVerified"] == ("False", "SignatureInvalid")
+    assert settled(item, {"key-1"}) is None
+    plan(item, SIGNED, seconds=60)
+    assert item["status"]["stage"] == "Champion"
+
+
+def test_a_version_is_recorded_once_it_is_verified_and_no_earlier():
+    item = version()
+    assert not plan(item, SILENT).actions
+    first = plan(item, GOOD)
+    assert [(a.folder, a.name.split("-")[-2:]) for a in first.actions] == [  # type: ignore[union-attr]
+        ("versions", ["m", f"v1.{'a' * 16}.import"]),
+        ("log", ["m", "v1"]),
+    ]
+    assert plan(item, GOOD, seconds=60).actions == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,9 @@ from world import (
     training_job,
 )
 
-from pawl.artifacts.records import Code, GateResult, NoNewData, Termination
+from pawl.api.modelversion import ModelVersion
+from pawl.artifacts.records import Code, GateResult, NoNewData, OldWindow, Termination, Window
+from pawl.core.plan import Create
 from pawl.core.trainingjob import plan_training_job
 
 NAME = "churn-nov"
@@ -268,6 +271,39 @@ def test_a_retrain_is_told_what_is_worth_one_and_when_it_began():
     told = json.loads(config["data"]["run.json"])
     assert told["spec"]["cause"]["dataDigest"] == DIGEST
     assert told["startedAt"] == w.status("TrainingJob", NAME)["startTime"]
+
+
+def test_a_retrain_s_version_says_how_rows_were_cut_and_the_next_run_is_told():
+    w = world(cause=CAUSE | {"minLabelled": 100})
+    w.settle()
+    window = Window(
+        embargo="2026-11-01T00:00:00Z", start="2026-11-02T00:00:00Z", end="2026-11-03T00:00:00.5Z"
+    )
+    result = run_result()
+    data = result.lineage.data.model_copy(update={"newest": window.end, "window": window})
+    old = OldWindow(rows=40, values={"roc_auc": 0.8}, champion={"roc_auc": 0.7})
+    lineage = result.lineage.model_copy(
+        update={"data": data, "recipe_digest": w.status("TrainingJob", NAME)["run"]["recipeDigest"]}
+    )
+    w.finish_job(result.model_copy(update={"lineage": lineage, "old_window": old}))
+    w.settle()
+    (made,) = w.of("ModelVersion")
+    spec = ModelVersion.model_validate(made).spec
+    assert spec.lineage is not None
+    assert spec.lineage.data is not None
+    assert spec.lineage.data.newest == window.end
+    assert spec.old_window is not None
+    assert spec.old_window.champion == {"roc_auc": 0.7}
+    again = copy.deepcopy(w.objects[("TrainingJob", NAME)])
+    again["metadata"] |= {"name": "again", "uid": "uid-2"}
+    del again["status"]
+    w.objects[("TrainingJob", "again")] = again
+    plan = plan_training_job(w.observe_job("again"), INSTALLATION, w.clock)
+    config = next(
+        a.object for a in plan.actions if isinstance(a, Create) and a.object["kind"] == "ConfigMap"
+    )
+    (known,) = json.loads(config["data"]["run.json"])["known"]
+    assert Window.model_validate(known["window"]) == window
 
 
 def test_a_run_without_new_data_ends_well_and_makes_no_version():

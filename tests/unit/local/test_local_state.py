@@ -19,7 +19,7 @@ from pawl.local.state import (
     write_kubeconfig,
 )
 
-RUNNING = Running(1, "https://127.16.0.1:6443", "kc", False, "2026-11-21T04:00:00Z")
+RUNNING = Running(1, "https://127.16.0.1:6443", "kc", 0, "2026-11-21T04:00:00Z")
 
 
 def kubeconfig(path: Path) -> Path:
@@ -108,7 +108,7 @@ if sys.argv[2] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 directory = DataDirectory(Path(sys.argv[1]))
 directory.acquire()
-directory.write(Running(os.getpid(), "u", "k", False, "s"))
+directory.write(Running(os.getpid(), "u", "k", 0, "s"))
 print("up", flush=True)
 signal.pause()
 """

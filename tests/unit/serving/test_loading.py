@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from onnx import TensorProto, helper
 
+from pawl.artifacts import signing
 from pawl.artifacts.canonical import digest
 from pawl.artifacts.records import Signature
 from pawl.errors import IntegrityError, SignatureError, StoreError
@@ -56,6 +59,17 @@ def test_a_changed_file_is_not_loaded(bundles: Any) -> None:
         file.write(b"\x00")
     with pytest.raises(IntegrityError, match=r"model\.onnx has sha256"):
         load(settings, never)
+
+
+def test_where_keys_are_given_an_unsigned_bundle_is_not_loaded(bundles: Any) -> None:
+    key = Ed25519PrivateKey.generate()
+    form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    keys = signing.public_keys(key.public_key().public_bytes(*form).decode())
+    settings = replace(bundles.classifier(), verify_keys=keys)
+    with pytest.raises(IntegrityError, match="not signed by a trusted key"):
+        load(settings, never)
+    signing.sign(settings.artifact_uri, settings.artifact_digest, key)
+    assert load(settings, never).engine.name == "onnx"
 
 
 def test_a_bundle_that_is_not_there_is_final(bundles: Any) -> None:

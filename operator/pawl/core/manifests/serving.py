@@ -166,6 +166,7 @@ def _pod(
                             "OMP_NUM_THREADS": "1",
                             **({c.ENV_PAIR_BY: "body"} if spec.routing.gateway else {}),
                             **_allowed(version, installation),
+                            **_trusted(installation),
                             **common.TMP_ENV,
                         }
                     ),
@@ -214,6 +215,12 @@ def _allowed(version: ServedVersion, installation: Installation) -> dict[str, st
     if version.format == "onnx" or not installation.allowed_estimators:
         return {}
     return {c.ENV_ALLOWED_ESTIMATORS: ",".join(installation.allowed_estimators)}
+
+
+def _trusted(installation: Installation) -> dict[str, str]:
+    """Whose signatures the server asks for before it loads."""
+    keys = installation.verify_keys
+    return {c.ENV_VERIFY_KEYS: keys} if keys else {}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

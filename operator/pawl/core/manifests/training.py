@@ -135,7 +135,7 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
         "enableServiceLinks": False,
         "securityContext": common.pod_security(),
         "initContainers": [prepare, _train(spec, installation)],
-        "containers": [_stage("publish", installation, store=True)],
+        "containers": [_publish(installation)],
         "volumes": volumes,
         **common.placement(template),
     }
@@ -144,6 +144,13 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
     if template.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": secret} for secret in template.image_pull_secrets]
     return pod
+
+
+def _publish(installation: Installation) -> dict[str, Any]:
+    publish = _stage("publish", installation, store=True)
+    key = {"name": c.SIGNING_SECRET, "key": "key", "optional": True}
+    publish["env"] += [{"name": c.ENV_SIGNING_KEY, "valueFrom": {"secretKeyRef": key}}]
+    return publish
 
 
 def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""`pawl gc`: what would go is shown, and goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pawl.cli import app
+from pawl.errors import PawlError, UserError
+
+
+def pawl(*words: str) -> str:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    if isinstance(result.exception, PawlError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """With a bundle that no version needs."""
+    digest, then = "7" * 64, time.time() - 40 * 86_400
+    files = [
+        tmp_path / f"bundles/ml/unneeded/{digest}/manifest.json",
+        tmp_path / "decisions/default/ml/unneeded/numbers/1.json",
+    ]
+    for path in files:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * 2_500_000)
+        os.utime(path, (then, then))
+    (tmp_path / "decisions/default/ml/unneeded/versions").mkdir()
+    (tmp_path / "decisions/default/ml/unneeded/versions/unneeded-v1.aa.bb.json").write_text("{}")
+    return tmp_path
+
+
+def test_a_dry_run_shows_sizes_and_removes_nothing(api: Any, store: Path):
+    shown = pawl("gc", "--store", store.as_uri(), "--versions", "3", "--dry-run")
+    assert "0 versions and 1 bundles (2.5 MB) would go" in shown
+    assert "7" * 64 in shown
+    assert len(list(store.glob("bundles/*/*/*/*"))) == 1
+    assert "are gone" in pawl("gc", "--store", store.as_uri(), "--versions", "3")
+    assert list(store.glob("bundles/*/*/*/*")) == []
+    assert list(store.glob("decisions/*/*/*/*/*")) != []
+
+
+def test_an_age_that_would_take_what_is_being_published_is_refused(store: Path):
+    with pytest.raises(UserError, match="an hour or more"):
+        pawl("gc", "--store", store.as_uri(), "--versions", "3", "--age", "5m", "--dry-run")
