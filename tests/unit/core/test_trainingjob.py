@@ -49,6 +49,13 @@ def test_applying_one_starts_run_1():
     assert w.status("TrainingJob", NAME)["observedGeneration"] == 1
 
 
+def test_the_job_of_a_run_changes_nothing_in_the_status_until_its_pod_tells_something():
+    w = world()
+    w.reconcile_job()
+    status = w.status("TrainingJob", NAME)
+    assert w.reconcile_job().status == status
+
+
 def test_a_result_becomes_version_1():
     w = world()
     w.settle()
