@@ -2,7 +2,9 @@
 
 - helm/pawl/templates/crds/*.yaml: crds/*.yaml behind `crds.install` and `crds.keep`. They are
   templates, since Helm never upgrades what is in a chart's `crds/`.
+- helm/pawl/files/*.yaml and dashboards/*.json: what templates/monitoring.yaml takes from Pawl.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
+- manifests/policies/network.yaml: its NetworkPolicies for one namespace.
 - manifests/overlays/namespaced/rbac.yaml: the roles of an operator that watches its own namespace.
 - docs/values.md: values.yaml as a table (helm/values.py).
 
@@ -11,6 +13,7 @@ With --check nothing is written and the exit code says whether the files are wha
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -19,6 +22,10 @@ from typing import Any
 import helm_python as helm
 import yaml
 from values import table
+
+from pawl.cli.alerts import readable
+from pawl.core.manifests.alerts import Limits, monitors, rule_file
+from pawl.core.manifests.dashboards import dashboards
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "helm/pawl"
@@ -72,6 +79,20 @@ def crd_template(crd: str) -> str:
     if count != 1:
         raise ValueError("a CRD without metadata")
     return f"{_HEADER}{{{{- if .Values.crds.install }}}}\n{marked}{{{{- end }}}}\n"
+
+
+def monitoring() -> dict[str, str]:
+    """File name relative to the root -> PodMonitors, rules and dashboards."""
+    limits = Limits()
+    found = [{"name": name, "spec": spec} for name, spec in monitors(limits)]
+    # no header: a dump of nothing else is what `indent` in a template can take
+    files = {
+        "files/monitors.yaml": readable([found]),
+        "files/rules.yaml": readable([rule_file(limits)]),
+    }
+    for name, dashboard in dashboards().items():
+        files[f"dashboards/{name}"] = json.dumps(dashboard, indent=1, ensure_ascii=False) + "\n"
+    return {f"helm/pawl/{name}": text for name, text in files.items()}
 
 
 def objects(values: dict[str, Any] | None = None, **release: Any) -> list[dict[str, Any]]:
@@ -130,22 +151,26 @@ def dump(items: list[dict[str, Any]]) -> str:
     return _HEADER + yaml.safe_dump_all(plains, sort_keys=False, width=100, allow_unicode=True)
 
 
+def network() -> dict[str, str]:
+    """The NetworkPolicies of one namespace, for `kubectl apply -n`."""
+    values = {"networkPolicies": {"namespaces": ["one"], "prometheusNamespaces": ["monitoring"]}}
+    found = [item for item in objects(values) if item["kind"] == "NetworkPolicy"]
+    return {"manifests/policies/network.yaml": dump(found)}
+
+
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
     stale = []
-    for files in (
-        crd_templates,
-        base,
-        overlay,
-        documented,
-    ):  # the base is made from the chart on disk
+    # the base is made from the chart on disk
+    for files in (crd_templates, monitoring, base, network, overlay, documented):
         for name, text in files().items():
             path = ROOT / name
             if path.exists() and path.read_text() == text:
                 continue
             stale.append(name)
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text)
     if check and stale:
         print("stale, run `make generate`: " + ", ".join(stale))

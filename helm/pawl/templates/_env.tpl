@@ -31,6 +31,9 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 {{- with .allowedEstimators }}
 - {name: PAWL_ALLOWED_ESTIMATORS, value: {{ join "," . | quote }}}
 {{- end }}
+{{- with .allowedUris }}
+- {name: PAWL_ALLOWED_URIS, value: {{ toJson . | quote }}}
+{{- end }}
 {{- with .prometheus }}
 - {name: PAWL_PROMETHEUS, value: {{ . | quote }}}
 {{- end }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import uuid
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pawl import __version__
 from pawl.api.duration import Duration, seconds
 from pawl.artifacts.signing import public_keys
+from pawl.artifacts.uris import rule_of
 from pawl.constants import ENV_VERIFY_KEYS
 from pawl.control.elector import Lease
 from pawl.core.installation import Images, Installation
@@ -66,6 +68,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         prometheus=env.get("PAWL_PROMETHEUS") or None,
         verify_keys=_public_keys(env),
         trust_requested_by=_flag(env, "PAWL_TRUST_REQUESTED_BY"),
+        allowed_uris=_uris(env),
     )
     return Settings(
         installation,
@@ -93,6 +96,20 @@ def duration(text: str) -> int:
         raise UserError(f"PAWL_RETAIN_AGE must be a duration like 30d, not {text!r}") from error
     if found < 3600:
         raise UserError(f"PAWL_RETAIN_AGE must be an hour or more, not {text!r}")
+    return found
+
+
+def _uris(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """PAWL_ALLOWED_URIS: JSON, namespace (or *) -> list of rules; none when it is empty."""
+    try:
+        told = json.loads(env.get("PAWL_ALLOWED_URIS") or "{}")
+        found = {str(namespace): tuple(rules) for namespace, rules in told.items()}
+        for rule in (rule for rules in found.values() for rule in rules):
+            rule_of(rule.replace("{namespace}", "x"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(
+            'PAWL_ALLOWED_URIS must be JSON like {"*": ["s3://lake/{namespace}/"]}: ' + str(error)
+        ) from error
     return found
 
 
