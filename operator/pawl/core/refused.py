@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pawl.core import gates
 from pawl.core.deployment_work import Work
+from pawl.core.reasons import Reason
 
 
-def refused(work: Work) -> tuple[str, str] | None:
+def refused(work: Work) -> tuple[Reason, str] | None:
     """(reason, sentence) of the first such thing."""
     spec = work.deployment.spec
     scaling, drift = spec.autoscaling, spec.drift
