@@ -32,6 +32,7 @@ from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
 from pawl.errors import ConflictError, IntegrityError, NotAllowedError, StoreError, UserError
+from pawl.tracing import span
 
 T = TypeVar("T")
 _MAX_RECORD = 4 << 20
@@ -283,7 +284,7 @@ class Records:
 
     async def _do(self, operation: str, work: Callable[[], T]) -> T:
         try:
-            with STORE_SECONDS.labels(operation).time():
+            with STORE_SECONDS.labels(operation).time(), span(f"store {operation}"):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except StoreError:
             STORE_ERRORS.labels(operation).inc()
