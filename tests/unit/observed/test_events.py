@@ -32,7 +32,7 @@ def used() -> set[str]:
     """Every string of the code that decides and carries out, the list itself aside."""
     return {
         node.value
-        for folder in ("core", "control")
+        for folder in ("core", "control", "artifacts")
         for path in (ROOT / "operator/pawl" / folder).rglob("*.py")
         if path.name != "reasons.py"
         for node in ast.walk(ast.parse(path.read_text()))
