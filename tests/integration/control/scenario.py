@@ -187,7 +187,7 @@ def _finish(scene: Scene, job: dict[str, Any], models: tuple[bytes, bytes]) -> N
     meta = job["metadata"]
     owner, run = meta["ownerReferences"][0]["uid"], int(meta["labels"][c.LABEL_RUN])
     content = models[run - 1]
-    path = scene.folder / "store" / "bundles" / f"{meta['name']}.onnx"
+    path = scene.folder / "store" / "bundles" / "default" / f"{meta['name']}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     result = _result(owner, run, meta, path.as_uri(), digest(content))
