@@ -9,6 +9,7 @@ from both import JSON, MERGE, Both
 from objects import WIDGET, config_map, pod, service, widget, workload
 
 DEPLOYMENTS = "apps/v1/deployments"
+TIMES = dict.fromkeys(("lastProbeTime", "lastTransitionTime"), "2026-01-01T00:00:00Z")
 
 
 def test_status_of_a_custom_resource(both: Both) -> None:
@@ -53,7 +54,7 @@ def test_the_kinds_that_have_none(both: Both) -> None:
     "status",
     [
         pytest.param({"phase": "Failed", "reason": "X"}, id="phase"),
-        pytest.param({"conditions": [{"type": "T", "status": "True"}]}, id="condition"),
+        pytest.param({"conditions": [{"type": "T", "status": "True", **TIMES}]}, id="condition"),
         pytest.param({"conditions": [{"type": "T", "status": True}]}, id="wrong-type"),
     ],
 )

@@ -87,13 +87,6 @@ def test_wrong_options(both: Both, query: dict[str, str]) -> None:
     both.watch(LEASES, lambda _: False, timeoutSeconds=1, **query)
 
 
-def test_a_version_that_is_too_old(both: Both) -> None:
-    """Of which it is told in the stream, with 410."""
-    both.watch(
-        LEASES, lambda event: event["type"] == "ERROR", resourceVersion="1", timeoutSeconds=5
-    )
-
-
 def test_it_ends_after_its_timeout(both: Both) -> None:
     since = both.get(LEASES, drop=("metadata",))["metadata"]["resourceVersion"]
     both.watch(LEASES, lambda _: False, resourceVersion=since, timeoutSeconds=1)

@@ -136,8 +136,12 @@ def _server_side_apply(
 ) -> Outcome:
     applied = _checked(resource, namespace, name, body)
     live = _live(registry, resource, namespace, name)
-    if live is None and (subresource or applied["metadata"].get("uid")):
+    if live is None and subresource:
         raise errors.not_found(resource.group, resource.plural, name)
+    if live is None and (uid := applied["metadata"].get("uid")):
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object "
+        why += "was found"
+        raise errors.conflict(resource.group, resource.plural, name, why)
     wrong = resource.behaviour.type_error(applied)
     if wrong is not None:
         raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
@@ -151,6 +155,11 @@ def _server_side_apply(
         subresource=subresource, now=datetime.now(UTC),
     )  # fmt: skip
     if live is None:
+        if not merged["metadata"].get("name"):
+            raise errors.bad_request(
+                f"the name of the object ({name} based on URL) was undeterminable: "
+                "name must be provided"
+            )
         return writer.create(resource, namespace, merged, options, applied=True)
     merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return writer.update(
@@ -180,7 +189,6 @@ def _checked(resource: Resource, namespace: str | None, name: str, body: Any) ->
         raise errors.bad_request(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
-    meta["name"] = name
     if resource.namespaced and meta.get("namespace", namespace) != namespace:
         raise errors.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"

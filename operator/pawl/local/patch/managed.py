@@ -264,4 +264,5 @@ def _name_of(obj: JsonObject) -> str:
 
 
 def _gvk(obj: JsonObject) -> str:
-    return f"{obj.get('apiVersion', '')}, Kind={obj.get('kind', '')}"
+    version = str(obj.get("apiVersion", ""))
+    return f"{version if '/' in version else f'/{version}'}, Kind={obj.get('kind', '')}"

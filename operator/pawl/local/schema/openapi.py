@@ -44,6 +44,7 @@ class Resource:
     namespaced: bool
     subresources: tuple[str, ...] = ()
     schema: Schema | None = None
+    selectable: tuple[str, ...] = ()  # paths that field selectors of a custom resource may name
 
     @property
     def gvk(self) -> dict[str, str]:
@@ -205,6 +206,8 @@ def _published(schema: Schema, prefix: str, wanted: list[str]) -> Schema:
     """A definition as servers publish it: no null types, references into the document. The
     definitions it refers to are added to `wanted`."""
     result: Schema = {}
+    if schema.get("x-kubernetes-int-or-string") and "anyOf" not in schema:
+        result["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     for key, value in schema.items():
         if key == "type" and isinstance(value, list):
             result[key] = next(kind for kind in value if kind != "null")
@@ -240,12 +243,15 @@ def _custom(resource: Resource, prefix: str) -> Schema:
         "devel/sig-architecture/api-conventions.md#metadata"
     )
     standard["metadata"] = {"allOf": [reference], "description": text}
+    paths = [{"fieldPath": path} for path in resource.selectable]
+    selectable: Schema = {"x-kubernetes-selectable-fields": paths} if paths else {}
     return {
         "type": "object",
         **schema,
         "properties": {**standard, **{k: v for k, v in schema.get("properties", {}).items()
                                       if k not in standard}},
         "x-kubernetes-group-version-kind": [resource.gvk],
+        **selectable,
     }  # fmt: skip
 
 

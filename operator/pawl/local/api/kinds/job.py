@@ -55,6 +55,9 @@ class JobKind(BuiltinKind):
             for pattern in rule.get("onPodConditions") or ():
                 pattern.setdefault("status", "True")
         podspec.default_template(spec.setdefault("template", {}))
+        labels = spec["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = labels  # what is added to these is added to both
 
     def initial_status(self, obj: Obj) -> Obj | None:
         return {}
@@ -64,7 +67,7 @@ class JobKind(BuiltinKind):
         spec, meta = obj["spec"], obj["metadata"]
         labels = spec["template"]["metadata"].setdefault("labels", {})
         if not meta.get("labels"):
-            meta["labels"] = labels  # what is added to these is added to both
+            meta["labels"] = labels
         if spec["manualSelector"]:
             return
         for name in NAME_LABELS:
