@@ -35,6 +35,7 @@ ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
 ENV_ALLOWED_ESTIMATORS = (
     "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
 )
+ENV_ALLOWED_URIS = "PAWL_NAMESPACE_URIS"  # JSON list of artifacts.uris rules; unset: no rules
 
 ENV_MODEL = "PAWL_MODEL"
 ENV_MODEL_VERSION = "PAWL_MODEL_VERSION"  # "7"

@@ -47,6 +47,10 @@ _OWN = re.compile(
 )
 _ADDRESSES = ("clusterIP", "clusterIPs")
 LIMIT = 30.0
+#: Known differences, which docs/local-cluster.md lists; a test of one fails, or the list is wrong.
+WORDS = pytest.mark.xfail(strict=True, reason="words of a parser, and names of Go's types")
+PROTOBUF = pytest.mark.xfail(strict=True, reason="protobuf is read and not written")
+SCALE_TIME = pytest.mark.xfail(strict=True, reason="a scale keeps the times of managedFields")
 
 
 @dataclass(frozen=True)

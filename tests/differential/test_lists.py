@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from both import MERGE, METADATA, METADATA_LIST, TABLE, Both
+from both import MERGE, METADATA, METADATA_LIST, PROTOBUF, TABLE, Both
 from objects import LEASES, WIDGET, config_map, job, lease, pod, service, widget, workload
 
 LIST = ("metadata",)  # its resourceVersion is the cluster's
@@ -112,10 +112,12 @@ def test_metadata_only(both: Both) -> None:
 @pytest.mark.parametrize(
     "accept",
     [
-        pytest.param("application/xml", id="unknown"),
+        pytest.param("application/xml", id="unknown", marks=PROTOBUF),
         pytest.param("*/*", id="any"),
         pytest.param("application/xml, application/json;q=0.5", id="second-best"),
-        pytest.param("application/json;as=Odd;g=meta.k8s.io;v=v1", id="unknown-form"),
+        pytest.param(
+            "application/json;as=Odd;g=meta.k8s.io;v=v1", id="unknown-form", marks=PROTOBUF
+        ),
         pytest.param(f"{TABLE},application/json", id="table-first"),
     ],
 )

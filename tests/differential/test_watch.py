@@ -61,6 +61,10 @@ def test_an_initial_list_ends_with_its_bookmark(both: Both) -> None:
         "labelSelector": "mine", "sendInitialEvents": "true", "allowWatchBookmarks": "true",
         "resourceVersionMatch": "NotOlderThan",
     }  # fmt: skip
+    path, brief = both.path(LEASES), {**query, "timeoutSeconds": 1}
+    (first, *_) = both.clusters[1].events(path, brief, lambda _: True)
+    if first["type"] == "ERROR":  # it asks etcd for progress, and an old one does not tell
+        pytest.skip(first["object"]["message"])
     events = both.watch(LEASES, lambda event: event["type"] == "BOOKMARK", **query)
     for seen in events.values:
         assert [event["type"] for event in seen] == ["ADDED", "BOOKMARK"]

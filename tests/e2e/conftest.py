@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import rights
 from clusters import Cluster, EmbeddedCluster, RealCluster
 from harness import Space
 
@@ -35,12 +32,7 @@ def cluster(
     try:
         yield embedded
     finally:
-        embedded.down()
-    asked = rights.read(embedded.requests)
-    if kept := request.config.getoption("--requests"):
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        shutil.copy(embedded.requests, Path(kept) / f"{uuid.uuid4().hex}.jsonl")
-    assert not rights.refused(asked), "the operator asked for what it has no right to"
+        embedded.down(request.config.getoption("--requests"))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ async def host(settings: Settings, queue: Queue, cache: Cache, stop: asyncio.Eve
     try:
         await kopf.operator(
             registry=registry,
-            settings=_options(),
+            settings=_options(settings.namespaces),
             standalone=True,
             identity=cast(Any, COMPONENT),  # else it asks for the user, and a uid may have no name
             clusterwide=not settings.namespaces,
@@ -78,8 +78,10 @@ class _NothingToCompare(kopf.DiffBaseStorage):
         return None
 
 
-def _options() -> kopf.OperatorSettings:
+def _options(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     options = kopf.OperatorSettings()
+    # who may look into some namespaces only cannot list which there are
+    options.scanning.disabled = bool(namespaces)
     options.posting.enabled = False
     options.peering.standalone = True
     options.persistence.finalizer = f"{GROUP}/unused"

@@ -28,6 +28,7 @@ from pawl.constants import FIELD_MANAGER
 from pawl.control.kinds import USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
+from pawl.tracing import span
 
 Object = Mapping[str, Any]
 _TIMEOUT = 30.0
@@ -275,7 +276,10 @@ class Kube:
         )
         code = "error"
         try:
-            with API_SECONDS.labels(verb, resource.plural).time():
+            with (
+                API_SECONDS.labels(verb, resource.plural).time(),
+                span(f"{verb} {resource.plural}", **{"url.path": path}),
+            ):
                 answer = await self._api.call_api(
                     method,
                     url,

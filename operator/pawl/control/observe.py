@@ -114,10 +114,11 @@ class Observer:
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
         """For `plan_model_version`."""
         meta, spec = item["metadata"], item["spec"]
+        namespace, model = meta["namespace"], spec.get("model", "")
         verification = settled(item, self._records.keys)
         if verification is None:
-            verification = await self._records.verify(Artifact.model_validate(spec["artifact"]))
-        namespace, model = meta["namespace"], spec.get("model", "")
+            artifact = Artifact.model_validate(spec["artifact"])
+            verification = await self._records.verify(artifact, namespace)
         return ModelVersionObserved(
             object=item,
             siblings=self._cache.of_model(MODEL_VERSIONS, namespace, model),

@@ -60,6 +60,7 @@ class Work:
     memory: Memory
     versions: tuple[Version, ...]
     now: datetime
+    uncaptured: str = ""  # why capture is not done as the spec asks for
     draft: Draft = field(default_factory=Draft)
 
     @property

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pawl import constants as c
 from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig, Window
 from pawl.artifacts.redact import redact
+from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config, train_threads
@@ -44,6 +45,10 @@ def drive(work: Work) -> None:
 
 def _create(work: Work) -> None:
     spec, meta, run = work.job.spec, work.meta, work.run
+    problem = work.installation.uris.problem(spec.data.uri, meta["namespace"])
+    if problem:
+        _refuse(work, f"data.uri {problem}")
+        return
     labels = {
         c.LABEL_TRAINING_JOB: meta["name"],
         c.LABEL_MODEL: spec.model,
@@ -75,6 +80,13 @@ def _create(work: Work) -> None:
     _started(work)
     work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
     work.draft.requeue(30)
+
+
+def _refuse(work: Work, message: str) -> None:
+    """Nothing is started until the object or the administrator's rules change."""
+    if work.conditions.reason("Stalled") != NOT_ALLOWED:
+        work.draft.events.append(Event(NOT_ALLOWED, message, "Warning"))
+    work.conditions.stall(NOT_ALLOWED, message)
 
 
 def _code(meta: Object) -> Code | None:
@@ -113,10 +125,11 @@ def _follow(work: Work, job: Object) -> None:
     else:
         work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
         if not _told_before(work, "Ready", trouble):
-            work.draft.events.append(Event(trouble.reason, trouble.message, "Warning"))
+            sentence = f"{trouble.reason}: {trouble.message}"
+            work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
     if run_status.stage_succeeded(work.observed.pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
-    work.values["progress"] = max(work.values.get("progress") or 0, run_status.progress(pod))
+    _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
     work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
@@ -126,6 +139,15 @@ def _started(work: Work) -> None:
     """The same from the creation of the Job on: else the status would be written once more."""
     message = f"run {work.run.number} has started"
     work.conditions.accept(ready=True, reason="Started", message=message)
+
+
+def _advance(work: Work, pod: Object | None) -> None:
+    """How far the run is. A stage is told once, also if a later attempt begins anew."""
+    before, reached = work.values.get("progress") or 0, run_status.progress(pod)
+    work.values["progress"] = max(before, reached)
+    if reached > before:
+        text = f"run {work.run.number}: {run_status.stage_of(reached)}"
+        work.draft.events.append(Event("StageStarted", text))
 
 
 def _adjust(work: Work, job: Object) -> None:
@@ -151,7 +173,7 @@ def _fail(work: Work, trouble: run_status.Trouble) -> None:
     message = f"{at}{trouble.message}"[:1000]
     work.update_run(phase="Failed", finished_at=timestamp(work.now), message=message)
     work.values["completion_time"] = timestamp(work.now)
-    work.conditions.accept(ready=False, reason=trouble.reason, message=message)
+    work.conditions.stall(trouble.reason, message)
     work.conditions.set("Failed", True, trouble.reason, message)
     work.conditions.set("Complete", False, trouble.reason)
     if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):

@@ -107,10 +107,10 @@ async def test_an_artifact_is_judged_by_its_bytes(records: Records, tmp_path: Pa
     model = make_model(make_graph([], "empty", [], [])).SerializeToString()
     (tmp_path / "model.onnx").write_bytes(model)
     right = "sha256:" + hashlib.sha256(model).hexdigest()
-    assert (await records.verify(artifact(tmp_path, right))).digest == right
-    wrong = await records.verify(artifact(tmp_path, "sha256:" + "0" * 64))
+    assert (await records.verify(artifact(tmp_path, right), "ml")).digest == right
+    wrong = await records.verify(artifact(tmp_path, "sha256:" + "0" * 64), "ml")
     assert (wrong.reason, wrong.final) == ("DigestMismatch", True)
-    missing = await records.verify(artifact(tmp_path, right, "none.onnx"))
+    missing = await records.verify(artifact(tmp_path, right, "none.onnx"), "ml")
     assert (missing.reason, missing.final) == ("ArtifactMissing", True)
 
 
@@ -166,14 +166,32 @@ async def test_where_keys_are_given_only_what_one_of_them_signed_is_verified(tmp
     (tmp_path / "model.onnx").write_bytes(model)
     given = artifact(tmp_path, "sha256:" + hashlib.sha256(model).hexdigest())
     signing.sign(given.uri, given.digest, stranger)
-    missing = await records.verify(given)
+    missing = await records.verify(given, "ml")
     assert (missing.reason, missing.final, missing.digest) == ("SignatureMissing", False, None)
     (tmp_path / f"model.onnx.{next(iter(records.keys))}.sig").write_text("bm8=")
-    invalid = await records.verify(given)
+    invalid = await records.verify(given, "ml")
     assert (invalid.reason, invalid.final, invalid.digest) == ("SignatureInvalid", True, None)
     signing.sign(given.uri, given.digest, key)
-    good = await records.verify(given)
+    good = await records.verify(given, "ml")
     assert (good.digest, {good.signed_by}) == (given.digest, records.keys)
     (tmp_path / "model.onnx").write_bytes(model + b"x")  # a signature does not excuse other bytes
-    assert (await records.verify(given)).reason == "DigestMismatch"
+    assert (await records.verify(given, "ml")).reason == "DigestMismatch"
     records.close()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("file:///etc/model.onnx", id="a file outside the store"),
+        pytest.param("{store}/bundles/other/m/abc", id="another namespace's"),
+        pytest.param("http://127.0.0.1:1/model.onnx", id="the operator's own machine"),
+        pytest.param("http://localhost.:1/model.onnx", id="by another name"),
+        pytest.param("http://2130706433:1/model.onnx", id="by a number"),
+    ],
+)
+async def test_what_a_namespace_may_not_name_is_not_read(
+    records: Records, tmp_path: Path, uri: str
+):
+    bad = Artifact(uri=uri.format(store=tmp_path.as_uri()), digest="sha256:" + "0" * 64)
+    found = await records.verify(bad, "ml")
+    assert (found.reason, found.final) == ("UriNotAllowed", False)

@@ -20,7 +20,7 @@ def test_the_newest_servable_version_is_served():
     assert status["phase"] == "Serving"
     assert status["traffic"] == [{"version": "churn-v2", "role": "stable", "weight": 100}]
     assert condition(status, "Ready")["status"] == "True"
-    assert [event.reason for event in w.events] == ["Promoted"]
+    assert [event.reason for event in w.events] == ["Starting", "Promoted", "Available"]
 
 
 def test_a_new_version_replaces_the_old_one_and_its_pods_go():
@@ -34,6 +34,14 @@ def test_a_new_version_replaces_the_old_one_and_its_pods_go():
     assert [s["metadata"]["name"] for s in w.workloads("server")] == ["churn-v2"]
     assert ("Service", "churn-v1") not in w.objects
     assert len(w.decisions) == 2
+    assert [event.reason for event in w.events].count("Starting") == 2  # once a version
+
+
+def test_that_there_is_nothing_to_serve_is_told_once():
+    w = serving()
+    w.settle()
+    w.settle()
+    assert [event.reason for event in w.events] == ["NoVersion"]
 
 
 def test_an_older_pin_rolls_back():

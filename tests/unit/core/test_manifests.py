@@ -159,6 +159,28 @@ def test_only_pods_that_load_skops_files_are_told_what_types_are_allowed():
     assert "PAWL_ALLOWED_ESTIMATORS" not in told["onnx"]
 
 
+def told_rules(item: dict[str, Any]) -> dict[str, Any]:
+    """Container -> the rules of URIs that it is told."""
+    pod = item["spec"]["template"]["spec"]
+    containers = (*pod.get("initContainers", ()), *pod["containers"])
+    told = {one["name"]: variables(one).get("PAWL_NAMESPACE_URIS") for one in containers}
+    return {name: json.loads(rules) for name, rules in told.items() if rules is not None}
+
+
+def test_who_fetches_from_the_web_is_told_the_rules_of_its_namespace():
+    ruled = replace(INSTALLATION, allowed_uris={"*": ("https://{namespace}.example.com/",)})
+    own = ["https://ml.example.com/"]
+    spec = TrainingJobSpec.model_validate(training_job()["spec"])
+    assert told_rules(training.build_job(OWNER, spec, 1, {}, ruled)) == {
+        "prepare": own,
+        "publish": own,
+    }
+    web = VERSION.model_copy(update={"uri": "https://ml.example.com/m.onnx"})
+    for version, rules in ((VERSION, {}), (web, {"server": own})):
+        assert told_rules(serving.build_server(DEPLOYMENT, SPEC, version, 1, ruled)) == rules
+    assert told_rules(job()) == {}
+
+
 def variables(container: dict[str, Any]) -> dict[str, str | None]:
     """Environment variables (None: not a literal); the last of a name counts."""
     return {variable["name"]: variable.get("value") for variable in container["env"]}

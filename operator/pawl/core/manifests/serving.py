@@ -59,7 +59,7 @@ def build_server(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(meta["name"], spec, version, installation),
+            "spec": _pod(meta, spec, version, installation),
         },
     }
     if replicas is not None:
@@ -129,7 +129,7 @@ def build_autoscaler(
 
 
 def _pod(
-    deployment: str, spec: DeploymentSpec, version: ServedVersion, installation: Installation
+    meta: dict[str, Any], spec: DeploymentSpec, version: ServedVersion, installation: Installation
 ) -> dict[str, Any]:
     server = spec.server
     access = common.store_access(installation)
@@ -147,7 +147,7 @@ def _pod(
                 "terminationMessagePath": common.TERMINATION_LOG,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": [
-                    *_feedback_key(deployment, spec),
+                    *_feedback_key(meta["name"], spec),
                     *common.env(
                         **{
                             c.ENV_MODEL: spec.model,
@@ -167,6 +167,7 @@ def _pod(
                             **({c.ENV_PAIR_BY: "body"} if spec.routing.gateway else {}),
                             **_allowed(version, installation),
                             **_trusted(installation),
+                            **_from_web(version, meta["namespace"], installation),
                             **common.TMP_ENV,
                         }
                     ),
@@ -221,6 +222,12 @@ def _trusted(installation: Installation) -> dict[str, str]:
     """Whose signatures the server asks for before it loads."""
     keys = installation.verify_keys
     return {c.ENV_VERIFY_KEYS: keys} if keys else {}
+
+
+def _from_web(version: ServedVersion, namespace: str, installation: Installation) -> dict[str, str]:
+    """Only who fetches from a web server may be led elsewhere."""
+    web = version.uri.startswith(("http://", "https://"))
+    return common.uri_rules(installation, namespace) if web else {}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def build_job(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, name, installation),
+            "spec": _pod(spec, name, meta["namespace"], installation),
         },
     }
     if spec.active_deadline_seconds is not None:
@@ -111,8 +111,11 @@ def build_job(
     }
 
 
-def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[str, Any]:
+def _pod(
+    spec: TrainingJobSpec, name: str, namespace: str, installation: Installation
+) -> dict[str, Any]:
     template = spec.template
+    told = common.env(**common.uri_rules(installation, namespace))
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
@@ -124,6 +127,9 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
         ),
     ]
     prepare = _stage("prepare", installation, store=True)
+    publish = _publish(installation)
+    for stage in (prepare, publish):
+        stage["env"] += told
     if spec.data.uri.startswith("pvc://"):
         claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
         volumes.append({"name": "claim", "persistentVolumeClaim": {"claimName": claim}})
@@ -135,7 +141,7 @@ def _pod(spec: TrainingJobSpec, name: str, installation: Installation) -> dict[s
         "enableServiceLinks": False,
         "securityContext": common.pod_security(),
         "initContainers": [prepare, _train(spec, installation)],
-        "containers": [_publish(installation)],
+        "containers": [publish],
         "volumes": volumes,
         **common.placement(template),
     }

@@ -83,6 +83,8 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
         if not resource.behaviour.strategic:
             raise errors.unsupported_media_type(_CUSTOM_PATCHES)
         patched = patch.strategic(live, body, schema)
+        if isinstance(patched, dict):  # it is put into the Go struct of the kind, whatever it says
+            patched |= {"apiVersion": live["apiVersion"], "kind": live["kind"]}
     elif kind == "json":
         patched = patch.json_patch(live, body)
     else:
@@ -142,9 +144,6 @@ def _server_side_apply(
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object "
         why += "was found"
         raise errors.conflict(resource.group, resource.plural, name, why)
-    wrong = resource.behaviour.type_error(applied)
-    if wrong is not None:
-        raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
     if live is not None:
         sent = applied["metadata"].get("resourceVersion")
         if sent and sent != live["metadata"]["resourceVersion"]:
@@ -154,6 +153,10 @@ def _server_side_apply(
         schema=resource.behaviour.schema(), api_version=resource.api_version,
         subresource=subresource, now=datetime.now(UTC),
     )  # fmt: skip
+    if wrong := resource.behaviour.type_error(applied):
+        text = f"failed to convert new object ({managed.described(applied)}) to proper version: "
+        text += f"unable to convert unstructured object to {managed.gvk(applied)}: {wrong}"
+        raise errors.ApiError(500, "", text)
     if live is None:
         if not merged["metadata"].get("name"):
             raise errors.bad_request(

@@ -333,12 +333,25 @@ def test_a_reset_closes_the_breaker() -> None:
         assert reason == "Training"
 
 
-def test_the_breaker_is_told_once() -> None:
-    given = asked(*(job(1500 + 60 * i, "Failed") for i in range(3)))
+def test_the_breaker_is_told_once_and_that_it_is_closed() -> None:
+    jobs = [job(1500 + 60 * i, "Failed") for i in range(3)]
+    reset = asked(*jobs, reset=jobs[0]["metadata"]["name"])
     conditions = Conditions((), generation=1, now=NOW)
-    for expected in (1, 0):
-        found = follow(given, None, DRIFT, ALARM, conditions)
-        assert [e.reason for e in found.events].count("BreakerOpen") == expected
+    for case, expected in (
+        (asked(*jobs), {"BreakerOpen"}),
+        (asked(*jobs), set()),
+        (reset, {"BreakerClosed"}),
+        (reset, set()),
+    ):
+        found = follow(case, None, DRIFT, ALARM, conditions)
+        assert {e.reason for e in found.events} & {"BreakerOpen", "BreakerClosed"} == expected
+
+
+def test_a_recipe_that_is_not_there_is_told_once() -> None:
+    conditions = Conditions((), generation=1, now=NOW)
+    for expected in (["NoRecipe"], []):
+        found = follow(replace(asked(), recipe=None), None, DRIFT, ALARM, conditions)
+        assert [e.reason for e in found.events] == expected
 
 
 def test_old_retrains_are_removed_when_there_are_many() -> None:

@@ -43,9 +43,10 @@ def media_type(request: web.BaseRequest) -> str:
 
 
 async def decoded(
-    request: web.BaseRequest, kind: str, *, strict: bool
+    request: web.BaseRequest, kind: str, *, strict: bool, custom: bool = False
 ) -> tuple[Obj, tuple[str, ...]]:
-    """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415."""
+    """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415. A custom
+    resource has to say its kind."""
     sent = media_type(request)
     if sent == protobuf.MEDIA_TYPE:
         return decoded_protobuf(await read(request)), ()
@@ -61,6 +62,12 @@ async def decoded(
     if not isinstance(value, dict):
         text = f"json parse error: json: cannot unmarshal {_go_kind(value)} into {_TYPE_META}"
         raise _unrecognized(kind, text, raw)
+    if custom and not value.get("kind"):
+        shown = raw.decode(errors="replace")
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): Object 'Kind' is "
+            f"missing in '{shown}' ({shown[:1024]})"
+        )
     return value, repeated
 
 
@@ -129,10 +136,12 @@ async def patch(request: web.BaseRequest) -> tuple[Any, PatchKind, tuple[str, ..
     try:
         value, repeated = parse(await read(request), yaml_body=kind == "apply", strict=True)
     except errors.ApiError as error:
-        if kind == "json":
-            words = error.message.removeprefix("json parse error: ")
-            raise errors.bad_request(f"error decoding patch: {words}") from None
-        raise
+        if kind == "apply":
+            raise
+        words = error.message.removeprefix("json parse error: ")
+        if kind != "strategic":
+            words = f"error decoding patch: {words}"
+        raise errors.bad_request(words) from None
     return value, kind, repeated
 
 

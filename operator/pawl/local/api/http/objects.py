@@ -86,13 +86,15 @@ class Objects:
             await asyncio.sleep(0.05)
 
     async def create(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
+        custom = bool(at.resource.storage_version)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True, custom=custom)
         asked = options.write_options(request, repeated, kind="CreateOptions")
         outcome = self._registry.create_item(at.resource, at.namespace, obj, asked)
         return self._written(request, at.resource, outcome)
 
     async def update(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
+        custom = bool(at.resource.storage_version)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True, custom=custom)
         asked = options.write_options(request, repeated)
         outcome = self._registry.update_item(
             at.resource, at.namespace, at.name, obj, asked, subresource=at.subresource
