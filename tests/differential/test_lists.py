@@ -50,7 +50,8 @@ def test_selectors_and_options(both: Both, query: dict[str, str]) -> None:
 
 def test_pages(both: Both) -> None:
     populate(both)
-    page = both.get(LEASES, limit=2)
+    page = both.get(LEASES, limit=2, drop=LIST)
+    assert page["metadata"]["remainingItemCount"].values == (1, 1)
     rest = {"limit": 2, "continue": page["metadata"]["continue"]}
     both.post(LEASES, lease("aa"))
     both.get(LEASES, **rest, drop=LIST)

@@ -47,6 +47,7 @@ Reason = Literal[
     "NameTaken",
     "NotSupported",
     "NoPrometheus",
+    "NoCustomMetrics",
     # its rollout
     "RolloutStarted",
     "RolloutAdvanced",

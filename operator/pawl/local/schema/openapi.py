@@ -117,6 +117,9 @@ def _paths(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
     scope = "namespaces/{namespace}/" if resource.namespaced else ""
     base = f"/{resource.root}/{scope}{resource.plural}"
     body = _V3_REF + resource.definition
+    if resource.namespaced:
+        everywhere = {"get": _operation(resource, "list", body + "List")}
+        yield f"/{resource.root}/{resource.plural}", everywhere
     yield (
         base,
         {

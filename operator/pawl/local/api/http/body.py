@@ -12,6 +12,7 @@ from pawl.local.api import errors
 from pawl.local.api.http.protobuf import decoder as protobuf
 from pawl.local.api.http.protobuf.wire import WireError
 from pawl.local.api.patching import PatchKind
+from pawl.local.safeyaml import BoundedLoader
 from pawl.local.schema.decode import decode_strict
 
 Obj = dict[str, Any]
@@ -118,7 +119,7 @@ def _go_words(error: ValueError, body: bytes) -> str:
     return "unexpected end of JSON input" if cut else str(error)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """YAML as sigs.k8s.io/yaml reads it: no dates."""
 
 
