@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import random
 from collections import OrderedDict
+from contextlib import suppress
 from typing import NamedTuple
 
 from pawl.control.metrics import QUEUE_WAITS, RETRIES
@@ -109,10 +110,10 @@ class Queue:
                 return key
             self._wake.clear()
             wait = self._next_timer()
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            # not wait_for: in Python 3.11 it swallows a cancellation that comes with a wake-up
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     def done(self, key: Key) -> None:
         """The work on a key ended, well or not."""
