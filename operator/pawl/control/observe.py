@@ -33,6 +33,7 @@ from pawl.control.measure import Measure
 from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
 from pawl.control.routers import Routers
+from pawl.control.searches import Searches
 from pawl.control.windows import Windows
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
@@ -40,6 +41,7 @@ from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
+from pawl.core.run_work import SearchObserved, trial_of
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.core.watch import kept
 from pawl.errors import StoreError
@@ -59,7 +61,9 @@ class Observer:
         measure: Measure,
         windows: Windows,
         labels: Labels,
+        searches: Searches,
     ) -> None:
+        self._searches = searches
         self._measure = measure
         self._windows = windows
         self._labels = labels
@@ -75,6 +79,8 @@ class Observer:
         self._windows.forget(known)
         self._labels.forget(known)
         self._recalled.forget(known)
+        training = (item for item in self._cache.all(TRAINING_JOBS) if "search" in item["spec"])
+        self._searches.forget({item["metadata"]["uid"] for item in training})
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -85,7 +91,10 @@ class Observer:
         result: RunResult | NoNewData | None = None
         recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
+        search: SearchObserved | None = None
         try:
+            if "search" in item["spec"]:
+                search = await self._searches.observed(item, jobs, run)
             if _may_have_result(item, jobs, run):
                 result = await self._records.result(meta["uid"], run)
             recipe = starting(item, jobs)
@@ -109,6 +118,7 @@ class Observer:
             highest_claim=highest,
             claim=claim,
             recorded=recorded,
+            search=search,
         )
 
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
@@ -228,13 +238,13 @@ def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
 
 def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
     """The current run is not finished, and its Job is complete, or gone; or it failed, which is how
-    a Job ends in which `prepare` has found nothing new to train on."""
+    a Job ends in which `prepare` has found nothing new to train on. A trial may end the run too."""
     status = TrainingJobStatus.model_validate(item.get("status") or {})
     if status.run is not None and status.run.phase not in ("Pending", "Running"):
         return False
-    job = next((j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)), None)
-    if job is None:
+    current = [j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)]
+    last = [job for job in current if trial_of(job) is None]
+    if not current:
         return status.run is None or status.run.phase == "Running"
-    if job_condition(job, "Failed"):
-        return bool(item["spec"].get("cause"))
-    return job_condition(job, "Complete") is not None
+    ends = ("Complete", "Failed") if item["spec"].get("cause") else ("Complete",)
+    return any(job_condition(job, end) for job in last or current for end in ends)
