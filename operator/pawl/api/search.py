@@ -177,8 +177,8 @@ class BestTrial(StatusModel):
 
     trial: int
     values: Annotated[dict[str, float], Field(max_length=3)]
-    parameters: Annotated[dict[str, str], Field(max_length=32)] = Field(
-        {}, description="As JSON, long ones cut."
+    parameters: Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=32)] = (
+        Field({}, description="As JSON, long ones cut.")
     )
 
 
