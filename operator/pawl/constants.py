@@ -37,6 +37,7 @@ ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
 ENV_ALLOWED_ESTIMATORS = (
     "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
 )
+ENV_ALLOWED_URIS = "PAWL_NAMESPACE_URIS"  # JSON list of artifacts.uris rules; unset: no rules
 
 ENV_MODEL = "PAWL_MODEL"
 ENV_MODEL_VERSION = "PAWL_MODEL_VERSION"  # "7"
@@ -67,6 +68,9 @@ ROUTER_PORT = 8080
 EXIT_USER_ERROR = 10  # the input is wrong: trying again cannot help
 EXIT_STORE_UNREACHABLE = 11  # retried in the pod first, then by the Job's backoffLimit
 EXIT_NO_NEW_DATA = 12  # of prepare: the data are those that were trained on; nothing is trained
+
+# Of a custom-metrics API: inference requests per second of a pod (docs/serving.md).
+METRIC_REQUESTS = "pawl_server_requests_per_second"
 
 ANNOTATION_SERVED = f"{GROUP}/served-version"  # on a server: which artifact, as JSON
 ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.route.Route as JSON

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import psutil
+import rights
 from kubernetes import config, dynamic
 from kubernetes.dynamic.exceptions import NotFoundError
 
@@ -144,13 +146,17 @@ class EmbeddedCluster(Cluster):
     def store(self) -> Path:
         return self.data / "store"
 
-    @property
-    def requests(self) -> Path:
-        """What the operator has asked of the API server."""
-        return self.data / "logs" / "operator-requests.jsonl"
-
-    def down(self) -> None:
+    def down(self, requests: str | None) -> None:
+        """`requests` is the folder where the operator's requests are kept. None of them may have
+        been refused."""
         self._local("down", "--kubeconfig", str(self.kubeconfig))
+        asked = self.data / "logs" / "operator-requests.jsonl"
+        if requests is not None:
+            kept = Path(requests)
+            kept.mkdir(parents=True, exist_ok=True)
+            shutil.copy(asked, kept / f"{uuid.uuid4().hex}.jsonl")
+        refused = rights.refused(asked)
+        assert not refused, f"the operator has no right to {refused}"
 
     def _local(self, *words: str) -> None:
         done = subprocess.run(

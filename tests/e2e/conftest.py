@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import rights
 from clusters import Cluster, EmbeddedCluster, RealCluster
 from harness import Space
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kubeconfig", default=None, help="run on this cluster")
-    parser.addoption("--windows", default=4, type=int, help="how long is a long run without drift")
-    parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
-    parser.addoption("--requests", default=None, help="folder for the operator's requests")
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +32,7 @@ def cluster(
     try:
         yield embedded
     finally:
-        embedded.down()
-    asked = rights.read(embedded.requests)
-    if kept := request.config.getoption("--requests"):
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        shutil.copy(embedded.requests, Path(kept) / f"{uuid.uuid4().hex}.jsonl")
-    assert not rights.refused(asked), "the operator asked for what it has no right to"
+        embedded.down(request.config.getoption("--requests"))
 
 
 @pytest.fixture

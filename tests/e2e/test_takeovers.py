@@ -32,7 +32,7 @@ def pair(request: pytest.FixtureRequest, folder: Path, **environment: str) -> It
     try:
         yield embedded
     finally:
-        embedded.down()
+        embedded.down(request.config.getoption("--requests"))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 - {name: PAWL_IDENTITY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: PAWL_LEASE, value: $(POD_NAMESPACE)/{{ include "pawl.name" . }}}
+- {name: PAWL_LEASE_OWNER, value: {{ include "pawl.name" . }}}
 - {name: HOME, value: /tmp}
 {{- with .Values.store.claim }}
 - {name: PAWL_STORE_CLAIM, value: {{ . | quote }}}
@@ -29,6 +30,9 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 - {name: PAWL_SERVER_DRAIN_SECONDS, value: {{ int .serverDrainSeconds | quote }}}
 {{- with .allowedEstimators }}
 - {name: PAWL_ALLOWED_ESTIMATORS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .allowedUris }}
+- {name: PAWL_ALLOWED_URIS, value: {{ toJson . | quote }}}
 {{- end }}
 {{- with .prometheus }}
 - {name: PAWL_PROMETHEUS, value: {{ . | quote }}}

@@ -46,6 +46,8 @@ def immutable(name: str) -> dict[str, Any]:
 
 #: RFC 1123 label of at most 40 characters: room is left for suffixes in 63-character names.
 Name = Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+#: The name of an object of Kubernetes: an RFC 1123 subdomain.
+ObjectName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 Columns = Annotated[tuple[Column, ...], Field(max_length=512)]
 Uri = Annotated[

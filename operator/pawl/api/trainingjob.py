@@ -13,6 +13,7 @@ from pawl.api.base import (
     Digest,
     GateStatus,
     Name,
+    ObjectName,
     ObjectStatus,
     Placement,
     Resources,
@@ -33,15 +34,15 @@ class PodTemplate(Placement):
     resources: Resources | None = Field(
         None, description="Of the train container; its whole CPUs are its threads."
     )
-    service_account_name: Annotated[str, Field(max_length=253)] | None = Field(
+    service_account_name: ObjectName | None = Field(
         None, description="Default: default. Its token is never mounted."
     )
-    image_pull_secrets: Annotated[
-        tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=8)
-    ] = ()
-    config_maps: Annotated[
-        tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=8)
-    ] = Field((), description="ConfigMaps mounted into train at /pawl/config-maps/<name>.")
+    image_pull_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = ()
+    config_maps: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = Field(
+        (),
+        description="ConfigMaps mounted into train at /pawl/config-maps/<name>; no other volumes.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
 
 
 class Cause(ApiModel):

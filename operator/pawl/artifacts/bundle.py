@@ -21,6 +21,7 @@ from pawl.artifacts.records import FORMAT_VERSION, File, Manifest
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import Store, open_store
+from pawl.artifacts.uris import Guard
 from pawl.errors import ConflictError, IntegrityError
 
 MANIFEST = "manifest.json"
@@ -111,6 +112,7 @@ def fetch_bundle(
     *,
     names: Iterable[str] | None = None,
     retry: Retry | None = None,
+    guard: Guard | None = None,
 ) -> Manifest:
     """Fetches a bundle into the folder `into`, files side by side, and verifies it.
 
@@ -120,9 +122,9 @@ def fetch_bundle(
     """
     into.mkdir(parents=True, exist_ok=True)
     if uri.endswith(".onnx"):
-        return _fetch_single(uri, digest_, into, retry)
+        return _fetch_single(uri, digest_, into, retry, guard)
     wanted = None if names is None else set(names)
-    with open_store(uri, retry=retry) as store, ThreadPoolExecutor(_THREADS) as pool:
+    with open_store(uri, retry=retry, guard=guard) as store, ThreadPoolExecutor(_THREADS) as pool:
         manifest = read_manifest(store, digest_)
 
         def get(file: File) -> None:
@@ -149,18 +151,20 @@ def verify_bundle(folder: Path, digest_: str) -> Manifest:
     return manifest
 
 
-def bundle_exists(uri: str, *, retry: Retry | None = None) -> bool:
+def bundle_exists(uri: str, *, retry: Retry | None = None, guard: Guard | None = None) -> bool:
     """Whether there is something at an artifact's URI. StoreError when its store does not answer,
     UserError when there can be none of that scheme."""
     base, name = uri.rsplit("/", 1) if uri.endswith(".onnx") else (uri, MANIFEST)
-    with open_store(base, retry=retry) as store:
+    with open_store(base, retry=retry, guard=guard) as store:
         return store.exists(name)
 
 
-def _fetch_single(uri: str, digest_: str, into: Path, retry: Retry | None) -> Manifest:
+def _fetch_single(
+    uri: str, digest_: str, into: Path, retry: Retry | None, guard: Guard | None
+) -> Manifest:
     base, _, name = uri.rpartition("/")
     target = into / MODEL_ONNX
-    with open_store(base, retry=retry) as store:
+    with open_store(base, retry=retry, guard=guard) as store:
         store.get_file(name, target, max_bytes=MAX_BYTES[".onnx"])
     file = File(name=MODEL_ONNX, size_bytes=target.stat().st_size, sha256=hex_of(digest_))
     _verify_or_remove(target, file)

@@ -19,32 +19,30 @@ from urllib.parse import urlsplit
 
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import CONNECT_SECONDS, READ_SECONDS
+from pawl.artifacts.uris import Guard
 from pawl.errors import NotAllowedError, UserError
 
-_WEB_READ_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
 
 
 @contextmanager
 def filesystem(scheme: str) -> Iterator[Any]:
     """The fsspec file system for `scheme`: s3, http or https."""
-    fs = _open(scheme)
+    fs = _open(scheme, None)
     try:
         yield fs
     finally:
         _close(fs)
 
 
-def _open(scheme: str) -> Any:
+def _open(scheme: str, guard: Guard | None) -> Any:
     import fsspec  # noqa: PLC0415 - 0.2 s that a file:// store does not pay
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme != "s3":
-        import aiohttp  # noqa: PLC0415
+        from pawl.artifacts import web  # noqa: PLC0415
 
-        # No limit on the whole: a large file takes its time.
-        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=_WEB_READ_SECONDS)
-        return fsspec.filesystem(scheme, client_kwargs={"timeout": timeout}, **options)
+        return web.filesystem(scheme, guard or Guard.of_process(), **options)
     config = {
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
@@ -78,15 +76,17 @@ def _session() -> Any:
 
 class RemoteBackend:
     """A store at s3:// or http(s)://. Credentials come from the environment (Secret
-    `pawl-store`: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …)."""
+    `pawl-store`: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …). `guard` is for
+    http(s)://, by default the process's own."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, guard: Guard | None = None) -> None:
         parts = urlsplit(uri)
         if "@" in parts.netloc:
             raise UserError(
                 f"{redact(uri)}: credentials belong in the Secret pawl-store, not in the URI"
             )
         self._scheme = parts.scheme
+        self._guard = guard
         self._root = uri.rstrip("/")
         self._opened: Any = None
         self._opening = Lock()
@@ -95,7 +95,7 @@ class RemoteBackend:
     def _fs(self) -> Any:
         with self._opening:  # threads share a store
             if self._opened is None:
-                self._opened = _open(self._scheme)
+                self._opened = _open(self._scheme, self._guard)
             return self._opened
 
     def close(self) -> None:
@@ -124,10 +124,12 @@ class RemoteBackend:
         self._fs.put_file(str(source), self._full(path), mode=mode)
 
     def open(self, path: str) -> Any:
-        return self._fs.open(self._full(path), "rb", cache_type="readahead")
+        with _refusals():
+            return self._fs.open(self._full(path), "rb", cache_type="readahead")
 
     def size(self, path: str) -> int:
-        info = self._fs.info(self._full(path))
+        with _refusals():
+            info = self._fs.info(self._full(path))
         if info.get("type") == "directory":
             raise FileNotFoundError(path)
         return int(info.get("size") or 0)
@@ -141,6 +143,17 @@ class RemoteBackend:
 
     def delete(self, path: str) -> None:
         self._fs.rm_file(self._full(path))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """fsspec takes whatever goes wrong on the web for a file that is not there."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, NotAllowedError):
+            raise error.__cause__ from None
+        raise
 
 
 def _s3_code(error: OSError) -> str:

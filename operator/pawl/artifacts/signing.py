@@ -31,6 +31,7 @@ from pawl.artifacts.canonical import hex_of
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
+from pawl.artifacts.uris import Guard
 from pawl.errors import ConflictError, IntegrityError, UserError
 
 _BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
@@ -111,13 +112,20 @@ def sign(uri: str, digest: str, key: _Private, *, retry: Retry | None = None) ->
     return public.id
 
 
-def verify(uri: str, digest: str, keys: Sequence[PublicKey], *, retry: Retry | None = None) -> str:
+def verify(
+    uri: str,
+    digest: str,
+    keys: Sequence[PublicKey],
+    *,
+    retry: Retry | None = None,
+    guard: Guard | None = None,
+) -> str:
     """The id of a trusted key that vouches for the artifact. IntegrityError (`SignatureMissing`)
     when none has signed it, or (`SignatureInvalid`) not this digest; StoreError."""
     digest = f"sha256:{hex_of(digest)}"
     folder, name = _place(uri)
     wrong = ""
-    with open_store(folder, retry=retry) as store:
+    with open_store(folder, retry=retry, guard=guard) as store:
         for key in keys:
             path = f"{name}.{key.id}.sig"
             try:

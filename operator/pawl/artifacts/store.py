@@ -20,6 +20,7 @@ from pawl.artifacts.canonical import file_digest
 from pawl.artifacts.redact import redact
 from pawl.artifacts.remote import RemoteBackend
 from pawl.artifacts.retry import Retry
+from pawl.artifacts.uris import Guard
 from pawl.errors import ConflictError, IntegrityError, UserError
 
 SCHEMES = ("file", "s3", "http", "https")
@@ -178,14 +179,15 @@ class Store:
         return redact(f"{self.uri}/{path}")
 
 
-def open_store(uri: str, *, retry: Retry | None = None) -> Store:
-    """The store at `uri`. UserError when the scheme is not one of `SCHEMES`."""
+def open_store(uri: str, *, retry: Retry | None = None, guard: Guard | None = None) -> Store:
+    """The store at `uri`. UserError when the scheme is not one of `SCHEMES`. `guard`: which web
+    servers may be asked, by default as this process was told."""
     parts = urlsplit(uri)
     backend: Backend
     if parts.scheme == "file":
         backend = LocalBackend(local_path(uri))
     elif parts.scheme in SCHEMES:
-        backend = RemoteBackend(uri)
+        backend = RemoteBackend(uri, guard)
     else:
         raise UserError(
             f"{redact(uri)}: a store's URI begins with " + ", ".join(f"{s}://" for s in SCHEMES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,13 +25,15 @@ from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
+from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
 from pawl.control.trials import Trials
 from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
-from pawl.errors import ConflictError, IntegrityError, StoreError, UserError
+from pawl.errors import ConflictError, IntegrityError, NotAllowedError, StoreError, UserError
+from pawl.tracing import span
 
 T = TypeVar("T")
 _MAX_RECORD = 4 << 20
@@ -43,6 +46,7 @@ class Records:
 
     def __init__(self, installation: Installation) -> None:
         self._id = installation.id
+        self._uris = installation.uris
         # The queue tries again later; here a request is only tried twice.
         self._retry = Retry(attempts=2)
         self._store = open_store(installation.store, retry=self._retry)
@@ -111,19 +115,23 @@ class Records:
         await self._do("decide", write)
 
     async def log(self, namespace: str, model: str, deployment: str) -> list[Any]:
-        """The end of the log of a Deployment, newest first."""
+        """The end of the log of a Deployment, newest first, and however far back it is, the line
+        that tells which version became its stable one last."""
         folder = self._decisions(namespace, model)
 
         def read() -> list[Any]:
             found: list[Any] = []
+            told = False
             for path in reversed(self._list(folder)):
-                if len(found) == _MOST_LINES:
+                enough = len(found) >= _MOST_LINES
+                if enough and told:
                     break
-                if f"-{deployment}-" not in path:
+                if f"-{deployment}-" not in path or (enough and not recall.tells_stable(path)):
                     continue
                 content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
                 if content.get("deployment") == deployment:
                     found.append(content)
+                    told = told or "served" in content
             return found
 
         return await self._do("log", read)
@@ -144,12 +152,19 @@ class Records:
             found = {}
             for path in chosen:
                 content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
-                if bundle_exists(content["spec"]["artifact"]["uri"], retry=self._retry):
+                if self._is_there(content["spec"]["artifact"]["uri"], namespace):
                     name = named[path][0]
                     found[name] = recall.restored(namespace, content, recall.approval(name, log))
             return tuple(found.values())
 
         return await self._do("versions", read)
+
+    def _is_there(self, uri: str, namespace: str) -> bool:
+        if self._uris.problem(uri, namespace, artifact=True):
+            return False
+        with suppress(NotAllowedError):
+            return bundle_exists(uri, retry=self._retry, guard=Guard(self._uris.of(namespace)))
+        return False
 
     async def keep(self, hour: KeepHour) -> None:
         """What a version saw in an hour; one that is there already stays as it is."""
@@ -191,17 +206,52 @@ class Records:
         """The ids of the keys that are trusted; none: signatures are not asked for."""
         return frozenset(key.id for key in self._keys)
 
-    async def verify(self, artifact: Artifact) -> Verification:
+    async def windows(self) -> dict[tuple[str, str, str], list[int]]:
+        """Which hours are kept of all (namespace, Deployment, version) of this installation."""
+        top = f"windows/{self._id}"
+
+        def read() -> dict[tuple[str, str, str], list[int]]:
+            found = defaultdict[tuple[str, str, str], list[int]](list)
+            for path in self._list(top):
+                parts = path.split("/")
+                if len(parts) == 6 and parts[5].isdigit():
+                    found[parts[2], parts[3], parts[4]].append(int(parts[5]))
+            return dict(found)
+
+        return await self._do("windows", read)
+
+    async def drop(
+        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
+    ) -> None:
+        """Deletes hours; one that is gone already is well."""
+        folder = self._windows(namespace, deployment, version)
+
+        def delete() -> None:
+            for hour in hours:
+                with suppress(FileNotFoundError):
+                    self._store.delete(f"{folder}/{hour}")
+
+        await self._do("drop", delete)
+
+    async def verify(self, artifact: Artifact, namespace: str) -> Verification:
         """Look who has signed an artifact, where that is asked for, then read it whole and compare
-        every digest. Never raises for a bad artifact."""
+        every digest. Never raises for a bad artifact; one that the namespace may not name is not
+        read."""
+        problem = self._uris.problem(artifact.uri, namespace, artifact=True)
+        if problem:
+            return Verification(reason=NOT_ALLOWED, message=problem)
+        guard = Guard(self._uris.of(namespace))
 
         def read() -> Verification:
             signed_by = None
             if self._keys:
-                where, digest = artifact.uri, artifact.digest
-                signed_by = signing.verify(where, digest, self._keys, retry=self._retry)
+                signed_by = signing.verify(
+                    artifact.uri, artifact.digest, self._keys, retry=self._retry, guard=guard
+                )
             with tempfile.TemporaryDirectory(prefix="pawl-verify-") as folder:
-                fetch_bundle(artifact.uri, artifact.digest, Path(folder), retry=self._retry)
+                fetch_bundle(
+                    artifact.uri, artifact.digest, Path(folder), retry=self._retry, guard=guard
+                )
             return Verification(digest=artifact.digest, signed_by=signed_by)
 
         try:
@@ -213,7 +263,8 @@ class Records:
             text = f"{redact(artifact.uri)} does not exist"
             return Verification(reason="ArtifactMissing", message=text, final=True)
         except UserError as error:
-            return Verification(reason=error.reason, message=str(error), final=True)
+            final = error.reason != NOT_ALLOWED
+            return Verification(reason=error.reason, message=str(error), final=final)
         except StoreError as error:
             return Verification(reason=error.reason, message=str(error))
 
@@ -239,7 +290,7 @@ class Records:
 
     async def _do(self, operation: str, work: Callable[[], T]) -> T:
         try:
-            with STORE_SECONDS.labels(operation).time():
+            with STORE_SECONDS.labels(operation).time(), span(f"store {operation}"):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except StoreError:
             STORE_ERRORS.labels(operation).inc()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pawl.constants import GROUP
+from pawl.constants import COMPONENT, GROUP
 
 #: The Secret whose key signs notifications; administrators may add others beside it.
 NOTIFY_SECRET = "pawl-notify"  # noqa: S105 - the name of a Secret, not its content
@@ -19,17 +19,20 @@ _OWN = (*_SEEN, "create", "patch", "delete")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a Role (rbac.authorization.k8s.io/v1). `names` empty: all objects."""
+    """A rule of a Role (rbac.authorization.k8s.io/v1). `names` empty: all objects. `home`: in the
+    operator's own namespace only."""
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     names: tuple[str, ...] = ()
+    home: bool = False
 
-    def allows(self, verb: str, group: str, resource: str, name: str) -> bool:
+    def allows(self, verb: str, group: str, resource: str, name: str, *, home: bool) -> bool:
         """`resource` is like `pods` or `trainingjobs/status`."""
         return (
-            group == self.group
+            (home or not self.home)
+            and group == self.group
             and resource in self.resources
             and verb in self.verbs
             and (not self.names or name in self.names)
@@ -60,11 +63,18 @@ RULES = (
     # routing.gateway
     Rule("gateway.networking.k8s.io", ("httproutes",), ("get", "create", "patch", "delete")),
     Rule("gateway.networking.k8s.io", ("gateways", "gatewayclasses"), ("get",)),
+    # which of several operators works
+    Rule("coordination.k8s.io", ("leases",), ("create",), home=True),
+    Rule("coordination.k8s.io", ("leases",), ("get", "patch"), (COMPONENT,), home=True),
+    # the owner of the Lease, which goes with it
+    Rule("apps", ("deployments",), ("get",), (COMPONENT,), home=True),
     # kopf follows which kinds there are
     Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _SEEN),
 )  # fmt: skip
 
 
-def rule_for(verb: str, group: str, resource: str, name: str) -> Rule | None:
-    """The first rule that allows a request; None when none does."""
-    return next((rule for rule in RULES if rule.allows(verb, group, resource, name)), None)
+def rule_for(verb: str, group: str, resource: str, name: str, *, home: bool) -> Rule | None:
+    """The first rule that allows a request; None when none does. `home`: it is about the operator's
+    own namespace."""
+    found = (rule for rule in RULES if rule.allows(verb, group, resource, name, home=home))
+    return next(found, None)

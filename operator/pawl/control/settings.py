@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import uuid
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pawl import __version__
 from pawl.api.duration import Duration, seconds
 from pawl.artifacts.signing import public_keys
+from pawl.artifacts.uris import rule_of
 from pawl.constants import ENV_VERIFY_KEYS
 from pawl.control.elector import Lease
 from pawl.core.installation import Images, Installation
@@ -66,6 +68,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         prometheus=env.get("PAWL_PROMETHEUS") or None,
         verify_keys=_public_keys(env),
         trust_requested_by=_flag(env, "PAWL_TRUST_REQUESTED_BY"),
+        allowed_uris=_uris(env),
     )
     return Settings(
         installation,
@@ -96,6 +99,20 @@ def duration(text: str) -> int:
     return found
 
 
+def _uris(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """PAWL_ALLOWED_URIS: JSON, namespace (or *) -> list of rules; none when it is empty."""
+    try:
+        told = json.loads(env.get("PAWL_ALLOWED_URIS") or "{}")
+        found = {str(namespace): tuple(rules) for namespace, rules in told.items()}
+        for rule in (rule for rules in found.values() for rule in rules):
+            rule_of(rule.replace("{namespace}", "x"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(
+            'PAWL_ALLOWED_URIS must be JSON like {"*": ["s3://lake/{namespace}/"]}: ' + str(error)
+        ) from error
+    return found
+
+
 def _images(env: Mapping[str, str]) -> Images:
     prefix = env.get("PAWL_IMAGE_PREFIX", "pawl")
 
@@ -123,7 +140,8 @@ def _lease(env: Mapping[str, str]) -> Lease | None:
     if not 1 <= length <= 3600:
         raise UserError(f"PAWL_LEASE_SECONDS must be 1 to 3600, not {length}")
     process = env.get("PAWL_IDENTITY") or socket.gethostname()
-    return Lease(namespace, name, f"{process}_{uuid.uuid4().hex[:8]}", length)
+    holder, owner = f"{process}_{uuid.uuid4().hex[:8]}", env.get("PAWL_LEASE_OWNER", "")
+    return Lease(namespace, name, holder, length, owner)
 
 
 def _public_keys(env: Mapping[str, str]) -> str:

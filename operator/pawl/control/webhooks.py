@@ -51,7 +51,7 @@ class Webhooks:
     def __init__(self, kube: Kube, *, private: bool = False) -> None:
         self._kube = kube
         self._private = private
-        resolver = None if private else addresses.CheckedResolver()
+        resolver = None if private else addresses.resolver()
         self._session = aiohttp.ClientSession(
             timeout=_TIMEOUT, connector=aiohttp.TCPConnector(resolver=resolver)
         )

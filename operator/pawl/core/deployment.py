@@ -16,14 +16,16 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolledBack, RolloutStatus
-from pawl.core import capturing, failures, gates, pace, recall, rollout, shift
-from pawl.core.conditions import Conditions, invalid_status, timestamp
+from pawl.core import capturing, failures, gates, pace, recall, rollout, shift, transitions
+from pawl.core.conditions import Conditions, timestamp
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_watch import close_loop, decayed
 from pawl.core.deployment_work import DeploymentObserved, Work
 from pawl.core.front import front
 from pawl.core.installation import Installation
+from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Action, Create, MergePatch, Plan
+from pawl.core.refused import refused
 from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -43,12 +45,15 @@ def plan_deployment(
         deployment = Deployment.model_validate(item)
     except ValidationError as error:
         old = DeploymentStatus.model_validate(item.get("status") or {})
-        return Plan(invalid_status(old, item, error, now))
+        return plan_invalid(old, item, error, now)
     generation = item["metadata"].get("generation", 0)
-    entrance = front(item, deployment.spec, observed.front, installation)
+    namespace = item["metadata"]["namespace"]
+    spec, uncaptured = capturing.allowed(deployment.spec, namespace, installation.uris)
+    deployment = deployment.model_copy(update={"spec": spec})
+    entrance = front(item, spec, observed.front, installation)
     children = Children(
         item,
-        deployment.spec,
+        spec,
         observed.servers,
         observed.services,
         observed.autoscalers,
@@ -61,8 +66,8 @@ def plan_deployment(
         memory = _remembered(observed, children, generation)
     recorded = observed.recorded or recall.Recorded()
     lost = recall.missing(recorded.versions, observed.versions)
-    versions = read_versions((*observed.versions, *lost), deployment.spec.model)
-    work = Work(observed, deployment, children, entrance, memory, versions, now)
+    versions = read_versions((*observed.versions, *lost), spec.model)
+    work = Work(observed, deployment, children, entrance, memory, versions, now, uncaptured)
     sentence = decayed(work, status.drift, memory.stable) if memory.stable is not None else ""
     if sentence and memory.stable is not None:
         work.memory = _without(work, memory.stable, sentence)
@@ -75,6 +80,7 @@ def plan_deployment(
     else:
         report.waiting(target)
         work.draft.requeue(pace.WATCH)
+    work.draft.events += transitions.events(conditions)
     report.requested(installation)
     told = report.status(entrance.url(), _standing(work))
     if pace.stands(told) != pace.stands(status):
@@ -124,22 +130,9 @@ def _target(work: Work) -> Target:
     if problem is not None:
         stable = work.stable if problem.serves else None
         return Target(stable, problem.reason, problem.message, True)
-    rollout_spec = work.deployment.spec.rollout
-    if (
-        rollout_spec is not None
-        and any(d.query is not None for d in gates.definitions(rollout_spec))
-        and not work.children.installation.prometheus
-    ):
-        text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
-    drift = work.deployment.spec.drift
-    if (
-        drift is not None
-        and drift.source == "Prometheus"
-        and not work.children.installation.prometheus
-    ):
-        text = "drift.source is Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
+    missing = refused(work)
+    if missing is not None:
+        return Target(work.stable, *missing, stalled=True)
     served = tuple(entry.version for entry in work.deployment.status.history)
     history = served if work.decayed else None
     return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn, history)
@@ -169,7 +162,13 @@ def _serve(work: Work, report: Report, target: Target, version: ServedVersion) -
     served = report.values["stable"]
     if served is not None:
         report.values |= close_loop(work, report.conditions, served)
-        capturing.tell(report.conditions, work.deployment.spec.capture, served.name, work.versions)
+        capturing.tell(
+            report.conditions,
+            work.deployment.spec.capture,
+            served.name,
+            work.versions,
+            work.uncaptured,
+        )
     salt = rollout.salt(work.meta["uid"], turn.state) if turn.state else ""
     route = work.children.following(step.weights, step.shadow, salt)
     kept = _kept(work, turn.wanted, version, step.removable)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pawl.artifacts.uris import Rules
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Installation:
     `id` names this installation in the decision record; the record of another id is refused.
     `store_claim` is the PersistentVolumeClaim (in each namespace) that a `file://` store lies on;
     without it the path is taken to be there already, as on the embedded cluster. `prometheus` is
-    the URL of the server that gates may query, if there is one.
+    the URL of the server that gates may query, if there is one. `allowed_uris` are rules by
+    namespace (artifacts.uris).
     """
 
     id: str
@@ -38,6 +42,12 @@ class Installation:
     trust_requested_by: bool = False
     #: Public keys in PEM; with them only artifacts that one of them has signed are served.
     verify_keys: str = ""
+    allowed_uris: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def uris(self) -> Rules:
+        """Which URIs users may name."""
+        return Rules(self.store, self.store_claim, self.allowed_uris)
 
     @property
     def store_path(self) -> str | None:

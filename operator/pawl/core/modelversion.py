@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from pawl.api.audit import Request
 from pawl.api.modelversion import ModelVersion, ModelVersionStatus
-from pawl.core import audit
-from pawl.core.conditions import Conditions, invalid_status
+from pawl.artifacts.uris import NOT_ALLOWED
+from pawl.core import audit, transitions
+from pawl.core.conditions import Conditions
+from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Draft, Event, Plan
 from pawl.core.recall import version_line
 from pawl.core.versions import Version, champion, read_versions, stage
@@ -71,7 +73,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         parsed = ModelVersion.model_validate(item)
     except ValidationError as error:
         old = ModelVersionStatus.model_validate(item.get("status") or {})
-        return Plan(invalid_status(old, item, error, now))
+        return plan_invalid(old, item, error, now)
     conditions = Conditions(parsed.status.conditions, generation=generation, now=now)
     verified = _verify(observed.verification, parsed, conditions, draft)
     version = _this(observed, parsed, verified)
@@ -81,7 +83,8 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     versions = tuple(sorted((*others, version), key=lambda v: v.number))
     best = champion(versions, observed.deployments)
     where = stage(version, best)
-    _judge(version, conditions)
+    _judge(version, observed.verification, conditions)
+    draft.events += transitions.events(conditions)
     status = ModelVersionStatus(
         observed_generation=generation,
         conditions=conditions.all(),
@@ -150,7 +153,7 @@ def _this(observed: ModelVersionObserved, parsed: ModelVersion, digest: str | No
     )
 
 
-def _judge(version: Version, conditions: Conditions) -> None:
+def _judge(version: Version, verification: Verification, conditions: Conditions) -> None:
     failed = [g for g in version.spec.gates or () if g.required and g.verdict != "Pass"]
     if failed:
         text = "; ".join(f"{gate.metric}: {gate.message or gate.verdict}" for gate in failed)
@@ -166,6 +169,8 @@ def _judge(version: Version, conditions: Conditions) -> None:
         conditions.set("Approved", approval != "Rejected", approval)
     if version.verified is False:
         conditions.stall("ArtifactInvalid", version.failure)
+    elif version.verified is None and verification.reason == NOT_ALLOWED:
+        conditions.stall(NOT_ALLOWED, verification.message)
     elif version.verified is None:
         text = version.failure or "the artifact is being read"
         conditions.accept(ready=None, reason="Verifying", message=text)

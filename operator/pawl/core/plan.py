@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pawl.artifacts.trials import Trial
+from pawl.core.reasons import Reason
 
 #: A Kubernetes object as JSON.
 Object = Mapping[str, Any]
@@ -132,7 +133,7 @@ Action = (
 class Event:
     """A Kubernetes event on the object that is planned for."""
 
-    reason: str
+    reason: Reason
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pawl.api.search import Search
 from pawl.artifacts.records import NoNewData
+from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import run_status, search
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
@@ -12,14 +13,18 @@ from pawl.core.plan import Create, Event
 from pawl.core.publication import finish, nothing_new, publish
 from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
 from pawl.core.run_status import Trouble
-from pawl.core.run_work import Object, Work, adjust, tell_blocked, tell_suspended
+from pawl.core.run_work import Object, Work, adjust, started, tell_blocked, tell_suspended
 from pawl.core.search import Found
 
 
 def drive(work: Work) -> None:
     """One step of a run that is not finished."""
     made = next((v for v in work.versions if v.run_key == work.key), None)
-    result = work.observed.result
+    before = work.job.status.run
+    # Then what was observed is of the run before, also where the Job is there and over already: it
+    # was made by a pass that could not write its status.
+    begins = before is not None and before.number != work.run.number
+    result = None if begins else work.observed.result
     if isinstance(result, NoNewData):
         nothing_new(work, result)
         return
@@ -31,10 +36,14 @@ def drive(work: Work) -> None:
         message = f"the artifact store cannot be read: {work.observed.store_error}"
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
         work.draft.requeue(10)
+    elif job is None and (problem := _not_allowed(work)):
+        _refuse(work, f"data.uri {problem}")
     elif job is None and work.job.spec.search is not None:
         _search(work, work.job.spec.search)
     elif job is None:
         _create(work)
+    elif begins:
+        _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
         _fail(work, run_status.failure(job, work.pods_of(None)))
     elif _complete(job):
@@ -76,8 +85,20 @@ def _create(work: Work, found: Found | None = None) -> None:
     job = build_job(owner, spec, run.number, labels, work.installation)
     job["metadata"]["annotations"] = annotations_of(work)
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
-    work.conditions.accept(ready=True, reason="Started", message=f"run {run.number} has started")
+    started(work)
+    tell_suspended(work)
     work.draft.requeue(30)
+
+
+def _not_allowed(work: Work) -> str | None:
+    return work.installation.uris.problem(work.job.spec.data.uri, work.meta["namespace"])
+
+
+def _refuse(work: Work, message: str) -> None:
+    """Nothing is started until the object or the administrator's rules change."""
+    if work.conditions.reason("Stalled") != NOT_ALLOWED:
+        work.draft.events.append(Event(NOT_ALLOWED, message, "Warning"))
+    work.conditions.stall(NOT_ALLOWED, message)
 
 
 def _follow(work: Work, job: Object) -> None:
@@ -89,9 +110,18 @@ def _follow(work: Work, job: Object) -> None:
     tell_blocked(work, run_status.blocked(pod))
     if run_status.stage_succeeded(pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
-    work.values["progress"] = max(work.values.get("progress") or 0, run_status.progress(pod))
+    _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
+
+
+def _advance(work: Work, pod: Object | None) -> None:
+    """How far the run is. A stage is told once, also if a later attempt begins anew."""
+    before, reached = work.values.get("progress") or 0, run_status.progress(pod)
+    work.values["progress"] = max(before, reached)
+    if reached > before:
+        text = f"run {work.run.number}: {run_status.stage_of(reached)}"
+        work.draft.events.append(Event("StageStarted", text))
 
 
 def _fail(work: Work, trouble: Trouble) -> None:
@@ -99,7 +129,7 @@ def _fail(work: Work, trouble: Trouble) -> None:
     message = f"{at}{trouble.message}"[:1000]
     work.update_run(phase="Failed", finished_at=timestamp(work.now), message=message)
     work.values["completion_time"] = timestamp(work.now)
-    work.conditions.accept(ready=False, reason=trouble.reason, message=message)
+    work.conditions.stall(trouble.reason, message)
     work.conditions.set("Failed", True, trouble.reason, message)
     work.conditions.set("Complete", False, trouble.reason)
     if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):

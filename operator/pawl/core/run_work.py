@@ -135,6 +135,12 @@ def adjust(work: Work, job: Object) -> None:
         )
 
 
+def started(work: Work) -> None:
+    """The same from the creation of the Job on: else the status would be written once more."""
+    message = f"run {work.run.number} has started"
+    work.conditions.accept(ready=True, reason="Started", message=message)
+
+
 def tell_suspended(work: Work) -> None:
     """Whether pods of the run may be there."""
     suspended = work.job.spec.suspend
@@ -145,11 +151,12 @@ def tell_suspended(work: Work) -> None:
 def tell_blocked(work: Work, trouble: Trouble | None) -> None:
     """Whether pods of the run can start."""
     if trouble is None:
-        work.conditions.accept(ready=True, reason="Started")
+        started(work)
         return
     work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
     if not _told_before(work, "Ready", trouble):
-        work.draft.events.append(Event(trouble.reason, trouble.message, "Warning"))
+        sentence = f"{trouble.reason}: {trouble.message}"
+        work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
 
 
 def _told_before(work: Work, type_: str, trouble: Trouble) -> bool:

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from realapi import RealApi
+from realapi import BASE, RealApi
 
 NAME = uuid.uuid4().hex[:6]
 WRITER = {
@@ -102,6 +102,11 @@ def test_commands_need_promote(api: RealApi, command: str):
 def test_other_changes_need_no_verb_of_ours(api: RealApi):
     api.done("annotate", "modeldeployment", "m", "team=a", "--overwrite", "--as=writer")
     api.done("label", "modelversion", "m-v1", "team=a", "--overwrite", "--as=writer")
+
+
+def test_the_other_policies_are_accepted(api: RealApi):
+    for path in sorted((BASE.parent / "policies").glob("*.yaml")):
+        api.done("apply", "--dry-run=server", "-f", str(path))
 
 
 @pytest.mark.parametrize(

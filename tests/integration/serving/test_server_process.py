@@ -151,7 +151,11 @@ def test_settings_that_are_wrong_are_named(start: Start) -> None:
 
 
 def test_while_the_store_does_not_answer_it_is_alive_but_not_ready(start: Start) -> None:
-    server = start(ready=False, PAWL_ARTIFACT_URI="http://127.0.0.1:9/models")
+    server = start(
+        ready=False,
+        PAWL_ARTIFACT_URI="http://127.0.0.1:9/models",
+        PAWL_NAMESPACE_URIS='["http://127.0.0.1:9/"]',
+    )
     server.until(lambda: server.status("/v2/health/live") == 200)
     assert server.status("/v2/health/ready") == 503
     answer = server.infer(0, 0)

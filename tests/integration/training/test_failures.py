@@ -209,11 +209,12 @@ def test_the_termination_message_fits_into_a_kibibyte(
 def test_a_stopped_stage_leaves_a_message(recipe: dict[str, Any], pod: Any) -> None:
     """SIGTERM while the stage waits for data from a server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        recipe["data"]["uri"] = f"http://127.0.0.1:{silent.getsockname()[1]}/data.csv"
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        recipe["data"]["uri"] = f"{address}data.csv"
         mine = pod(recipe)
         with subprocess.Popen(
             [sys.executable, "-m", "pawl.training", "prepare"],
-            env=mine.environment(),
+            env=mine.environment() | {"PAWL_NAMESPACE_URIS": json.dumps([address])},
             stdout=subprocess.PIPE,
         ) as process:
             silent.settimeout(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pawl.control.addresses import CheckedResolver, check
+from pawl.control.addresses import check, resolver
 from pawl.errors import NotAllowedError
 
 
@@ -28,4 +28,4 @@ def test_the_rest_may_be_asked(address: str):
 @pytest.mark.parametrize("name", ["localhost", "2130706433", "0x7f.1"])
 async def test_what_a_name_resolves_to_is_looked_at(name: str):
     with pytest.raises(NotAllowedError):
-        await CheckedResolver().resolve(name, 80)
+        await resolver().resolve(name, 80)

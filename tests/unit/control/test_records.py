@@ -107,10 +107,10 @@ async def test_an_artifact_is_judged_by_its_bytes(records: Records, tmp_path: Pa
     model = make_model(make_graph([], "empty", [], [])).SerializeToString()
     (tmp_path / "model.onnx").write_bytes(model)
     right = "sha256:" + hashlib.sha256(model).hexdigest()
-    assert (await records.verify(artifact(tmp_path, right))).digest == right
-    wrong = await records.verify(artifact(tmp_path, "sha256:" + "0" * 64))
+    assert (await records.verify(artifact(tmp_path, right), "ml")).digest == right
+    wrong = await records.verify(artifact(tmp_path, "sha256:" + "0" * 64), "ml")
     assert (wrong.reason, wrong.final) == ("DigestMismatch", True)
-    missing = await records.verify(artifact(tmp_path, right, "none.onnx"))
+    missing = await records.verify(artifact(tmp_path, right, "none.onnx"), "ml")
     assert (missing.reason, missing.final) == ("ArtifactMissing", True)
 
 
@@ -151,11 +151,24 @@ async def test_the_log_of_a_deployment_is_read_from_its_end(records: Records):
     for second in range(60):
         at = f"2026-11-21T12:00:{second:02}Z"
         for name in ("churn", "churn-b"):
-            content = {"deployment": name, "n": second}
+            content = {"deployment": name, "n": second, "served": {}}
             await records.decide("ml", "churn", f"{at}-{name}-churn-v1-Promoted", content)
     found = await records.log("ml", "churn", "churn")
     assert [line["n"] for line in found] == list(range(59, 9, -1))
     assert {line["deployment"] for line in found} == {"churn"}
+
+
+async def test_the_stable_version_is_found_however_much_came_after_it(records: Records):
+    served = {"deployment": "churn", "served": {"name": "churn-v2"}, "n": -1}
+    await records.decide("ml", "churn", "2026-01-01T00:00:00Z-churn-churn-v2-Promoted", served)
+    older = {**served, "n": -2}
+    await records.decide("ml", "churn", "2025-01-01T00:00:00Z-churn-churn-v1-Promoted", older)
+    for number in range(70):
+        failed = {"deployment": "churn", "n": number}
+        name = f"2026-02-01T00:00:{number:02}Z-churn-churn-v{number + 3}-GateFailed"
+        await records.decide("ml", "churn", name, failed)
+    found = await records.log("ml", "churn", "churn")
+    assert [line["n"] for line in found] == [*range(69, 19, -1), -1]
 
 
 async def test_where_keys_are_given_only_what_one_of_them_signed_is_verified(tmp_path: Path):
@@ -166,14 +179,43 @@ async def test_where_keys_are_given_only_what_one_of_them_signed_is_verified(tmp
     (tmp_path / "model.onnx").write_bytes(model)
     given = artifact(tmp_path, "sha256:" + hashlib.sha256(model).hexdigest())
     signing.sign(given.uri, given.digest, stranger)
-    missing = await records.verify(given)
+    missing = await records.verify(given, "ml")
     assert (missing.reason, missing.final, missing.digest) == ("SignatureMissing", False, None)
     (tmp_path / f"model.onnx.{next(iter(records.keys))}.sig").write_text("bm8=")
-    invalid = await records.verify(given)
+    invalid = await records.verify(given, "ml")
     assert (invalid.reason, invalid.final, invalid.digest) == ("SignatureInvalid", True, None)
     signing.sign(given.uri, given.digest, key)
-    good = await records.verify(given)
+    good = await records.verify(given, "ml")
     assert (good.digest, {good.signed_by}) == (given.digest, records.keys)
     (tmp_path / "model.onnx").write_bytes(model + b"x")  # a signature does not excuse other bytes
-    assert (await records.verify(given)).reason == "DigestMismatch"
+    assert (await records.verify(given, "ml")).reason == "DigestMismatch"
     records.close()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("file:///etc/model.onnx", id="a file outside the store"),
+        pytest.param("{store}/bundles/other/m/abc", id="another namespace's"),
+        pytest.param("http://127.0.0.1:1/model.onnx", id="the operator's own machine"),
+        pytest.param("http://localhost.:1/model.onnx", id="by another name"),
+        pytest.param("http://2130706433:1/model.onnx", id="by a number"),
+    ],
+)
+async def test_what_a_namespace_may_not_name_is_not_read(
+    records: Records, tmp_path: Path, uri: str
+):
+    bad = Artifact(uri=uri.format(store=tmp_path.as_uri()), digest="sha256:" + "0" * 64)
+    found = await records.verify(bad, "ml")
+    assert (found.reason, found.final) == ("UriNotAllowed", False)
+
+
+async def test_namespaces_of_one_store_do_not_see_each_other(records: Records):
+    """Models, Deployments and versions of two namespaces have the same names."""
+    await records.claim("a", "churn", 7, "uid-a")
+    await records.claim("b", "churn", 7, "uid-b")
+    assert await records.claims("b", "churn", 7) == (7, "uid-b")
+    hour = KeepHour("a", "churn", "churn-v1", 5, b"counts")
+    await records.keep(hour)
+    assert await records.hours("a", "churn", "churn-v1") == [5]
+    assert await records.hours("b", "churn", "churn-v1") == []

@@ -43,6 +43,11 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({}, "PAWL_STORE", id="no store"),
         pytest.param({"PAWL_STORE": "/var/models"}, "PAWL_STORE", id="no scheme"),
         pytest.param({**STORE, "PAWL_WORKERS": "many"}, "PAWL_WORKERS", id="no number"),
+        pytest.param({**STORE, "PAWL_ALLOWED_URIS": "s3://a/"}, "PAWL_ALLOWED_URIS", id="no JSON"),
+        pytest.param({**STORE, "PAWL_ALLOWED_URIS": '["s3://a/"]'}, "ALLOWED_URIS", id="a list"),
+        pytest.param({**STORE, "PAWL_ALLOWED_URIS": '{"*": ["lake"]}'}, "begin", id="no URI"),
+        pytest.param({**STORE, "PAWL_ALLOWED_URIS": '{"*": 3}'}, "ALLOWED_URIS", id="no rules"),
+        pytest.param({**STORE, "PAWL_ALLOWED_URIS": '{"*": "s3://"}'}, "ALLOWED", id="one text"),
         pytest.param({**STORE, "PAWL_NOTIFY_PRIVATE": "yes"}, "PAWL_NOTIFY_PRIVATE", id="no flag"),
         pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
         pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
@@ -51,3 +56,11 @@ def test_images_by_prefix_and_one_by_name():
 def test_what_is_wrong_is_named(env: dict[str, str], words: str):
     with pytest.raises(UserError, match=words):
         from_environment(env)
+
+
+def test_rules_of_uris_are_by_namespace():
+    env = {**STORE, "PAWL_ALLOWED_URIS": '{"*": ["s3://lake/{namespace}/"], "a": []}'}
+    rules = from_environment(env).installation.uris
+    assert rules.of("ml") == ("s3://lake/ml/",)
+    assert rules.of("a") == ()
+    assert from_environment(STORE).installation.uris.of("ml") is None

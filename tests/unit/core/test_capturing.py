@@ -8,6 +8,8 @@ import pytest
 from world import DIGEST, NOW
 
 from pawl.api.capture import CaptureSpec
+from pawl.api.deployment import DeploymentSpec
+from pawl.artifacts.uris import Rules
 from pawl.core import capturing
 from pawl.core.conditions import Conditions
 from pawl.core.versions import read_versions
@@ -22,7 +24,7 @@ def told(spec: CaptureSpec | None, *inputs: str) -> Any:
         | ({"signature": signature} if inputs else {}),
     }
     conditions = Conditions((), generation=1, now=NOW)
-    capturing.tell(conditions, spec, "m-v1", read_versions([version], "m"))
+    capturing.tell(conditions, spec, "m-v1", read_versions([version], "m"), "")
     return next(iter(conditions.all()), None)
 
 
@@ -46,6 +48,18 @@ def test_columns_that_there_are_not_are_named(
     assert found.reason == reason
     if reason == "UnknownColumn":
         assert found.message == "nothing is captured: m-v1 has no input mail"
+
+
+def test_a_place_that_is_not_allowed_gets_nothing():
+    spec = DeploymentSpec(model="m", capture=capture(uri="s3://pawl/decisions/x"))
+    acted_on, refused = capturing.allowed(spec, "ml", Rules("s3://pawl"))
+    assert acted_on.capture is None
+    conditions = Conditions((), generation=1, now=NOW)
+    capturing.tell(conditions, acted_on.capture, "m-v1", (), refused)
+    (found,) = conditions.all()
+    assert (found.status, found.reason) == ("False", "UriNotAllowed")
+    assert found.message.startswith("nothing is captured: s3://pawl/decisions/x is a folder")
+    assert capturing.allowed(spec, "ml", Rules("s3://other")) == (spec, "")
 
 
 def test_who_asks_for_nothing_is_told_nothing():

@@ -133,3 +133,16 @@ def test_a_version_is_recorded_once_it_is_verified_and_no_earlier():
         ("log", ["m", "v1"]),
     ]
     assert plan(item, GOOD, seconds=60).actions == ()
+
+
+def test_an_artifact_that_is_not_allowed_waits_for_the_administrator():
+    item = version()
+    refused = Verification(reason="UriNotAllowed", message="s3://x is not allowed")
+    made = plan(item, refused)
+    stalled = next(c for c in item["status"]["conditions"] if c["type"] == "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "UriNotAllowed")
+    assert stalled["message"] == "s3://x is not allowed"
+    assert made.requeue_after
+    assert settled(item) is None
+    plan(item, GOOD)
+    assert item["status"]["stage"] == "Champion"

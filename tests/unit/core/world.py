@@ -66,7 +66,7 @@ def training_job(name: str = "churn-nov", uid: str = "uid-1", **spec: Any) -> di
         },
         "spec": {
             "model": "churn",
-            "data": {"uri": "file:///data/x.parquet", "task": "binary", "target": "churned"},
+            "data": {"uri": "s3://lake/x.parquet", "task": "binary", "target": "churned"},
             "trainer": {"sklearn": {"estimator": "sklearn.linear_model.LogisticRegression"}},
             **spec,
         },
@@ -94,7 +94,7 @@ def run_result(uid: str = "uid-1", run: int = 1, **changes: Any) -> RunResult:
         ),
         "lineage": Lineage(
             data=DataLineage(
-                uri="file:///data/x.parquet", digest=DIGEST, rows=100, train_rows=60,
+                uri="s3://lake/x.parquet", digest=DIGEST, rows=100, train_rows=60,
                 validation_rows=20, test_rows=20,
             ),
             recipe_digest=DIGEST,

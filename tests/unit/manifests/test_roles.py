@@ -13,13 +13,17 @@ from pawl.control.rights import RULES
 ROLES = {
     item["metadata"]["name"]: item for item in render.objects() if item["kind"] == "ClusterRole"
 }
-WANTED = {
-    (rule.group, resource, verb, name)
-    for rule in RULES
-    for resource in rule.resources
-    for verb in rule.verbs
-    for name in rule.names or ("",)
-}
+WANTED, AT_HOME = (
+    {
+        (rule.group, resource, verb, name)
+        for rule in RULES
+        if rule.home is home
+        for resource in rule.resources
+        for verb in rule.verbs
+        for name in rule.names or ("",)
+    }
+    for home in (False, True)
+)
 
 
 def flat(rules: list[Mapping[str, Any]]) -> set[tuple[str, str, str, str]]:
@@ -34,21 +38,32 @@ def flat(rules: list[Mapping[str, Any]]) -> set[tuple[str, str, str, str]]:
     }
 
 
+def rights(items: list[dict[str, Any]], namespace: str | None) -> set[tuple[str, str, str, str]]:
+    """Of the operator's roles in a namespace; None: of its ClusterRoles."""
+    return {
+        right
+        for item in items
+        if item["kind"] in ("Role", "ClusterRole")
+        and item["metadata"]["name"].startswith("pawl-operator")
+        and item["metadata"].get("namespace") == namespace
+        for right in flat(item["rules"])
+    }
+
+
 def test_the_operator_has_the_rights_of_the_code_and_no_others():
-    assert flat(ROLES["pawl-operator"]["rules"]) == WANTED
+    made = render.objects()
+    assert rights(made, None) == WANTED
+    assert rights(made, render.NAMESPACE) == AT_HOME
 
 
 def test_named_namespaces_give_the_same_rights_there():
     """Kopf looks which kinds there are where it is told nothing; else it asks for ours only."""
     made = render.objects({"namespaces": ["ml"]})
-    ours = [item for item in made if item["metadata"]["name"].startswith("pawl-operator")]
-    roles = [item for item in ours if item["kind"] in ("Role", "ClusterRole")]
-    elsewhere = [item for item in roles if item["kind"] == "ClusterRole"]
-    assert flat([rule for item in elsewhere for rule in item["rules"]]) == {
-        ("gateway.networking.k8s.io", "gatewayclasses", "get", "")
-    }
-    rights = flat([rule for item in roles for rule in item["rules"]])
-    assert rights == {right for right in WANTED if right[0] != "apiextensions.k8s.io"}
+    classes = {("gateway.networking.k8s.io", "gatewayclasses", "get", "")}
+    assert rights(made, None) == classes
+    assert rights(made, render.NAMESPACE) == AT_HOME
+    everywhere = {right for right in WANTED if right[0] != "apiextensions.k8s.io"}
+    assert rights(made, "ml") == everywhere - classes
 
 
 @pytest.mark.parametrize("name", sorted(ROLES))
@@ -57,11 +72,8 @@ def test_there_are_no_wildcards(name: str):
 
 
 def test_secrets_are_read_by_name_only():
-    rights = flat(ROLES["pawl-operator"]["rules"])
-    read = [
-        (verb, name) for _, what, verb, name in rights if what == "secrets" and verb != "create"
-    ]
-    assert read == [("get", "pawl-notify")]
+    verbs = {(verb, name) for _, what, verb, name in WANTED if what == "secrets"}
+    assert verbs == {("create", ""), ("get", "pawl-notify")}
 
 
 @pytest.mark.parametrize("name", ["pawl-view", "pawl-edit", "pawl-approver"])
@@ -70,9 +82,9 @@ def test_people_write_no_status(name: str):
 
 
 def test_who_edits_neither_writes_versions_nor_has_verbs_of_ours():
-    rights = {(what, verb) for _, what, verb, _ in flat(ROLES["pawl-edit"]["rules"])}
-    assert not {verb for _, verb in rights} & {"approve", "import", "promote"}
-    assert {verb for what, verb in rights if what == "modelversions"} == {
+    may = {(what, verb) for _, what, verb, _ in flat(ROLES["pawl-edit"]["rules"])}
+    assert not {verb for _, verb in may} & {"approve", "import", "promote"}
+    assert {verb for what, verb in may if what == "modelversions"} == {
         "delete",
         "deletecollection",
     }

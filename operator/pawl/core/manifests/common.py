@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pawl.api.base import Placement, Resources
 from pawl.constants import (
     API_VERSION,
+    ENV_ALLOWED_URIS,
     LABEL_MANAGED_BY,
     STORE_SECRET,
 )
@@ -69,6 +71,12 @@ def container_security() -> dict[str, Any]:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def uri_rules(installation: Installation, namespace: str) -> dict[str, str]:
+    """The variable by which pods know which URIs their namespace may name; none without rules."""
+    rules = installation.uris.of(namespace)
+    return {} if rules is None else {ENV_ALLOWED_URIS: json.dumps(rules)}
 
 
 def placement(spec: Placement) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pawl import constants as c
-from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.api.deployment import Autoscaling, DeploymentSpec, ServedVersion
 from pawl.api.names import child_name
 from pawl.core.installation import Installation
 from pawl.core.manifests import capture, common
 
 WORK = "/pawl/work"
+_CPU_PERCENT = 70
 
 
 def server_name(deployment: str, version: int) -> str:
@@ -59,7 +60,7 @@ def build_server(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(meta["name"], spec, version, installation),
+            "spec": _pod(meta, spec, version, installation),
         },
     }
     if replicas is not None:
@@ -97,7 +98,7 @@ def build_server_service(
 def build_autoscaler(
     owner: dict[str, Any], spec: DeploymentSpec, version: ServedVersion
 ) -> dict[str, Any]:
-    """A HorizontalPodAutoscaler (autoscaling/v2) on CPU. Requires `spec.autoscaling`."""
+    """A HorizontalPodAutoscaler (autoscaling/v2). Requires `spec.autoscaling`."""
     scaling = spec.autoscaling
     if scaling is None:
         raise ValueError("autoscaling is not set")
@@ -112,24 +113,24 @@ def build_autoscaler(
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "minReplicas": scaling.min,
             "maxReplicas": scaling.max,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {
-                            "type": "Utilization",
-                            "averageUtilization": scaling.target_cpu_percent,
-                        },
-                    },
-                }
-            ],
+            "metrics": [_metric(scaling)],
         },
     }
 
 
+def _metric(scaling: Autoscaling) -> dict[str, Any]:
+    """What is scaled by. Pods that answer no metric are left out, as the controller does it."""
+    if scaling.target_requests_per_second is not None:
+        rate = str(scaling.target_requests_per_second)
+        target: dict[str, Any] = {"type": "AverageValue", "averageValue": rate}
+        return {"type": "Pods", "pods": {"metric": {"name": c.METRIC_REQUESTS}, "target": target}}
+    percent = scaling.target_cpu_percent or _CPU_PERCENT
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
 def _pod(
-    deployment: str, spec: DeploymentSpec, version: ServedVersion, installation: Installation
+    meta: dict[str, Any], spec: DeploymentSpec, version: ServedVersion, installation: Installation
 ) -> dict[str, Any]:
     server = spec.server
     access = common.store_access(installation)
@@ -147,7 +148,7 @@ def _pod(
                 "terminationMessagePath": common.TERMINATION_LOG,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": [
-                    *_feedback_key(deployment, spec),
+                    *_feedback_key(meta["name"], spec),
                     *common.env(
                         **{
                             c.ENV_MODEL: spec.model,
@@ -167,6 +168,7 @@ def _pod(
                             **({c.ENV_PAIR_BY: "body"} if spec.routing.gateway else {}),
                             **_allowed(version, installation),
                             **_trusted(installation),
+                            **_from_web(version, meta["namespace"], installation),
                             **common.TMP_ENV,
                         }
                     ),
@@ -221,6 +223,12 @@ def _trusted(installation: Installation) -> dict[str, str]:
     """Whose signatures the server asks for before it loads."""
     keys = installation.verify_keys
     return {c.ENV_VERIFY_KEYS: keys} if keys else {}
+
+
+def _from_web(version: ServedVersion, namespace: str, installation: Installation) -> dict[str, str]:
+    """Only who fetches from a web server may be led elsewhere."""
+    web = version.uri.startswith(("http://", "https://"))
+    return common.uri_rules(installation, namespace) if web else {}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

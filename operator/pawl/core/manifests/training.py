@@ -103,7 +103,7 @@ def build_job(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, config, installation, task),
+            "spec": _pod(spec, config, meta["namespace"], installation, task),
         },
     }
     if spec.active_deadline_seconds is not None:
@@ -119,9 +119,14 @@ def build_job(
 
 
 def _pod(
-    spec: TrainingJobSpec, config: str, installation: Installation, task: TrialTask | None
+    spec: TrainingJobSpec,
+    config: str,
+    namespace: str,
+    installation: Installation,
+    task: TrialTask | None,
 ) -> dict[str, Any]:
     template = spec.template
+    told = common.env(**common.uri_rules(installation, namespace))
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
@@ -135,6 +140,8 @@ def _pod(
     prepare = _stage("prepare", installation, store=True)
     train = _train(spec, installation)
     last = _publish(installation) if task is None else _stage("score", installation, store=True)
+    for stage in (prepare, last):
+        stage["env"] += told
     if spec.data.uri.startswith("pvc://"):
         claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
         volumes.append({"name": "claim", "persistentVolumeClaim": {"claimName": claim}})

@@ -124,6 +124,7 @@ def _over(work: Work, table: Table, reason: str) -> Found | Trouble:
     if best is None:
         return Trouble("NoTrialSucceeded", f"none of {len(table.trials)} trials succeeded")
     work.draft.actions.append(RecordTrials(work.meta["uid"], work.run.number, table.lines()))
+    work.values["progress"] = 70
     text = f"{len(table.trials)} trials ({reason}), the best is {best.number}"
     work.draft.events.append(Event("SearchFinished", text))
     return Found(table, best)

@@ -19,7 +19,8 @@ from pawl.local.api.http.options import flag
 from pawl.local.api.http.paths import Target
 from pawl.local.api.store import Key, Store
 
-OPERATOR = "system:serviceaccount:pawl-system:pawl-operator"
+HOME = "kube-system"
+OPERATOR = f"system:serviceaccount:{HOME}:pawl-operator"
 _APPLY = "application/apply-patch"
 
 
@@ -53,7 +54,7 @@ class OperatorAccess:
     def _check(self, verb: str, at: Target) -> None:
         group = at.resource.group
         resource = "/".join(filter(None, (at.resource.plural, at.subresource)))
-        rule = rights.rule_for(verb, group, resource, at.name)
+        rule = rights.rule_for(verb, group, resource, at.name, home=at.namespace == HOME)
         named = at.name if rule is None or rule.names else ""
         self._write_down(verb, group, resource, named, allowed=rule is not None)
         if rule is None:

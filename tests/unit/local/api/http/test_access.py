@@ -20,6 +20,7 @@ REGISTRY.create(
     manager="test",
 )  # fmt: skip
 CORE, APPS = "/api/v1/namespaces/ml", "/apis/apps/v1/namespaces/ml"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
@@ -54,6 +55,9 @@ def ask(tmp_path: Path) -> Asking:
         pytest.param("PATCH", f"{CORE}/pods/p", "patch", id="patch"),
         pytest.param("DELETE", f"{APPS}/deployments/d", "delete", id="delete"),
         pytest.param("GET", f"{CORE}/secrets/pawl-notify", "get", id="a secret by its name"),
+        pytest.param(
+            "PATCH", f"{LEASES}/kube-system/leases/pawl-operator", "patch", id="its lease"
+        ),
     ],
 )
 def test_what_a_rule_allows_goes_through(ask: Asking, method: str, path: str, verb: str):
@@ -66,13 +70,15 @@ def test_what_a_rule_allows_goes_through(ask: Asking, method: str, path: str, ve
     ("method", "path", "words"),
     [
         pytest.param("GET", f"{CORE}/secrets/other",
-            'secrets "other" is forbidden: User "system:serviceaccount:pawl-system:pawl-operator" '
+            'secrets "other" is forbidden: User "system:serviceaccount:kube-system:pawl-operator" '
             'cannot get resource "secrets" in API group "" in the namespace "ml"', id="a secret"),
         pytest.param("GET", "/api/v1/secrets", "cannot list .* at the cluster scope", id="secrets"),
         pytest.param("GET", f"{CORE}/secrets?watch=1", "cannot watch", id="secrets as they change"),
         pytest.param("PATCH", f"{APPS}/deployments/d/status", '"deployments/status"', id="status"),
         pytest.param("GET", f"{CORE}/pods/p/log", '"pods/log"', id="logs"),
         pytest.param("DELETE", f"{CORE}/pods", "cannot deletecollection", id="all pods"),
+        pytest.param("PATCH", f"{LEASES}/kube-system/leases/other", "patch", id="another lease"),
+        pytest.param("GET", f"{LEASES}/ml/leases/pawl-operator", "get", id="a lease elsewhere"),
         pytest.param("POST", f"{CORE}/serviceaccounts/a/token", "token", id="a token"),
     ],
 )  # fmt: skip
