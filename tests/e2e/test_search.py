@@ -56,3 +56,26 @@ def test_an_operator_killed_in_mid_search_goes_on_with_the_same_search(space: Sp
     assert status["best"]["trial"] == best["number"]
     eventually(lambda: not space.list("Job", "pawl.dev/trial"), "no Jobs of trials")
     assert len(space.list("ModelVersion")) == 1
+
+
+def test_trials_that_do_worse_than_the_median_are_pruned(space: Space):
+    """The grid ends with hopeless trials, which take their time: the shares of the rows are
+    reported long before they are over."""
+    uri = space.put("mixed.parquet", recipes.mixed())
+    data = {"uri": uri, "task": "binary", "target": "churned", "idColumns": ["customer"]}
+    tune = search(
+        algorithm="random",
+        pruner="median",
+        maxTrials=9,
+        parameters=[{"name": "learning_rate", "type": "double", "min": 0.0001, "max": 0.3,
+                     "log": True}],
+    )  # fmt: skip
+    estimator = "sklearn.ensemble.HistGradientBoostingClassifier"
+    spec = recipes.sklearn_job(uri, estimator, {"max_iter": 400}, data=data, search=tune)
+    space.create("TrainingJob", "tune", spec)
+    space.trained("tune")
+    trials = table(space, "tune")
+    pruned = [trial for trial in trials if trial["outcome"] == "Pruned"]
+    assert len(pruned) == space.status("TrainingJob", "tune")["trials"].get("pruned", 0)
+    assert pruned
+    assert all(trial["reports"] and not trial["values"] for trial in pruned)

@@ -9,9 +9,10 @@ a sampler is rebuilt from the `Trial` records alone, so they say what it was tol
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from pawl.artifacts.records import Record
 
@@ -45,6 +46,27 @@ class Trial(Record):
     data_digest: str | None = None
     seconds: float | None = None
     message: str = ""
+
+
+def parse_reports(log: str) -> Reports:
+    """What a log of `train` reports: lines `{"pawl": "report", "step": 1, "value": 0.87}` with
+    growing whole steps. Other lines are nobody's business, and so is what comes after the first
+    `MOST_REPORTS`."""
+    found: list[tuple[int, float]] = []
+    for line in log.splitlines():
+        if '"pawl"' not in line or len(found) == MOST_REPORTS:
+            continue
+        with suppress(ValidationError):
+            report = _Report.model_validate_json(line)
+            if not found or report.step > found[-1][0]:
+                found.append((report.step, report.value))
+    return tuple(found)
+
+
+class _Report(BaseModel):
+    pawl: Literal["report"]
+    step: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+    value: Annotated[float, Field(allow_inf_nan=False)]
 
 
 def folder(uid: str, run: int) -> str:

@@ -93,9 +93,10 @@ class Observer:
         recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
         search: SearchObserved | None = None
+        pods = self._cache.labelled(PODS, namespace, training_job=meta["name"], run=str(run))
         try:
             if "search" in item["spec"]:
-                search = await self._searches.observed(item, jobs, run)
+                search = await self._searches.observed(item, jobs, pods, run)
             if _may_have_result(item, jobs, run):
                 result = await self._records.result(meta["uid"], run)
             recipe = starting(item, jobs)
@@ -111,7 +112,7 @@ class Observer:
         return TrainingJobObserved(
             object=item,
             jobs=jobs,
-            pods=self._cache.labelled(PODS, namespace, training_job=meta["name"], run=str(run)),
+            pods=pods,
             versions=self._cache.of_model(MODEL_VERSIONS, namespace, model),
             deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
             result=result,

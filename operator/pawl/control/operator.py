@@ -73,7 +73,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
     windows = Windows(monitors, Baselines(records), scraped)
-    searches = Searches(records.trials, queue.add)
+    searches = Searches(records.trials, kube, queue.add)
     observer = Observer(cache, kube, records, routers, measure, windows, labels, searches)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
