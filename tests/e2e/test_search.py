@@ -58,24 +58,51 @@ def test_an_operator_killed_in_mid_search_goes_on_with_the_same_search(space: Sp
     assert len(space.list("ModelVersion")) == 1
 
 
-def test_trials_that_do_worse_than_the_median_are_pruned(space: Space):
-    """The grid ends with hopeless trials, which take their time: the shares of the rows are
-    reported long before they are over."""
-    uri = space.put("mixed.parquet", recipes.mixed())
-    data = {"uri": uri, "task": "binary", "target": "churned", "idColumns": ["customer"]}
-    tune = search(
-        algorithm="random",
-        pruner="median",
-        maxTrials=9,
-        parameters=[{"name": "learning_rate", "type": "double", "min": 0.0001, "max": 0.3,
-                     "log": True}],
-    )  # fmt: skip
-    estimator = "sklearn.ensemble.HistGradientBoostingClassifier"
-    spec = recipes.sklearn_job(uri, estimator, {"max_iter": 400}, data=data, search=tune)
+#: Reports x as its loss, and takes its time when that is large.
+TRAIN = """
+import json, os, pathlib, time
+from onnx import TensorProto as T, helper, numpy_helper
+import numpy as np
+
+x = json.loads(pathlib.Path(os.environ["PAWL_PARAMETERS"]).read_text())["x"]
+print(json.dumps({"pawl": "report", "step": 1, "value": x}), flush=True)
+if x > 0.5:
+    time.sleep(300)
+schema = json.loads((pathlib.Path(os.environ["PAWL_DATA_DIR"]) / "schema.json").read_text())
+k = len(schema["features"])
+graph = helper.make_graph(
+    [
+        helper.make_node("MatMul", ["numeric", "weights"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["positive"]),
+        helper.make_node("Sub", ["one", "positive"], ["negative"]),
+        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
+    ],
+    "model",
+    [helper.make_tensor_value_info("numeric", T.DOUBLE, [None, k])],
+    [helper.make_tensor_value_info("probabilities", T.DOUBLE, [None, 2])],
+    [
+        numpy_helper.from_array(np.full((k, 1), x / 1000), "weights"),
+        numpy_helper.from_array(np.ones(1), "one"),
+    ],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+out = pathlib.Path(os.environ["PAWL_OUTPUT_DIR"]) / "model.onnx"
+out.write_bytes(model.SerializeToString())
+"""
+
+
+def test_a_trial_that_reports_worse_than_the_median_is_pruned(space: Space):
+    """With this seed x is below 0.5 five times, as many as the pruner compares with, then 0.73."""
+    uri = space.put("cancer.parquet", recipes.cancer())
+    image = {"image": "pawl/trainer:0.1.0", "command": ["python", "-c"], "args": [TRAIN]}
+    x = {"name": "x", "type": "double", "min": 0, "max": 1}
+    tune = search(algorithm="random", pruner="median", parallelTrials=1, parameters=[x])
+    spec = recipes.sklearn_job(uri, trainer={"container": image}, search=tune, seed=91)
     space.create("TrainingJob", "tune", spec)
     space.trained("tune")
-    trials = table(space, "tune")
-    pruned = [trial for trial in trials if trial["outcome"] == "Pruned"]
-    assert len(pruned) == space.status("TrainingJob", "tune")["trials"].get("pruned", 0)
-    assert pruned
-    assert all(trial["reports"] and not trial["values"] for trial in pruned)
+    *good, bad = table(space, "tune")
+    assert {trial["outcome"] for trial in good} == {"Succeeded"}
+    assert [trial["reports"] for trial in good] == [[[1, t["parameters"]["x"]]] for t in good]
+    assert (bad["outcome"], bad["values"]) == ("Pruned", {})
+    assert bad["reports"] == [[1, bad["parameters"]["x"]]]
+    assert space.status("TrainingJob", "tune")["trials"]["pruned"] == 1
