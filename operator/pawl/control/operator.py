@@ -91,7 +91,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
             for task in tasks:
                 task.cancel()
     finally:
-        searches.close()
+        await searches.close()
         records.close()
         for connection in (notifier, webhooks, routers, monitors, prometheus, kube):
             if connection is not None:

@@ -54,9 +54,9 @@ class Searches:
         self._heard = {uid: heard for uid, heard in self._heard.items() if uid in uids}
         self._studies.rest()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends all processes."""
-        self._studies.close()
+        await self._studies.close()
 
     async def observed(
         self, item: Object, jobs: tuple[Object, ...], pods: tuple[Object, ...], run: int

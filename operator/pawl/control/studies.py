@@ -50,6 +50,7 @@ class Studies:
 
     def __init__(self) -> None:
         self._active: dict[str, _Active] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     def look(
         self,
@@ -90,10 +91,11 @@ class Studies:
         for key in [k for k, a in self._active.items() if now - a.used > _IDLE_SECONDS]:
             self._end(key)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends all processes."""
         for key in list(self._active):
             self._end(key)
+        await asyncio.gather(*self._ending)
 
     async def _ask(
         self, key: str, active: _Active, request: Request, wake: Callable[[], None]
@@ -102,7 +104,7 @@ class Studies:
             reply = await asyncio.wait_for(_exchange(active, request), _PATIENCE)
         except (OSError, TimeoutError, ValueError, ValidationError) as error:
             log.warning("the process of search %s: %r; it is begun anew", key, error)
-            _kill(active)
+            self._bury(active.process)
             active.process, active.sent = None, {}
             active.proposals, active.prune = {}, frozenset()
             active.rest_until = asyncio.get_running_loop().time() + _PAUSE
@@ -124,7 +126,15 @@ class Studies:
         if active is not None:
             if active.task is not None:
                 active.task.cancel()
-            _kill(active)
+            self._bury(active.process, active.task)
+
+    def _bury(
+        self, process: asyncio.subprocess.Process | None, task: asyncio.Task[None] | None = None
+    ) -> None:
+        if process is not None:
+            ending = asyncio.create_task(_ended(process, task))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
 
 async def _exchange(active: _Active, request: Request) -> Reply:
@@ -158,7 +168,11 @@ async def _write(process: asyncio.subprocess.Process, text: str) -> None:
     await process.stdin.drain()
 
 
-def _kill(active: _Active) -> None:
-    if active.process is not None:
-        with suppress(ProcessLookupError):
-            active.process.kill()
+async def _ended(process: asyncio.subprocess.Process, task: asyncio.Task[None] | None) -> None:
+    """Kills it and closes its pipes, once nobody reads from them."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    if task is not None:
+        await asyncio.wait([task])
+    with suppress(OSError):
+        await process.communicate()
