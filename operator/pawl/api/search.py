@@ -32,7 +32,7 @@ class Parameter(ApiModel):
             "double and int need min and max, with min at most max; categorical takes neither",
         ),
         (
-            f"{_NUMBER} ? !has(self.values) : has(self.values) && size(self.values) > 0",
+            f"({_NUMBER}) == (!has(self.values) || size(self.values) == 0)",
             "categorical needs values; double and int take none",
         ),
         (
