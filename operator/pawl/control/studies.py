@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from pawl.search.protocol import MOST_BYTES, Begin, Known, Proposal, Reply, Request
 
 log = logging.getLogger(__name__)
-#: Processes at once; each is about 100 MB.
+#: Processes at once; each has about 70 MB.
 _MOST = 8
 _IDLE_SECONDS = 120.0
 #: For an answer; a sampler that rebuilds a long search needs some.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pawl.api.search import Search
+from pawl.errors import UserError
 from pawl.search.protocol import Known, Proposal, Reply, Request
 from pawl.search.samplers import distributions, make_pruner, make_sampler
 from pawl.search.study import Study
@@ -64,10 +66,26 @@ def test_one_by_one_it_is_plain_optuna(algorithm: str):
     def objective(trial: optuna.Trial) -> float:
         return loss({name: trial._suggest(name, space[name]) for name in space})
 
-    count = 20 if algorithm == "grid" else 60
+    count = 20 if algorithm in ("grid", "cmaes") else 60
     plain.optimize(objective, n_trials=count)
     ours = sequential(Study(spec, 7), count)
     assert [trial.parameters for trial in ours] == [trial.params for trial in plain.trials]
+
+
+def test_gaussian_processes_ask_for_what_is_not_there():
+    """Plain optuna's too where PyTorch is; else a sentence."""
+    spec = search("gp")
+    if importlib.util.find_spec("torch") is None:
+        with pytest.raises(UserError, match="needs PyTorch"):
+            Study(spec, 7)
+        pytest.skip("algorithm gp needs PyTorch, which is not here")
+    study = optuna.create_study(sampler=make_sampler(spec, 7), direction="minimize")
+    space = distributions(spec)
+    study.optimize(
+        lambda trial: loss({name: trial._suggest(name, space[name]) for name in space}), n_trials=14
+    )
+    ours = sequential(Study(spec, 7), 14)
+    assert [trial.parameters for trial in ours] == [trial.params for trial in study.trials]
 
 
 @pytest.mark.parametrize("algorithm", ["random", "grid", "tpe", "cmaes", "nsga2"])
