@@ -42,7 +42,7 @@ from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
-from pawl.core.run_work import SearchObserved, trial_of
+from pawl.core.run_work import FINISHED, SearchObserved, trial_of
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.core.watch import kept
 from pawl.errors import StoreError
@@ -80,8 +80,13 @@ class Observer:
         self._windows.forget(known)
         self._labels.forget(known)
         self._recalled.forget(known)
-        training = (item for item in self._cache.all(TRAINING_JOBS) if "search" in item["spec"])
-        self._searches.forget({item["metadata"]["uid"] for item in training})
+        self._searches.forget(
+            {
+                item["metadata"]["uid"]
+                for item in self._cache.all(TRAINING_JOBS)
+                if (item.get("status") or {}).get("phase") not in FINISHED
+            }
+        )
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""

@@ -29,6 +29,7 @@ def drive(work: Work) -> None:
         nothing_new(work, result)
         return
     if made is not None or result is not None:
+        search.remember(work)
         publish(work, made, result)
         return
     job = work.job_of(work.run.number)

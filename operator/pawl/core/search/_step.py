@@ -174,6 +174,16 @@ def _tell(work: Work, table: Table, running: set[int]) -> None:
         work.conditions.set("DataValid", True, "ChecksPassed")
 
 
+def remember(work: Work) -> None:
+    """What a lost status said of a search that is over."""
+    spec, observed = work.job.spec.search, work.observed.search
+    if spec is None or observed is None or not observed.trials or work.job.status.search:
+        return
+    table = Table(spec, observed.trials)
+    work.values |= {"trials": table.counts(0), "best": table.best_status()}
+    work.values["search"] = table.ended() or None
+
+
 def _delete(job: Object) -> Delete:
     """Of a Job."""
     meta = job["metadata"]

@@ -317,6 +317,25 @@ def finished(trials: int) -> Searching:
     return w
 
 
+def test_a_lost_status_is_found_again_in_the_middle_and_at_the_end():
+    w = world(maxTrials=4, parallelTrials=2)
+    w.settle()
+    w.succeed(0)
+    w.settle()
+    w.objects[("TrainingJob", NAME)].pop("status")
+    w.all_at_once()
+    assert w.begun == [0, 1, 2, 3]
+    w.finish_final()
+    w.settle()
+    before = w.told()
+    w.objects[("TrainingJob", NAME)].pop("status")
+    w.settle()
+    after = w.told()
+    for name in ("trials", "best", "search", "modelVersion", "phase"):
+        assert after[name] == before[name]
+    assert len(w.of("ModelVersion")) == 1
+
+
 def test_a_larger_limit_goes_on_with_the_same_search():
     w = finished(3)  # the best is trial 1, by 0.9; trial 7 will score 0.3, 4 only 0.1, 6 0.9
     w.change(maxTrials=12)
