@@ -228,13 +228,18 @@ class Both:
             assert time.monotonic() < deadline, f"{path}: {answers}, not {status}"
             time.sleep(0.05)
 
-    def watch(self, path: str, until: Callable[[Any], bool], /, **query: Any) -> Each:
-        """The events of both (bookmarks left out)."""
+    def watch(
+        self, path: str, until: Callable[[Any], bool], /, *, ordered: bool = True, **query: Any
+    ) -> Each:
+        """The events of both (bookmarks left out). `ordered`: as they came, else by name."""
         events = [
             cluster.events(self.path(path), resolved(query, side), until)
             for side, cluster in enumerate(self.clusters)
         ]
         changes = [[e for e in seen if e.get("type") != "BOOKMARK"] for seen in events]
+        if not ordered:
+            for seen in changes:
+                seen.sort(key=lambda event: str(event["object"]["metadata"].get("name")))
         ours, others = (mask(seen) for mask, seen in zip(self._masks, changes, strict=True))
         told(f"WATCH {path}", ours, others)
         return Each((events[0], events[1]))
