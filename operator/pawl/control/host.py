@@ -1,12 +1,18 @@
 """Kopf as the host: it watches our kinds, answers the liveness probe and wakes the queue.
 
-Nothing else: its state machine would write to the users' objects (docs/decisions).
+Nothing else: its state machine would write to the users' objects (docs/decisions). It has a thread
+and an event loop of its own, since it takes every task of its loop for one of its own, and cancels
+all of them when its run ends, as it does after some errors of an API server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+import threading
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import kopf
@@ -17,6 +23,10 @@ from pawl.control.kinds import OURS, Resource
 from pawl.control.queue import Key, Queue
 from pawl.control.settings import Settings
 
+_LAST_PAUSE, _HEALTHY_AFTER = 30.0, 60.0
+_PATIENCE = 2.0  # seconds for kopf to end in order
+log = logging.getLogger(__name__)
+
 
 def take_signals(stop: asyncio.Event) -> None:
     """SIGTERM and SIGINT set `stop` from now on."""
@@ -24,19 +34,55 @@ def take_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def host(settings: Settings, queue: Queue, cache: Cache, stop: asyncio.Event) -> None:
-    """Runs until it is cancelled; raises when kopf cannot go on.
+async def host(settings: Settings, queue: Queue, cache: Cache) -> None:
+    """Runs until it is cancelled. When kopf's run ends another one begins: meanwhile our own
+    reflectors wake the queue."""
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # no signals: we know
+    loop, pause = asyncio.get_running_loop(), 1.0
 
-    Kopf takes the signals when it starts, and would end a process by waiting in vain for tasks that
-    are not its own, and by raising what went wrong in them; so they are taken back.
-    """
-    registry = kopf.OperatorRegistry()
-    for resource in OURS:
-        _watch(registry, resource, queue, cache)
-    kopf.on.login(registry=registry)(_login)
-    ready = asyncio.Event()
-    waiting = asyncio.create_task(_take_signals_back(ready, stop))
-    try:
+    def changed(resource: Resource, body: dict[str, Any]) -> None:
+        meta = body["metadata"]
+        if not cache.knows(resource, body):
+            queue.add(Key(resource.kind, meta.get("namespace", ""), meta["name"]))
+
+    while True:
+        begun, registry = time.monotonic(), _registry(loop, changed)
+        error = await _Run(settings, registry).ended()
+        log.warning("kopf's run ended, another one in %.0f s: %r", pause, error)
+        await asyncio.sleep(pause)
+        lasted = time.monotonic() > begun + _HEALTHY_AFTER
+        pause = 1.0 if lasted else min(2 * pause, _LAST_PAUSE)
+
+
+class _Run:
+    """One run of kopf, from its making on."""
+
+    def __init__(self, settings: Settings, registry: kopf.OperatorRegistry) -> None:
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
+        target = (settings, registry)
+        self._thread = threading.Thread(target=self._work, args=target, name="kopf", daemon=True)
+        self._thread.start()
+
+    async def ended(self) -> Exception | None:
+        """What it ended with. When this is cancelled it is told to end."""
+        try:
+            return await asyncio.shield(self._ended)
+        finally:
+            self._stop.set()
+            await asyncio.wait([self._ended], timeout=_PATIENCE)
+
+    def _work(self, settings: Settings, registry: kopf.OperatorRegistry) -> None:
+        error = None
+        try:
+            asyncio.run(self._operator(settings, registry))
+        except Exception as what:
+            error = what
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ended.set_result, error)
+
+    async def _operator(self, settings: Settings, registry: kopf.OperatorRegistry) -> None:
         await kopf.operator(
             registry=registry,
             settings=_options(settings.namespaces),
@@ -45,23 +91,31 @@ async def host(settings: Settings, queue: Queue, cache: Cache, stop: asyncio.Eve
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
             liveness_endpoint=settings.liveness_url,
-            ready_flag=ready,
+            stop_flag=self._stop,
         )
-    finally:
-        waiting.cancel()
-    stop.set()  # a signal came before they were taken back
 
 
-def _watch(registry: kopf.OperatorRegistry, resource: Resource, queue: Queue, cache: Cache) -> None:
-    @kopf.on.event(GROUP, VERSION, resource.plural, registry=registry, id=resource.plural)
-    async def wake(namespace: str | None, name: str | None, body: kopf.Body, **_: Any) -> None:
-        if not cache.knows(resource, body):
-            queue.add(Key(resource.kind, namespace or "", name or ""))
+def _registry(
+    loop: asyncio.AbstractEventLoop, changed: Callable[[Resource, dict[str, Any]], None]
+) -> kopf.OperatorRegistry:
+    """`changed` is called in `loop`; who asks whether this process lives waits for `loop` too."""
+    registry = kopf.OperatorRegistry()
 
+    def watch(resource: Resource) -> None:
+        @kopf.on.event(GROUP, VERSION, resource.plural, registry=registry, id=resource.plural)
+        async def wake(body: kopf.Body, **_: Any) -> None:
+            loop.call_soon_threadsafe(changed, resource, dict(body))
 
-async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
-    await ready.wait()
-    take_signals(stop)
+    for resource in OURS:
+        watch(resource)
+
+    @kopf.on.probe(registry=registry, id="loop")
+    async def lives(**_: Any) -> str:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop))
+        return "lives"
+
+    kopf.on.login(registry=registry)(_login)
+    return registry
 
 
 class _NothingToCompare(kopf.DiffBaseStorage):

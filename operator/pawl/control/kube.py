@@ -4,8 +4,8 @@ The client gives authentication and connections; objects stay dictionaries, sinc
 think in JSON and every model class would have to be turned back into it.
 
 Whatever goes wrong on the way is a KubeError. What the API server asks to send again later (429 or
-503 with Retry-After) is sent again, and so is what it refuses once because a token has expired:
-the token is read anew before.
+503 with Retry-After) is sent again, and so is what it refuses because a token has expired: the
+token is read anew before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib import request
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -23,7 +25,7 @@ import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
-from pawl.control.kinds import USERS, Resource
+from pawl.control.kinds import API_GROUPS, USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 from pawl.tracing import span
@@ -99,6 +101,8 @@ class Kube:
             return await _log_in(configuration, kubeconfig)
 
         namespace = await log_in()
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        configuration.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(configuration), namespace, log_in, may_write)
 
     async def close(self) -> None:
@@ -115,6 +119,16 @@ class Kube:
             if error.code == 404:
                 return None
             raise
+
+    async def serves(self, group: str) -> bool:
+        """Whether the cluster has an API group, by its discovery."""
+        try:
+            await self._call("get", API_GROUPS, f"/apis/{group}")
+        except KubeError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
 
     async def list(self, resource: Resource, namespace: str | None) -> tuple[list[Object], str]:
         """All objects by the resource's selector, page by page, and the resourceVersion."""
@@ -240,12 +254,11 @@ class Kube:
             if _VERBS[verb][0] != "GET":
                 self._may_write()
             response = await self._once(verb, resource, path, query, body, limit)
-            expired = response.status == 401 and attempt == 1 and self._log_in is not None
-            pause = 0.0 if expired else _pause_wanted(response)
+            pause = _pause_wanted(response)
             if pause is None or attempt == _TRIES:
                 break
             response.release()
-            if expired and self._log_in is not None:
+            if response.status == 401 and self._log_in is not None:
                 with suppress(UserError):  # what cannot be read now is written just now
                     await self._log_in()
             await asyncio.sleep(pause * random.uniform(1.0, 1.2))  # noqa: S311 - no secret
@@ -262,12 +275,12 @@ class Kube:
     ) -> aiohttp.ClientResponse:
         method, content_type = _VERBS[verb]
         headers = {"Accept": _JSON, "Content-Type": content_type}
-        method, url, headers, data, _ = await self._api.param_serialize(
+        # without the body: it would be copied, value by value
+        method, url, headers, _, _ = await self._api.param_serialize(
             method=method,
             resource_path=path,
             query_params=list(query.items()),
             header_params=headers,
-            body=body,
             auth_settings=["BearerToken"],
         )
         code = "error"
@@ -280,7 +293,7 @@ class Kube:
                     method,
                     url,
                     headers,
-                    data,
+                    body,
                     _request_timeout=limit or _TIMEOUT,
                     _preload_content=False,
                 )
@@ -322,11 +335,23 @@ def _told() -> Iterator[None]:
 
 
 def _pause_wanted(response: aiohttp.ClientResponse) -> float | None:
-    """After how many seconds the API server wants a request again, if it does."""
+    """After how many seconds a request may be sent again, if that may help: at once with a new
+    token, else when the API server wants it."""
+    if response.status == 401:
+        return 0.1
     after = response.headers.get("Retry-After", "")
     if response.status not in (429, 503) or not after.isdigit():
         return None
     return min(float(after), _LONGEST_PAUSE)
+
+
+def _proxy(url: str) -> str | None:
+    """What the environment says of one, read once: aiohttp would read it for every request, in a
+    thread, and that is a third of what a request costs."""
+    parts = urlsplit(url)
+    if parts.hostname is None or request.proxy_bypass(parts.hostname):
+        return None
+    return request.getproxies().get(parts.scheme)
 
 
 def _error(code: int, data: bytes) -> KubeError:

@@ -26,6 +26,8 @@ from pawl.tracing import span
 
 Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
+#: Seconds at most between two tries; rollouts must not wait for minutes once an API server is back.
+_LAST_DELAY, _OUTAGE_DELAY = 120.0, 10.0
 _REFUSALS: dict[int, Failure] = {409: "Conflict", 0: "Network"}
 log = logging.getLogger(__name__)
 
@@ -89,7 +91,8 @@ class Loop:
                 self._queue.drop(key)
                 log.debug("%s", error)
                 return
-            delay = self._failed(key, _REFUSALS.get(error.code, "ApiServer"))
+            most = _OUTAGE_DELAY if error.may_be_done else _LAST_DELAY
+            delay = self._failed(key, _REFUSALS.get(error.code, "ApiServer"), most)
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "%s, again in %.1f s", error, delay)
         except PawlError as error:
@@ -104,9 +107,9 @@ class Loop:
             if plan.requeue_after is not None:
                 self._queue.add_after(key, plan.requeue_after)
 
-    def _failed(self, key: Key, why: Failure) -> float:
+    def _failed(self, key: Key, why: Failure, most: float = _LAST_DELAY) -> float:
         FAILURES.labels(key.kind, why).inc()
-        return self._queue.retry(key)
+        return self._queue.retry(key, most)
 
     async def _training_job(self, observer: Observer, item: Object) -> Plan:
         observed = await observer.training_job(item)

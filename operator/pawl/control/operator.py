@@ -82,7 +82,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
             sweeps = _retention(settings, kube)
             old = OldHours(records, settings.namespaces)
             tasks = [
-                group.create_task(host(settings, queue, cache, stop)),
+                group.create_task(host(settings, queue, cache)),
                 group.create_task(_work(settings, cache, queue, work, elector, sweeps, old)),
             ]
             await stop.wait()

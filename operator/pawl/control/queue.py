@@ -21,7 +21,6 @@ class Key(NamedTuple):
 
 
 _FIRST_DELAY = 0.2
-_LAST_DELAY = 120.0
 
 
 class Queue:
@@ -79,12 +78,13 @@ class Queue:
             heapq.heappush(self._timers, (due, key))
             self._wake.set()
 
-    def retry(self, key: Key) -> float:
-        """Work on it again after a delay that grows with every failure; gives the delay."""
+    def retry(self, key: Key, most: float = 120.0) -> float:
+        """Work on it again after a delay that grows with every failure, to `most` seconds; gives
+        the delay."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
         RETRIES.labels(key.kind).inc()
-        delay = min(_FIRST_DELAY * 2.0 ** min(count, 12), _LAST_DELAY)
+        delay = min(_FIRST_DELAY * 2.0 ** min(count, 12), most)
         delay *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, keeps no secret
         self.add_after(key, delay)
         return delay

@@ -113,19 +113,23 @@ class Records:
         await self._do("decide", write)
 
     async def log(self, namespace: str, model: str, deployment: str) -> list[Any]:
-        """The end of the log of a Deployment, newest first."""
+        """The end of the log of a Deployment, newest first, and however far back it is, the line
+        that tells which version became its stable one last."""
         folder = self._decisions(namespace, model)
 
         def read() -> list[Any]:
             found: list[Any] = []
+            told = False
             for path in reversed(self._list(folder)):
-                if len(found) == _MOST_LINES:
+                enough = len(found) >= _MOST_LINES
+                if enough and told:
                     break
-                if f"-{deployment}-" not in path:
+                if f"-{deployment}-" not in path or (enough and not recall.tells_stable(path)):
                     continue
                 content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
                 if content.get("deployment") == deployment:
                     found.append(content)
+                    told = told or "served" in content
             return found
 
         return await self._do("log", read)

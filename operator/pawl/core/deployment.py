@@ -25,6 +25,7 @@ from pawl.core.front import front
 from pawl.core.installation import Installation
 from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Action, Create, MergePatch, Plan
+from pawl.core.refused import refused
 from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -129,22 +130,9 @@ def _target(work: Work) -> Target:
     if problem is not None:
         stable = work.stable if problem.serves else None
         return Target(stable, problem.reason, problem.message, True)
-    rollout_spec = work.deployment.spec.rollout
-    if (
-        rollout_spec is not None
-        and any(d.query is not None for d in gates.definitions(rollout_spec))
-        and not work.children.installation.prometheus
-    ):
-        text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
-    drift = work.deployment.spec.drift
-    if (
-        drift is not None
-        and drift.source == "Prometheus"
-        and not work.children.installation.prometheus
-    ):
-        text = "drift.source is Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
+    missing = refused(work)
+    if missing is not None:
+        return Target(work.stable, *missing, stalled=True)
     served = tuple(entry.version for entry in work.deployment.status.history)
     history = served if work.decayed else None
     return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn, history)

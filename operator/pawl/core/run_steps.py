@@ -20,7 +20,11 @@ from pawl.core.versions import champion, read_versions
 def drive(work: Work) -> None:
     """One step of a run that is not finished."""
     made = next((v for v in work.versions if v.run_key == work.key), None)
-    result = work.observed.result
+    before = work.job.status.run
+    # Then what was observed is of the run before, also where the Job is there and over already: it
+    # was made by a pass that could not write its status.
+    begins = before is not None and before.number != work.run.number
+    result = None if begins else work.observed.result
     if isinstance(result, NoNewData):
         nothing_new(work, result)
         return
@@ -34,6 +38,8 @@ def drive(work: Work) -> None:
         work.draft.requeue(10)
     elif job is None:
         _create(work)
+    elif begins:
+        _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
         _fail(work, run_status.failure(job, work.observed.pods))
     elif _complete(job):
@@ -77,7 +83,8 @@ def _create(work: Work) -> None:
     job = build_job(owner, spec, run.number, labels, work.installation)
     job["metadata"]["annotations"] = {c.ANNOTATION_RECIPE: run.recipe_digest}
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
-    work.conditions.accept(ready=True, reason="Started", message=f"run {run.number} has started")
+    _started(work)
+    work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
     work.draft.requeue(30)
 
 
@@ -120,7 +127,7 @@ def _follow(work: Work, job: Object) -> None:
     pod = run_status.newest(work.observed.pods)
     trouble = run_status.blocked(pod)
     if trouble is None:
-        work.conditions.accept(ready=True, reason="Started")
+        _started(work)
     else:
         work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
         if not _told_before(work, "Ready", trouble):
@@ -141,6 +148,12 @@ def _advance(work: Work, pod: Object | None) -> None:
     if reached > before:
         text = f"run {work.run.number}: {run_status.stage_of(reached)}"
         work.draft.events.append(Event("StageStarted", text))
+
+
+def _started(work: Work) -> None:
+    """The same from the creation of the Job on: else the status would be written once more."""
+    message = f"run {work.run.number} has started"
+    work.conditions.accept(ready=True, reason="Started", message=message)
 
 
 def _adjust(work: Work, job: Object) -> None:

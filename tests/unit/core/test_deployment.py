@@ -158,6 +158,25 @@ def test_without_routers_it_is_not_available():
     assert "stable" not in status
 
 
+def test_scaling_by_requests_is_refused_without_a_custom_metrics_api():
+    w = serving(version(1))
+    w.settle()
+    spec = w.objects[("Deployment", "churn")]["spec"]
+    spec["autoscaling"] = {"min": 1, "max": 3, "targetRequestsPerSecond": 100}
+    w.add(version(2))
+    w.custom_metrics = False
+    w.settle()
+    status = w.status("Deployment", "churn")
+    assert condition(status, "Stalled")["reason"] == "NoCustomMetrics"
+    assert "targetCPUPercent" in condition(status, "Stalled")["message"]
+    assert status["stable"]["name"] == "churn-v1"
+    w.custom_metrics = True
+    w.settle()
+    assert w.status("Deployment", "churn")["stable"]["name"] == "churn-v2"
+    (scaler,) = w.of("HorizontalPodAutoscaler")
+    assert scaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"] == "100"
+
+
 def test_an_autoscaler_owns_the_replicas_once_it_has_written_them():
     spec = {
         "autoscaling": {"min": 2, "max": 5},

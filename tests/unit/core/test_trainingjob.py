@@ -49,6 +49,13 @@ def test_applying_one_starts_run_1():
     assert w.status("TrainingJob", NAME)["observedGeneration"] == 1
 
 
+def test_the_job_of_a_run_changes_nothing_in_the_status_until_its_pod_tells_something():
+    w = world()
+    w.reconcile_job()
+    status = w.status("TrainingJob", NAME)
+    assert w.reconcile_job().status == status
+
+
 def test_a_result_becomes_version_1():
     w = world()
     w.settle()
@@ -472,6 +479,23 @@ def survive(w: World, writes: int) -> None:
         w.reconcile_job(die_after=writes)
     except (OperatorDiedError, ConflictError):
         return
+
+
+def test_a_run_that_is_over_before_it_could_be_written_down_gives_its_version():
+    """The operator made the Job of a second run and was gone until that had ended: what it sees
+    first is a status of the run before."""
+    w = world()
+    w.settle()
+    w.finish_job()
+    w.settle()
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "spec": {**item["spec"], "seed": 7}})
+    survive(w, 3)
+    w.finish_job()
+    assert w.status("TrainingJob", NAME)["run"]["number"] == 1
+    w.settle()
+    run = w.status("TrainingJob", NAME)["run"]
+    assert (run["number"], run["phase"], run["modelVersion"]) == (2, "Succeeded", "churn-v2")
 
 
 def test_data_that_are_not_allowed_start_nothing_and_are_told_once():

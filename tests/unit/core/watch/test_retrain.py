@@ -280,6 +280,20 @@ def test_what_was_in_vain_is_noted_and_told_once() -> None:
     assert again.actions == []
 
 
+def test_what_was_started_is_recorded_once_with_its_cause() -> None:
+    begun = job(5)
+    begun["spec"] = {"cause": {"message": "age has drifted"}}
+    found, _ = step(asked(begun), None)
+    (line,) = found.lines
+    assert line.name.endswith("-RetrainStarted")
+    assert (line.content["trainingJob"], line.content["message"]) == (
+        begun["metadata"]["name"],
+        "age has drifted",
+    )
+    conditions = Conditions((), generation=1, now=NOW)
+    assert follow(asked(begun), found.status, DRIFT, ALARM, conditions).lines == []
+
+
 def test_a_successor_that_drifts_in_its_first_window_was_in_vain() -> None:
     now, later = timestamp(NOW), timestamp(NOW + timedelta(hours=1))
     decided = DriftWindow(start=now, end=later, samples=9, verdict="Fail")
