@@ -3,13 +3,13 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.ready
 PYTHON ?= python3
-SRC    := operator tests benchmarks helm
+SRC    := operator tests benchmarks helm images
 WORKERS ?= 2
 REQUESTS := $(VENV)/e2e-requests
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit integration e2e lint format verify generate lock bench clean
+.PHONY: help setup demo test unit integration e2e differential test-images sbom lint format verify generate lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,17 @@ else
 	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) --requests $(REQUESTS)
 	$(PY) tests/e2e/rights.py $(REQUESTS)  # no right is missing, and none is too many
 endif
+
+differential: $(STAMP) ## the same requests to an embedded cluster and to that of OTHER=kubeconfig
+	$(VENV)/bin/pytest tests/differential --other $(OTHER)
+
+test-images: $(STAMP) ## builds and runs the images; as root, with buildah; PAWL_BASE_IMAGE=image, else debootstrap
+	$(if $(PAWL_BASE_IMAGE),PAWL_BASE_IMAGE=$(PAWL_BASE_IMAGE)) $(VENV)/bin/pytest tests/images -rs -s
+
+sbom: $(STAMP) ## build/IMAGE.cdx.json: what is in each image (CycloneDX); VERSION=1.2.3
+	@mkdir -p build
+	for image in $(notdir $(patsubst %/requirements.txt,%,$(wildcard images/*/requirements.txt))); do \
+	  $(PY) images/sbom.py $$image --version $(or $(VERSION),dev) > build/$$image.cdx.json || exit 1; done
 
 format: $(STAMP) ## put the code into its form
 	$(VENV)/bin/ruff format $(SRC)

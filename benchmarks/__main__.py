@@ -13,10 +13,12 @@ NAMES = (
     "drift",
     "embedded_cluster",
     "many_rollouts",
+    "memory",
     "monitor",
     "road",
     "rollback",
     "router",
+    "scale",
     "serving",
     "watch",
 )

@@ -1,13 +1,18 @@
-"""What it costs to count what a model sees: a model of 60 floats, all of them in the baseline.
+"""What it costs to count what a model of 60 columns sees, all of them in the baseline.
 
     python -m benchmarks.monitor [--seconds 2] [--rounds 9]
 
 `monitor-us-per-row`: microseconds of CPU for a row, from the answer until it is in its cells, in
-batches of 32 requests of one row. The quickest of the rounds, because other work on the machine
-only adds. Also with 30 of the columns as categories.
+batches of 32 requests of one row, each decoded from JSON just before. The quickest of the rounds
+for each batch, because other work on the machine only adds. `…-half-categories`: 30 of the columns
+are categories, `…-all-categories`: all; each has 20 names of 5 to 15 letters.
 
 `monitor-throughput-share`: how much of the requests per second at 32 connections a server with its
 whole monitor loses to one without. The two in turn, the median of the rounds.
+
+`capture-throughput-share`: how much of it is lost to capture of every row, which is more than who
+samples pays; `capture-dropped-share`: of the rows, under that load; `capture-store-down-p99`: the
+99th percentile of the latency with a full spool over that without capture.
 
 Prints `RATIO <name> <measured> <target> ok|SHORT` (at most the target), or `INFO <name>
 <measured>`. Exit code 1 when one is SHORT.
@@ -18,19 +23,24 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from time import process_time
+from urllib.parse import urljoin
 
 import numpy as np
+import orjson
 
-from benchmarks.serving import MAX_RESIDENT_MB, Bench, Report
+from benchmarks.serving import MAX_RESIDENT_MB, Bench, Report, Server
 from benchmarks.serving_peers import bundles, load, model, targets
 from benchmarks.serving_peers.running import free_port
 from pawl.artifacts.records import Signature, Tensor
-from pawl.serving.codec.base import Feed, Predictions, Rows, join
+from pawl.capture import spool
+from pawl.serving.codec.base import Predictions, Rows, join
 from pawl.serving.monitor.cells import Layout, layout_of
 from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Memory
@@ -40,6 +50,10 @@ from pawl.training import baseline
 from pawl.training.features import Matrix
 
 MAX_MICROSECONDS, MAX_SHARE = 3.0, 0.10
+#: A row of 60 numbers becomes text a second time; who samples a tenth pays a tenth of it.
+MAX_CAPTURE_SHARE, MAX_DROPPED, MAX_SLOWER = 0.20, 0.0, 1.25
+#: Bytes; more than a spool may hold.
+FULL = 1 << 30
 BATCH, REQUESTS = 32, 4096
 
 
@@ -88,42 +102,50 @@ def microseconds(numeric: int, rounds: int) -> float:
     features, _ = model.rows(wide=True)
     chosen = features[random.integers(len(features), size=REQUESTS)]
     numbers = np.ascontiguousarray(chosen[:, :numeric])
-    kinds = random.integers(20, size=(REQUESTS, 60 - numeric)).astype(str).astype(object)
+    names = np.array(["kind" + kind % 10 * "-" + str(kind) for kind in range(20)], dtype=object)
+    kinds = names[random.integers(20, size=(REQUESTS, 60 - numeric))]
     scores = random.uniform(size=REQUESTS)
     counting = watched(numbers, kinds, scores)
-    said = [
-        Predictions(part.tolist(), [int(score >= 0.5) for score in part])
-        for part in np.split(scores, REQUESTS // BATCH)
+    bodies = [
+        orjson.dumps([part.tolist(), texts.tolist()])
+        for part, texts in zip(_parts(numbers), _parts(kinds), strict=True)
     ]
-    return 1e6 * min(
-        _round(counting, _batches(numbers, kinds), said, 60 * round_) for round_ in range(rounds)
-    )
+    said = [
+        Predictions(part.tolist(), [int(score >= 0.5) for score in part]) for part in _parts(scores)
+    ]
+    spent = [_round(counting, bodies, said, 60 * round_) for round_ in range(rounds)]
+    return float(1e6 * np.min(spent, axis=0).sum() / REQUESTS)
 
 
-def _batches(numbers: np.ndarray, kinds: np.ndarray) -> list[tuple[list[Job], Feed]]:
-    """As they are decoded, every request with values of its own, and as the model is fed them."""
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    return np.split(rows, REQUESTS // BATCH)
+
+
+def _decoded(body: bytes) -> list[Job]:
+    """Every request with values of its own."""
     jobs = []
-    for row, names in zip(numbers, kinds, strict=True):
-        feed = {"numeric": row[np.newaxis].copy()}
-        if len(names):
-            feed["categorical"] = np.array([[f"{name}" for name in names]], dtype=object)
+    for row, names in zip(*orjson.loads(body), strict=True):
+        feed = {"numeric": np.array([row])}
+        if names:
+            feed["categorical"] = np.array([names], dtype=object)
         jobs.append(Job(Rows(feed, 1)))
-    parts = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
-    return [(part, join([job.rows.feed for job in part])) for part in parts]
+    return jobs
 
 
 def _round(
-    counting: Features,
-    batches: list[tuple[list[Job], Feed]],
-    said: Sequence[Predictions],
-    second: int,
-) -> float:
-    """Seconds of CPU for a row."""
-    start = process_time()
-    for (jobs, feed), predictions in zip(batches, said, strict=True):
+    counting: Features, bodies: list[bytes], said: Sequence[Predictions], second: int
+) -> list[float]:
+    """Seconds of CPU for each batch, and for the last counting."""
+    spent = []
+    for body, predictions in zip(bodies, said, strict=True):
+        jobs = _decoded(body)
+        feed = join([job.rows.feed for job in jobs])
+        start = process_time()
         counting.answered(jobs, feed, predictions, BATCH, second)
+        spent.append(process_time() - start)
+    start = process_time()
     counting.flush(second)
-    return (process_time() - start) / (len(batches) * BATCH)
+    return [*spent, process_time() - start]
 
 
 def share(bench: Bench, store: Path) -> None:
@@ -142,24 +164,80 @@ def share(bench: Bench, store: Path) -> None:
         bench.report.at_most("monitor-resident-mb", megabytes, MAX_RESIDENT_MB)
 
 
+def capture(bench: Bench, store: Path) -> None:
+    """A server that captures every row against one that captures none, both with their monitors;
+    then the same with a spool that nothing more fits into, as when the store is down."""
+    env = bundles.write(store, "gb", wide=True)
+    folder = bench.folder / "spool"
+    capturing = {"PAWL_CAPTURE": '{"percent": 100}', "PAWL_CAPTURE_DIR": str(folder)}
+    with ExitStack() as stack:
+        servers = []
+        for name, more in (("capture", capturing), ("no capture", {})):
+            port = free_port()
+            watched = {**env, **more, "PAWL_MONITOR_PORT": str(free_port())}
+            target = replace(targets.pawl(watched, port, bench.row), name=f"pawl {name}")
+            servers.append(bench.start(stack, target, "gb", port, bench.expected["gb"]))
+        on, off = servers
+        one = replace(bench, rounds=1)
+        left = []
+        for _ in range(bench.rounds):
+            left.append(one.ratio(on, off, "gb", 32, routed=True))
+            _take(folder)
+        bench.report.at_most("capture-throughput-share", 1 - median(left), MAX_CAPTURE_SHARE)
+        bench.report.at_most("capture-dropped-share", _dropped(on), MAX_DROPPED)
+        with (folder / "predictions.waiting.jsonl").open("wb") as file:
+            file.truncate(FULL)
+        slower = [_p99(bench, on) / _p99(bench, off) for _ in range(bench.rounds)]
+        bench.report.at_most("capture-store-down-p99", median(slower), MAX_SLOWER)
+
+
+def _p99(bench: Bench, server: Server) -> float:
+    result = load.measure(server.running.url, server.target.body, 32, bench.seconds, routed=True)
+    bench.report.show(server.target.name, "gb", 32, result)
+    return result.p99
+
+
+def _take(folder: Path) -> None:
+    """As the writer does: segments that are finished go."""
+    for path in spool.names(folder):
+        with spool.claim(path) as file:
+            if file is not None:
+                path.unlink()
+
+
+def _dropped(server: Server) -> float:
+    """The share of the rows that found no room."""
+    url = urljoin(server.running.url, "/metrics")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        lines = [line.rpartition(" ") for line in answer.read().decode().splitlines()]
+    dropped, written = (
+        sum(
+            float(value)
+            for name, _, value in lines
+            if name.startswith(f"pawl_capture_{kind}_total")
+        )
+        for kind in ("dropped", "rows")
+    )
+    return dropped / max(1.0, dropped + written)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=2, help="per measurement")
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     report = Report()
-    report.at_most("monitor-us-per-row", microseconds(60, options.rounds), MAX_MICROSECONDS)
-    report.info("monitor-us-per-row-half-categories", microseconds(30, options.rounds))
+    for name, numeric in (("", 60), ("-half-categories", 30), ("-all-categories", 0)):
+        found = microseconds(numeric, options.rounds)
+        report.at_most(f"monitor-us-per-row{name}", found, MAX_MICROSECONDS)
     print(f"load by {load.generator()}", flush=True)
     features, _ = model.rows(wide=True)
     expected = float(model.pipeline("gb", wide=True).predict_proba(features[:1])[0, 1])
     with tempfile.TemporaryDirectory(prefix="pawl-bench-") as name:
-        folder = Path(name)
-        row = features[0].tolist()
-        share(
-            Bench(folder, options.seconds, options.rounds, row, {"gb": expected}, report),
-            folder / "store",
-        )
+        folder, row = Path(name), features[0].tolist()
+        bench = Bench(folder, options.seconds, options.rounds, row, {"gb": expected}, report)
+        share(bench, folder / "store")
+        capture(bench, folder / "store")
     print("\n".join(["", *report.verdicts]))
     return int(report.short)
 

@@ -67,6 +67,9 @@ EXIT_USER_ERROR = 10  # the input is wrong: trying again cannot help
 EXIT_STORE_UNREACHABLE = 11  # retried in the pod first, then by the Job's backoffLimit
 EXIT_NO_NEW_DATA = 12  # of prepare: the data are those that were trained on; nothing is trained
 
+# Of a custom-metrics API: inference requests per second of a pod (docs/serving.md).
+METRIC_REQUESTS = "pawl_server_requests_per_second"
+
 ANNOTATION_SERVED = f"{GROUP}/served-version"  # on a server: which artifact, as JSON
 ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.route.Route as JSON
 ANNOTATION_MEMORY = f"{GROUP}/memory"  # there too: core.serving_children.Memory as JSON

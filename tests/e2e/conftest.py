@@ -19,13 +19,6 @@ from clusters import Cluster, EmbeddedCluster, RealCluster
 from harness import Space
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kubeconfig", default=None, help="run on this cluster")
-    parser.addoption("--windows", default=4, type=int, help="how long is a long run without drift")
-    parser.addoption("--volumes", default="/var/lib/pawl-e2e", help="folder for hostPath volumes")
-    parser.addoption("--requests", default=None, help="folder for the operator's requests")
-
-
 @pytest.fixture(scope="session")
 def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

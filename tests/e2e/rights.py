@@ -34,6 +34,10 @@ ASKED_ELSEWHERE = {
     # when it was created a moment ago and not seen yet, which no test can bring about at will
     Right("get", "pawl.dev", "modelversions"),
     Right("get", "pawl.dev", "trainingjobs"),
+    # where a Deployment runs the operator, which the embedded cluster does as a process
+    Right("get", "apps", "deployments", "pawl-operator"),
+    # of retrains that are many and older than a day
+    Right("delete", "pawl.dev", "trainingjobs"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import recipes
 from harness import Space, condition, eventually
 from trial import canary, pawl
@@ -25,6 +27,15 @@ def test_what_was_proved_is_served_at_once_and_what_failed_is_not_tried(space: S
     pawl(space.cluster, *abort)
     space.until("Deployment", MODEL, lambda s: bool(s.get("rolledBack")))
     space.serving(MODEL, "cancer-v2")
+
+    told = pawl(space.cluster, "audit", f"mdep/{MODEL}", "-n", space.name, "-o", "json")
+    lines = [json.loads(line) for line in told.splitlines()]
+    asked = next(line for line in lines if line.get("command") == "abort")
+    assert (asked["by"], asked["reason"]) == ("pawl-cli", "it was a joke")
+    assert [x["version"] for x in lines if x.get("reason") == "Promoted"] == [
+        "cancer-v1",
+        "cancer-v2",
+    ]
 
     space.close()
     space.cluster.kill_operator()

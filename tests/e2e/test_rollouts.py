@@ -32,6 +32,7 @@ def test_a_good_candidate_is_shadowed_canaried_and_promoted(space: Space):
         f"RolloutStarted: {CANDIDATE} is compared with {STABLE}: shadow",
         f"RolloutAdvanced: {CANDIDATE}: canary 20 % (step 1 of 2)",
         f"RolloutAdvanced: {CANDIDATE}: canary 50 % (step 2 of 2)",
+        f"RolloutAdvanced: {CANDIDATE}: promoting",
         f"Promoted: {CANDIDATE} gets all requests instead of {STABLE}",
     ):
         assert told.count(event) == 1, told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import threading
 
+import pytest
 import recipes
 from clusters import EmbeddedCluster
 from harness import Space, columns_body, condition, eventually, infer
@@ -95,6 +96,15 @@ def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
     with Load(space.url("cancer"), "cancer", body) as load:
         space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
     assert load.failed == []
+
+
+def test_scaling_by_requests_is_refused_without_a_custom_metrics_api(space: Space):
+    if "custom.metrics.k8s.io/" in space.cluster.kubectl("api-versions"):
+        pytest.skip("this cluster has a custom-metrics API")
+    scaling = {"min": 1, "max": 2, "targetRequestsPerSecond": 50}
+    space.create("Deployment", "cancer", {"model": "cancer", "autoscaling": scaling})
+    status = space.until("Deployment", "cancer", lambda s: bool(s.get("conditions")))
+    assert condition(status, "Stalled")["reason"] == "NoCustomMetrics"
 
 
 def test_a_service_of_somebody_else_is_left_alone(space: Space):

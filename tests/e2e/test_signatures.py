@@ -35,7 +35,7 @@ def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Space]:
         space.open()
         yield space
     finally:
-        cluster.down()
+        cluster.down(request.config.getoption("--requests"))
 
 
 def test_only_what_is_signed_is_served(space: Space, tmp_path: Path):

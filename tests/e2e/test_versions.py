@@ -9,6 +9,7 @@ import recipes
 from harness import Space, columns_body, condition, eventually, infer
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
+from trial import pawl
 
 
 def test_a_version_that_needs_approval_waits_for_it(space: Space):
@@ -21,8 +22,11 @@ def test_a_version_that_needs_approval_waits_for_it(space: Space):
     )
     assert condition(space.status("ModelVersion", name), "Approved")["status"] == "Unknown"
     assert condition(space.status("Deployment", "cancer"), "Ready")["reason"] == "NoVersion"
-    space.patch("ModelVersion", name, {"approval": "Approved"})
+    pawl(space.cluster, "approve", f"mv/{name}", "-n", space.name, "-m", "reviewed")
     space.serving("cancer", name)
+    decided = space.status("ModelVersion", name)["approval"]
+    assert (decided["by"], decided["reason"]) == ("pawl-cli", "reviewed")
+    assert "approve cancer-v1 by pawl-cli: reviewed" in space.told(name, "Requested")
 
 
 def test_an_onnx_file_can_be_imported_and_a_wrong_digest_is_refused(space: Space):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -64,3 +65,29 @@ def test_what_is_no_text_and_no_json_is_shown_all_the_same():
     line = json.loads(jsonlog.JsonFormatter().format(record))
     assert line["message"] == "?.csv"
     assert "sys" in line["at"]
+
+
+async def test_a_block_has_fields_that_every_line_of_it_has(out: io.StringIO):
+    log = logging.getLogger("pawl.x")
+
+    async def later() -> None:
+        log.warning("in a task")
+
+    with jsonlog.about(object="Deployment/ml/churn", reason="old"):
+        with jsonlog.about(stage="s"):
+            log.warning("inside", extra={"fields": {"reason": "own"}})
+            task = asyncio.create_task(later())
+        log.warning("outside")
+    await task
+    log.warning("after")
+    found = [
+        {key: line[key] for key in ("message", "object", "reason") if key in line}
+        for line in lines(out)
+    ]
+    about = {"object": "Deployment/ml/churn", "reason": "old"}
+    assert found == [
+        {"message": "inside", **about, "reason": "own"},
+        {"message": "outside", **about},
+        {"message": "in a task", **about},
+        {"message": "after"},
+    ]

@@ -9,6 +9,7 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 - {name: PAWL_IDENTITY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: PAWL_LEASE, value: $(POD_NAMESPACE)/{{ include "pawl.name" . }}}
+- {name: PAWL_LEASE_OWNER, value: {{ include "pawl.name" . }}}
 - {name: HOME, value: /tmp}
 {{- with .Values.store.claim }}
 - {name: PAWL_STORE_CLAIM, value: {{ . | quote }}}

@@ -70,6 +70,11 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   resources: [leases]
   resourceNames: [{{ include "pawl.name" . }}]
   verbs: [get, patch]
+# the owner of the Lease, which goes with it
+- apiGroups: [apps]
+  resources: [deployments]
+  resourceNames: [{{ include "pawl.name" . }}]
+  verbs: [get]
 {{- end }}
 
 {{/* What it reads that belongs to no namespace; nothing of it is needed without gateways when

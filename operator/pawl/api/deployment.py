@@ -28,13 +28,27 @@ from pawl.api.rollout_status import RolledBack, RolloutStatus
 
 
 class Autoscaling(ApiModel):
-    """A HorizontalPodAutoscaler on the CPU of the server pods."""
+    """A HorizontalPodAutoscaler on the CPU of the server pods, or on the requests that they get."""
 
-    model_config = cel(("self.min <= self.max", "min must not exceed max"))
+    model_config = cel(
+        ("self.min <= self.max", "min must not exceed max"),
+        (
+            "!(has(self.targetCPUPercent) && has(self.targetRequestsPerSecond))",
+            "give targetCPUPercent or targetRequestsPerSecond, not both",
+        ),
+    )
     min: Annotated[int, Field(ge=1, le=1000)] = 1
     max: Annotated[int, Field(ge=1, le=1000)]
-    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = Field(
-        70, alias="targetCPUPercent", description="Of the CPU that the pods request."
+    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None,
+        alias="targetCPUPercent",
+        description="Of the CPU that the pods request; 70 when no target is given.",
+    )
+    target_requests_per_second: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None,
+        description="Inference requests for each pod, by the metric "
+        "pawl_server_requests_per_second of a custom-metrics API (docs/serving.md); refused where "
+        "the cluster has none.",
     )
 
 
@@ -130,9 +144,10 @@ class DeploymentSpec(ApiModel):
             "give replicas or autoscaling, not both",
         ),
         (
-            "!has(self.autoscaling) || (has(self.server) && has(self.server.resources) && "
+            "!has(self.autoscaling) || has(self.autoscaling.targetRequestsPerSecond) || "
+            "(has(self.server) && has(self.server.resources) && "
             "has(self.server.resources.requests) && 'cpu' in self.server.resources.requests)",
-            "autoscaling needs server.resources.requests.cpu: the target is a share of it",
+            "autoscaling by CPU needs server.resources.requests.cpu: the target is a share of it",
         ),
         (
             "self.version == 'latest' || self.version.startsWith(self.model + '-v')",

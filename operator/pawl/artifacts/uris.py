@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.addresses import is_address, is_own
@@ -26,7 +26,7 @@ from pawl.artifacts.redact import redact
 from pawl.constants import ENV_ALLOWED_URIS
 from pawl.errors import NotAllowedError
 
-NOT_ALLOWED = "UriNotAllowed"  # reason of conditions
+NOT_ALLOWED: Final = "UriNotAllowed"  # reason of conditions and events
 
 #: What `runs`, `bundles` and the others below a store's URI are for: see `artifacts.records`.
 RESERVED = ("bundles", "runs", "decisions", "windows")

@@ -43,9 +43,9 @@ class Segment:
         self._write(orjson.dumps({"format": 1, "kind": kind, **head}) + b"\n")
         hidden.rename(self._path)
 
-    def append(self, line: bytes, rows: int, now: float) -> None:
-        """A line without its end, of so many rows. After an OSError it is as before."""
-        self._write(line + b"\n")
+    def append(self, lines: bytes, rows: int, now: float) -> None:
+        """Lines, without the end of the last, of so many rows. After an OSError it is as before."""
+        self._write(lines + b"\n")
         if not self.rows:
             self._since = now
         self.rows += rows

@@ -35,9 +35,11 @@ def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, E
     from pawl.control.logs import set_up  # noqa: PLC0415
     from pawl.control.operator import run as run_operator  # noqa: PLC0415
     from pawl.control.settings import from_environment  # noqa: PLC0415
+    from pawl.tracing import exporting  # noqa: PLC0415
 
     set_up(log_level)
-    asyncio.run(run_operator(from_environment()))
+    with exporting("pawl-operator"):
+        asyncio.run(run_operator(from_environment()))
 
 
 @app.command()

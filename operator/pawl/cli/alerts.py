@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -29,21 +30,28 @@ def alerts(
     min_rows: Annotated[
         int, typer.Option(min=1, help="Rows that the window must have, and 50 for each bin.")
     ] = 500,
+    runbook: Annotated[
+        str, typer.Option(help="Where the runbook is, for the links in alerts.")
+    ] = "docs/runbook.md",
     plain: Annotated[
         bool, typer.Option("--plain", help="A rule file instead of Kubernetes objects.")
     ] = False,
 ) -> None:
-    """Print a PodMonitor and a PrometheusRule: PSI by feature, drift, failing servers."""
+    """Print PodMonitors and a PrometheusRule: PSI by feature, models, the operator (without -n)."""
     if not _DURATION.fullmatch(window):
         raise UserError(f"--window {window}: write it like 30m, 1h or 1d")
     if namespace is not None and not _LABEL.fullmatch(namespace):
         raise UserError(f"--namespace {namespace} is no name of a namespace")
-    limits = Limits(window=window, psi=psi, rows=min_rows, namespace=namespace)
+    limits = Limits(window=window, psi=psi, rows=min_rows, namespace=namespace, runbook=runbook)
     documents = [rule_file(limits)] if plain else objects(limits)
-    typer.echo(
-        yaml.dump_all(documents, Dumper=_Readable, sort_keys=False, width=100, allow_unicode=True),
-        nl=False,
-    )
+    typer.echo(readable(documents), nl=False)
+
+
+def readable(documents: Iterable[Any]) -> str:
+    """As YAML, in which expressions of several lines stay so."""
+    options: dict[str, Any] = {"sort_keys": False, "width": 100, "allow_unicode": True}
+    text: str = yaml.dump_all(documents, Dumper=_Readable, **options)
+    return text
 
 
 class _Readable(yaml.SafeDumper):

@@ -21,6 +21,7 @@ from pawl.cli.target import Namespace, cluster, deployment
 from pawl.constants import API_VERSION
 from pawl.core.planning import Forecast, Need, Supposed, forecast_of, observed
 from pawl.errors import UserError
+from pawl.local.safeyaml import load_all
 
 _Share = {"min": 0.0, "max": 1.0}
 
@@ -72,7 +73,7 @@ async def _from_cluster(target: str, namespace: str | None) -> dict[str, Any]:
 def _from_file(path: Path) -> dict[str, Any]:
     """The only Deployment of Pawl in a file."""
     try:
-        items = list(yaml.safe_load_all(path.read_text()))
+        items = load_all(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     found = [

@@ -113,8 +113,10 @@ class Cache:
         )
 
     def owned(self, resource: Resource, owner: Object) -> tuple[Object, ...]:
-        """Objects of a kind that `owner` controls."""
-        return tuple(self._group(resource, index.owned_by(owner["metadata"]["uid"])))
+        """Objects of a kind that `owner` controls; in its namespace, as Kubernetes has it."""
+        meta = owner["metadata"]
+        found = self._group(resource, index.owned_by(meta["uid"]))
+        return tuple(item for item in found if item["metadata"]["namespace"] == meta["namespace"])
 
     def of_model(self, resource: Resource, namespace: str, model: str) -> tuple[Object, ...]:
         """Objects of one of our kinds for a model."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pawl.control.kinds import LEASES
+from pawl.control.kinds import LEASES, WORKLOADS
 from pawl.control.kube import Kube, KubeError
 from pawl.errors import PawlError
 
@@ -44,12 +44,14 @@ class TermError(PawlError):
 
 @dataclass(frozen=True)
 class Lease:
-    """What is held, who asks for it (a name that no other process ever has), and for how long."""
+    """What is held, who asks for it (a name that no other process ever has), and for how long.
+    `owner` is the Deployment (apps/v1) that runs those who ask: the lease goes with it."""
 
     namespace: str
     name: str
     holder: str
     seconds: int = 15
+    owner: str = ""
 
 
 def seconds_that_pass() -> float:
@@ -129,7 +131,8 @@ class Elector:
         held, began = self.holds, self._clock()
         there = await self._read()
         if there is None:
-            await self._create()
+            if not await self._create():
+                return False
         elif self._is_ours(there):
             await self._write(there, {"renewTime": _now()})
         elif held:
@@ -167,11 +170,25 @@ class Elector:
     async def _read(self) -> Object | None:
         return await self._kube.get(LEASES, self._lease.namespace, self._lease.name)
 
-    async def _create(self) -> None:
-        meta = {"namespace": self._lease.namespace, "name": self._lease.name}
+    async def _create(self) -> bool:
+        """False where the owner is gone: who is being uninstalled leaves nothing behind."""
+        meta: dict[str, Any] = {"namespace": self._lease.namespace, "name": self._lease.name}
+        if self._lease.owner:
+            owner = await self._kube.get(WORKLOADS, self._lease.namespace, self._lease.owner)
+            if owner is None:
+                return False
+            meta["ownerReferences"] = [
+                {
+                    "apiVersion": WORKLOADS.api_version,
+                    "kind": WORKLOADS.kind,
+                    "name": self._lease.owner,
+                    "uid": owner["metadata"]["uid"],
+                }
+            ]
         spec = {**self._taken({}), "leaseTransitions": 0}
         item = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta}
         await self._kube.create(LEASES, {**item, "spec": spec})
+        return True
 
     async def _write(self, there: Object, spec: Object) -> None:
         meta = {"resourceVersion": there["metadata"]["resourceVersion"]}

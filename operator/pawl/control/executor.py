@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -39,7 +39,7 @@ Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
 _SECRET_SECONDS, _REFUSED_SECONDS = 600.0, 60.0
 _FEW = 1000
-_TAKEN = "NameTaken"
+_TAKEN: Final = "NameTaken"
 
 
 class Executor:
@@ -107,7 +107,7 @@ class Executor:
                 await self._act(action)
         except StoreError as error:
             text = f"the next step waits for the artifact store: {error}"
-            await self._tell_once(item, error.reason, Event(error.reason, text, "Warning"))
+            await self._tell_once(item, error.reason, Event("StoreUnreachable", text, "Warning"))
             raise
         except ConflictError as error:
             if error.reason == _TAKEN:

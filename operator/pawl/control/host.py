@@ -85,7 +85,7 @@ class _Run:
     async def _operator(self, settings: Settings, registry: kopf.OperatorRegistry) -> None:
         await kopf.operator(
             registry=registry,
-            settings=_options(),
+            settings=_options(settings.namespaces),
             standalone=True,
             identity=cast(Any, COMPONENT),  # else it asks for the user, and a uid may have no name
             clusterwide=not settings.namespaces,
@@ -132,8 +132,10 @@ class _NothingToCompare(kopf.DiffBaseStorage):
         return None
 
 
-def _options() -> kopf.OperatorSettings:
+def _options(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     options = kopf.OperatorSettings()
+    # who may look into some namespaces only cannot list which there are
+    options.scanning.disabled = bool(namespaces)
     options.posting.enabled = False
     options.peering.standalone = True
     options.persistence.finalizer = f"{GROUP}/unused"

@@ -3,6 +3,8 @@ window, and held until the store has it.
 
 The running hour is in memory only. An operator that starts anew goes on counting where the window
 was kept, so the hour of its start may have fewer rows than there were; it is kept with those.
+So may the hour in which the clock was set back: what was counted of it is forgotten, because
+servers tell the same seconds once more. An hour that was closed stays as it is.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pawl.stats.drift.window import Window
 
 #: Hours that are held while the store is down.
 _MOST = 48
+#: Seconds of a clock that was set back a little: they are waited for.
+_STEP = 300
 
 
 @dataclass
@@ -27,12 +31,14 @@ class Hours:
     running: Window | None = None
     closed: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, begin: int, end: int, seen: Window, layout: Layout) -> None:
-        """What was counted in [begin, end), epoch seconds of one hour. A window may begin anew;
-        nothing is counted twice here for that."""
-        if begin < self.to:
-            return
+    def add(self, begin: int, end: int, seen: Window, layout: Layout, newest: int) -> None:
+        """What was counted in [begin, end), epoch seconds of one hour; `newest`: up to when all can
+        be known. A window may begin anew; nothing is counted twice here for that."""
+        if newest < self.to - _STEP:  # the clock was set back
+            self.running, self.to = None, begin
         number = begin // HOUR
+        if begin < self.to or number in self.closed:
+            return
         if number != self.number:
             self._close(layout)
         self.number, self.to = number, end

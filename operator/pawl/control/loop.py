@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pawl import jsonlog
 from pawl.control.cache import Cache
 from pawl.control.executor import Executor
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS, Resource
 from pawl.control.kube import KubeError
 from pawl.control.metrics import FAILURES, RECONCILES, Failure
 from pawl.control.observe import Observer
@@ -21,6 +22,7 @@ from pawl.core.modelversion import plan_model_version
 from pawl.core.plan import Plan
 from pawl.core.trainingjob import plan_training_job
 from pawl.errors import PawlError, StoreError
+from pawl.tracing import span
 
 Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
@@ -75,27 +77,31 @@ class Loop:
         if item is None or "deletionTimestamp" in item["metadata"]:
             self._queue.drop(key)  # children go by their ownerReferences
             return
-        about = {"fields": {"object": "/".join(key)}}
+        with jsonlog.about(object="/".join(key)):
+            await self._carry_through(key, resource, item)
+
+    async def _carry_through(self, key: Key, resource: Resource, item: Object) -> None:
+        """Puts the key back when it did not work, or when its plan says so."""
         try:
-            with RECONCILES.labels(key.kind).time():
+            with RECONCILES.labels(key.kind).time(), span("reconcile", object="/".join(key)):
                 plan = await self._planners[key.kind](item)
                 await self._executor.run(resource, item, plan)
         except KubeError as error:
             if error.namespace_ends:
                 self._queue.drop(key)
-                log.debug("%s", error, extra=about)
+                log.debug("%s", error)
                 return
             most = _OUTAGE_DELAY if error.may_be_done else _LAST_DELAY
             delay = self._failed(key, _REFUSALS.get(error.code, "ApiServer"), most)
             level = logging.DEBUG if error.code == 409 else logging.WARNING
-            log.log(level, "%s, again in %.1f s", error, delay, extra=about)
+            log.log(level, "%s, again in %.1f s", error, delay)
         except PawlError as error:
             delay = self._failed(key, "Store" if isinstance(error, StoreError) else "Refused")
-            log.warning("%s, again in %.1f s", error, delay, extra=about)
+            log.warning("%s, again in %.1f s", error, delay)
         except Exception:
             # A defect of ours must not stop the others; it is tried again with growing delays.
             self._failed(key, "Defect")
-            log.exception("reconciling failed", extra=about)
+            log.exception("reconciling failed")
         else:
             self._queue.forget(key)
             if plan.requeue_after is not None:

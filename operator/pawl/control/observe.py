@@ -16,6 +16,7 @@ from pawl.control.kinds import (
     AUTOSCALERS,
     BUDGETS,
     CONFIG_MAPS,
+    CUSTOM_METRICS,
     DEPLOYMENTS,
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -152,10 +153,18 @@ class Observer:
             window=window,
             retrains=self._cache.owned(TRAINING_JOBS, item),
             recipe=self._recipe(item),
+            custom_metrics=await self._custom_metrics(item),
             recorded=await self._recalled.deployment(
                 item, entrance.config_map or entrance.http_route
             ),
         )
+
+    async def _custom_metrics(self, item: Object) -> bool:
+        """Only asked for those that scale by them."""
+        scaling = item["spec"].get("autoscaling", {})
+        if "targetRequestsPerSecond" not in scaling:
+            return True
+        return await self._kube.serves(CUSTOM_METRICS)
 
     def _recipe(self, item: Object) -> Object | None:
         """What retrains are copied from: a TrainingJob, or the template of one."""

@@ -16,6 +16,7 @@ from pawl.control.cache import Cache
 from pawl.control.elector import Elector, TermError
 from pawl.control.executor import Executor
 from pawl.control.host import host, take_signals
+from pawl.control.kinds import DEPLOYMENTS
 from pawl.control.kube import Kube
 from pawl.control.labels import Labels
 from pawl.control.loop import Loop
@@ -24,6 +25,7 @@ from pawl.control.metrics import LEADER
 from pawl.control.monitors import Monitors
 from pawl.control.notify import Notifier
 from pawl.control.observe import Observer
+from pawl.control.old_hours import OldHours
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
@@ -78,9 +80,10 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     try:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
             sweeps = _retention(settings, kube)
+            old = OldHours(records, settings.namespaces)
             tasks = [
                 group.create_task(host(settings, queue, cache)),
-                group.create_task(_work(settings, cache, queue, work, elector, sweeps)),
+                group.create_task(_work(settings, cache, queue, work, elector, sweeps, old)),
             ]
             await stop.wait()
             for task in tasks:
@@ -109,6 +112,7 @@ async def _work(
     loop: Loop,
     elector: Elector | None,
     sweeps: Retention | None,
+    old: OldHours,
 ) -> None:
     """Once everything that there is has been seen, and the lease is held, if there is one."""
     async with asyncio.TaskGroup() as group:
@@ -131,6 +135,7 @@ async def _work(
         for _ in range(settings.workers):
             group.create_task(loop.work())
         group.create_task(loop.resync(settings.resync_seconds))
+        group.create_task(old.run(partial(cache.all, DEPLOYMENTS)))
         if sweeps is not None:
             known = partial(Objects.of, cache.all, settings.namespaces)
             group.create_task(sweeps.run(known))

@@ -15,7 +15,7 @@ from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS, Resource
 Object = Mapping[str, Any]
 _OPEN = ("Inconclusive", "Error")
 _ENDED = ("Succeeded", "NoNewData", "Failed")
-_OUTCOMES = ("Helped", "Fruitless", "Failed", "NoNewData")
+_OUTCOMES = ("Helped", "Trained", "Fruitless", "Failed", "NoNewData")
 
 
 def count(resource: Resource, before: Object, after: Object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,6 +32,7 @@ from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
 from pawl.core.plan import KeepHour
 from pawl.errors import ConflictError, IntegrityError, NotAllowedError, StoreError, UserError
+from pawl.tracing import span
 
 T = TypeVar("T")
 _MAX_RECORD = 4 << 20
@@ -111,19 +113,23 @@ class Records:
         await self._do("decide", write)
 
     async def log(self, namespace: str, model: str, deployment: str) -> list[Any]:
-        """The end of the log of a Deployment, newest first."""
+        """The end of the log of a Deployment, newest first, and however far back it is, the line
+        that tells which version became its stable one last."""
         folder = self._decisions(namespace, model)
 
         def read() -> list[Any]:
             found: list[Any] = []
+            told = False
             for path in reversed(self._list(folder)):
-                if len(found) == _MOST_LINES:
+                enough = len(found) >= _MOST_LINES
+                if enough and told:
                     break
-                if f"-{deployment}-" not in path:
+                if f"-{deployment}-" not in path or (enough and not recall.tells_stable(path)):
                     continue
                 content = orjson.loads(self._store.get(path, max_bytes=_MAX_RECORD))
                 if content.get("deployment") == deployment:
                     found.append(content)
+                    told = told or "served" in content
             return found
 
         return await self._do("log", read)
@@ -198,6 +204,33 @@ class Records:
         """The ids of the keys that are trusted; none: signatures are not asked for."""
         return frozenset(key.id for key in self._keys)
 
+    async def windows(self) -> dict[tuple[str, str, str], list[int]]:
+        """Which hours are kept of all (namespace, Deployment, version) of this installation."""
+        top = f"windows/{self._id}"
+
+        def read() -> dict[tuple[str, str, str], list[int]]:
+            found = defaultdict[tuple[str, str, str], list[int]](list)
+            for path in self._list(top):
+                parts = path.split("/")
+                if len(parts) == 6 and parts[5].isdigit():
+                    found[parts[2], parts[3], parts[4]].append(int(parts[5]))
+            return dict(found)
+
+        return await self._do("windows", read)
+
+    async def drop(
+        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
+    ) -> None:
+        """Deletes hours; one that is gone already is well."""
+        folder = self._windows(namespace, deployment, version)
+
+        def delete() -> None:
+            for hour in hours:
+                with suppress(FileNotFoundError):
+                    self._store.delete(f"{folder}/{hour}")
+
+        await self._do("drop", delete)
+
     async def verify(self, artifact: Artifact, namespace: str) -> Verification:
         """Look who has signed an artifact, where that is asked for, then read it whole and compare
         every digest. Never raises for a bad artifact; one that the namespace may not name is not
@@ -255,7 +288,7 @@ class Records:
 
     async def _do(self, operation: str, work: Callable[[], T]) -> T:
         try:
-            with STORE_SECONDS.labels(operation).time():
+            with STORE_SECONDS.labels(operation).time(), span(f"store {operation}"):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except StoreError:
             STORE_ERRORS.labels(operation).inc()

@@ -66,6 +66,8 @@ RULES = (
     # which of several operators works
     Rule("coordination.k8s.io", ("leases",), ("create",), home=True),
     Rule("coordination.k8s.io", ("leases",), ("get", "patch"), (COMPONENT,), home=True),
+    # the owner of the Lease, which goes with it
+    Rule("apps", ("deployments",), ("get",), (COMPONENT,), home=True),
     # kopf follows which kinds there are
     Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _SEEN),
 )  # fmt: skip

@@ -140,7 +140,8 @@ def _lease(env: Mapping[str, str]) -> Lease | None:
     if not 1 <= length <= 3600:
         raise UserError(f"PAWL_LEASE_SECONDS must be 1 to 3600, not {length}")
     process = env.get("PAWL_IDENTITY") or socket.gethostname()
-    return Lease(namespace, name, f"{process}_{uuid.uuid4().hex[:8]}", length)
+    holder, owner = f"{process}_{uuid.uuid4().hex[:8]}", env.get("PAWL_LEASE_OWNER", "")
+    return Lease(namespace, name, holder, length, owner)
 
 
 def _public_keys(env: Mapping[str, str]) -> str:

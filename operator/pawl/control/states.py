@@ -111,7 +111,11 @@ def _families(
     for item in items:
         meta = item["metadata"]
         who = _labels(namespace=meta["namespace"], **{prefix: meta["name"]})
-        for name, values, number in samples(item, item.get("status") or {}):
+        try:
+            told_of_item = tuple(samples(item, item.get("status") or {}))
+        except (KeyError, TypeError, AttributeError, ValueError):
+            continue  # stored before the schema changed: its plan says so (InvalidSpec)
+        for name, values, number in told_of_item:
             names = told[name][1]
             more = _labels(**dict(zip(names, values, strict=True)))
             found[name][f"{who},{more}" if more else who] = number

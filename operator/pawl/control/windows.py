@@ -212,7 +212,7 @@ class Windows:
             seen = counted(layout, cells, **_fine(pages))
             held.window, held.to = held.window.merged(seen), stop
             if spec.baseline != "training":
-                held.hours.add(begin, stop, seen, layout)
+                held.hours.add(begin, stop, seen, layout, look.newest)
         elif look.newest - held.to > _PATIENCE and not look.scraped:
             held.to = look.newest  # nobody will tell any more
 

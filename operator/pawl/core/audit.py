@@ -8,7 +8,7 @@ where an admission policy vouches for it, and only for what the same manager wro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,9 @@ WORDS = {
     commands.RETRY: "retry",
     commands.RESET: "reset",
 }
+
+
+_NOBODY = "unknown"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _request(
         command=word,
         value=value[:128],
         at=(writer.at if writer is not None else None) or timestamp(now),
-        by=writer.name[:128] if writer is not None else "unknown",
+        by=writer.name[:128] if writer is not None else _NOBODY,
         user=user[:256] or None,
         reason=redact(reason.removeprefix(prefix))[:512] or None
         if reason.startswith(prefix)
@@ -117,20 +120,24 @@ def _writer(item: Object, annotation: str | None, field: str) -> _Writer | None:
 
 
 def record(
-    draft: Draft, item: Object, model: str, requests: Iterable[Request], told: Iterable[Request]
+    draft: Draft, item: Object, model: str, requests: Iterable[Request], told: Collection[Request]
 ) -> tuple[Request, ...]:
     """The requests for the status, where each that was `told` before stays as it was: the time of
     an entry moves with whatever its manager writes. For each new one there is a line in the
     decision record, and an event."""
-    known = {(old.command, old.value, old.by): old for old in told}
     found = []
     for request in requests:
-        old = known.get((request.command, request.value, request.by))
+        old = next((old for old in told if _same(old, request)), None)
         found.append(old or request)
         if old is None:
             draft.lines.append(line(item, model, request))
             draft.events.append(Event("Requested", sentence(request)))
     return tuple(found)
+
+
+def _same(old: Request, new: Request) -> bool:
+    """Somebody may have cleared managedFields since: then nobody else has asked."""
+    return (old.command, old.value) == (new.command, new.value) and new.by in (old.by, _NOBODY)
 
 
 def line(item: Object, model: str, request: Request) -> RecordDecision:
@@ -151,4 +158,4 @@ def sentence(request: Request) -> str:
 
 def _safe(value: str) -> str:
     """As a part of a file name."""
-    return "".join(ch if ch.isalnum() or ch in "-#." else "_" for ch in value)
+    return "".join(ch if ch.isalnum() or ch in "-." else "_" for ch in value)

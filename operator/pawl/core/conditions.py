@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
-
-from pawl.api.base import Condition, ObjectStatus
+from pawl.api.base import Condition
 
 _MESSAGE_LIMIT = 4000
 
@@ -20,7 +17,8 @@ class Conditions:
     """
 
     def __init__(self, old: tuple[Condition, ...], *, generation: int, now: datetime) -> None:
-        self._by_type = {condition.type: condition for condition in old}
+        self._before = {condition.type: condition for condition in old}
+        self._by_type = dict(self._before)
         self._generation = generation
         self._now = timestamp(now)
 
@@ -66,23 +64,16 @@ class Conditions:
         condition = self._by_type.get(type_)
         return condition.reason if condition is not None else ""
 
+    def changes(self) -> Iterator[tuple[Condition | None, Condition]]:
+        """The conditions whose status was another one before, or that are new: before, now."""
+        for type_, now in sorted(self._by_type.items()):
+            before = self._before.get(type_)
+            if before is None or before.status != now.status:
+                yield before, now
+
     def all(self) -> tuple[Condition, ...]:
         """In a fixed order."""
         return tuple(self._by_type[type_] for type_ in sorted(self._by_type))
-
-
-def invalid_status(
-    old: ObjectStatus, item: Mapping[str, Any], error: ValidationError, now: datetime
-) -> dict[str, Any]:
-    """The status of an object whose spec cannot be read (stored before a schema change, say): it
-    stalls with the first thing that is wrong, and is not tried again until it changes."""
-    generation = item["metadata"].get("generation", 0)
-    conditions = Conditions(old.conditions, generation=generation, now=now)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    conditions.stall("InvalidSpec", f"{where}: {first['msg']}")
-    changes = {"conditions": conditions.all(), "observed_generation": generation}
-    return old.model_copy(update=changes).render()
 
 
 def timestamp(moment: datetime) -> str:

@@ -16,14 +16,16 @@ from pawl import constants as c
 from pawl.api.deployment import Deployment, DeploymentStatus, ServedVersion
 from pawl.api.names import version_number
 from pawl.api.rollout_status import RolledBack, RolloutStatus
-from pawl.core import capturing, failures, gates, pace, recall, rollout, shift
-from pawl.core.conditions import Conditions, invalid_status, timestamp
+from pawl.core import capturing, failures, gates, pace, recall, rollout, shift, transitions
+from pawl.core.conditions import Conditions, timestamp
 from pawl.core.deployment_status import Outcome, Report
 from pawl.core.deployment_watch import close_loop, decayed
 from pawl.core.deployment_work import DeploymentObserved, Work
 from pawl.core.front import front
 from pawl.core.installation import Installation
+from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Action, Create, MergePatch, Plan
+from pawl.core.refused import refused
 from pawl.core.serving_children import Children, Memory, deletion
 from pawl.core.target import Target, resolve
 from pawl.core.versions import read_versions
@@ -43,7 +45,7 @@ def plan_deployment(
         deployment = Deployment.model_validate(item)
     except ValidationError as error:
         old = DeploymentStatus.model_validate(item.get("status") or {})
-        return Plan(invalid_status(old, item, error, now))
+        return plan_invalid(old, item, error, now)
     generation = item["metadata"].get("generation", 0)
     namespace = item["metadata"]["namespace"]
     spec, uncaptured = capturing.allowed(deployment.spec, namespace, installation.uris)
@@ -78,6 +80,7 @@ def plan_deployment(
     else:
         report.waiting(target)
         work.draft.requeue(pace.WATCH)
+    work.draft.events += transitions.events(conditions)
     report.requested(installation)
     told = report.status(entrance.url(), _standing(work))
     if pace.stands(told) != pace.stands(status):
@@ -127,22 +130,9 @@ def _target(work: Work) -> Target:
     if problem is not None:
         stable = work.stable if problem.serves else None
         return Target(stable, problem.reason, problem.message, True)
-    rollout_spec = work.deployment.spec.rollout
-    if (
-        rollout_spec is not None
-        and any(d.query is not None for d in gates.definitions(rollout_spec))
-        and not work.children.installation.prometheus
-    ):
-        text = "a gate queries Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
-    drift = work.deployment.spec.drift
-    if (
-        drift is not None
-        and drift.source == "Prometheus"
-        and not work.children.installation.prometheus
-    ):
-        text = "drift.source is Prometheus, but the operator has no PAWL_PROMETHEUS"
-        return Target(work.stable, "NoPrometheus", text, True)
+    missing = refused(work)
+    if missing is not None:
+        return Target(work.stable, *missing, stalled=True)
     served = tuple(entry.version for entry in work.deployment.status.history)
     history = served if work.decayed else None
     return resolve(work.deployment.spec, work.stable, work.versions, work.withdrawn, history)

@@ -16,11 +16,12 @@ from pawl.api.deployment import (
     Traffic,
 )
 from pawl.api.names import version_name
-from pawl.api.rollout_status import RolledBack
+from pawl.api.rollout_status import RolledBack, RolloutStatus
 from pawl.core import audit, rollout, run_status, shift
 from pawl.core.conditions import Conditions, timestamp
 from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, RecordDecision
+from pawl.core.reasons import Reason
 from pawl.core.routing.route import Route
 from pawl.core.serving_children import Memory
 from pawl.core.target import Target
@@ -69,6 +70,8 @@ class Report:
     def waiting(self, target: Target) -> None:
         """There is nothing to serve."""
         self.values |= {"phase": "Stalled" if target.stalled else "Waiting"}
+        if not target.stalled and self.deployment.status.phase != "Waiting" and target.reason:
+            self.draft.events.append(Event(target.reason, target.message))
         self.conditions.set("Available", False, target.reason, target.message)
         self._judge(target, ready=False, reason=target.reason, message=target.message)
 
@@ -98,11 +101,22 @@ class Report:
         }
         if step.confirmed:
             self.values["traffic"] = self._traffic(outcome.route, stable, turn)
+        self._started(wanted, state)
         available = stable is not None and pods.ready > 0 and outcome.routers > 0
         message = self._message(outcome)
         self.conditions.set("Available", available, "Serving" if available else reason, message)
         self._blocked(turn)
         self._judge(outcome.target, ready=available, reason=reason, message=message)
+
+    def _started(self, wanted: ServedVersion, state: RolloutStatus | None) -> None:
+        """A version that replaces another one, or is the first, without being compared."""
+        candidate, before = self.values["candidate"], self.deployment.status.candidate
+        if (
+            candidate is not None
+            and state is None
+            and (before is None or before.name != wanted.name)
+        ):
+            self.draft.events.append(Event("Starting", f"{wanted.name} is being started"))
 
     def _message(self, outcome: Outcome) -> str:
         turn, step, target = outcome.turn, outcome.step, outcome.target
@@ -122,6 +136,7 @@ class Report:
         else:
             warning = turn.state.warning
             reason = "Undecided" if warning else "Proceeding"
+            reason = "AwaitingPromotion" if warning == rollout.AWAITS else reason
             self.conditions.set("RolloutBlocked", bool(warning), reason, warning)
 
     def _judge(self, target: Target, *, ready: bool, reason: str, message: str) -> None:
@@ -131,7 +146,7 @@ class Report:
             return
         status = self.deployment.status
         before = next((x for x in status.conditions if x.type == "Stalled"), None)
-        if before is None or before.reason != target.reason:
+        if target.reason and (before is None or before.reason != target.reason):
             self.draft.events.append(Event(target.reason, target.message, "Warning"))
         self.conditions.stall(target.reason, target.message)
 
@@ -145,7 +160,7 @@ class Report:
         """History, event, decision record."""
         back = before is not None and stable.version < before.version
         latest = self.deployment.spec.version == "latest"
-        reason = "RolledBack" if back else ("Promoted" if latest else "Pinned")
+        reason: Reason = "RolledBack" if back else ("Promoted" if latest else "Pinned")
         message = f"{stable.name} gets all requests"
         if turn.state is not None and turn.state.phase == "Holdback":
             message = f"{stable.name} is promoted; {before.name if before else ''} is held back"

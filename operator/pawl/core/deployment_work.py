@@ -31,7 +31,8 @@ class DeploymentObserved:
     `status.rollout.measuredTo`, `drift` what the stable version saw in the running window, `tally`
     what truth told of it; the ConfigMap `window` keeps both. `retrains` are TrainingJobs of its
     own, `recipe` is what they are copied from. `recorded` is what the store knows of one
-    that the cluster does not know."""
+    that the cluster does not know; `custom_metrics` says whether there is an API for them, where
+    one is needed."""
 
     object: Object
     versions: tuple[Object, ...] = ()
@@ -47,6 +48,7 @@ class DeploymentObserved:
     retrains: tuple[Object, ...] = ()
     recipe: Object | None = None
     recorded: Recorded | None = None
+    custom_metrics: bool = True
 
 
 @dataclass

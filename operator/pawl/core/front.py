@@ -13,6 +13,7 @@ from pawl import constants as c
 from pawl.api.deployment import DeploymentSpec
 from pawl.core.installation import Installation
 from pawl.core.manifests import router
+from pawl.core.reasons import Reason
 from pawl.core.routing import gateway, gateway_state
 from pawl.core.routing.gateway import Attachment, ParentRef
 from pawl.core.routing.route import Route
@@ -39,7 +40,7 @@ class FrontObserved:
 class Problem:
     """Why what the spec asks for cannot be done. `serves`: what is served goes on meanwhile."""
 
-    reason: str
+    reason: Reason
     message: str
     serves: bool
 

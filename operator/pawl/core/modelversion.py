@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from pawl.api.audit import Request
 from pawl.api.modelversion import ModelVersion, ModelVersionStatus
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import audit
-from pawl.core.conditions import Conditions, invalid_status
+from pawl.core import audit, transitions
+from pawl.core.conditions import Conditions
+from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Draft, Event, Plan
 from pawl.core.recall import version_line
 from pawl.core.versions import Version, champion, read_versions, stage
@@ -72,7 +73,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         parsed = ModelVersion.model_validate(item)
     except ValidationError as error:
         old = ModelVersionStatus.model_validate(item.get("status") or {})
-        return Plan(invalid_status(old, item, error, now))
+        return plan_invalid(old, item, error, now)
     conditions = Conditions(parsed.status.conditions, generation=generation, now=now)
     verified = _verify(observed.verification, parsed, conditions, draft)
     version = _this(observed, parsed, verified)
@@ -83,6 +84,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     best = champion(versions, observed.deployments)
     where = stage(version, best)
     _judge(version, observed.verification, conditions)
+    draft.events += transitions.events(conditions)
     status = ModelVersionStatus(
         observed_generation=generation,
         conditions=conditions.all(),

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pawl.core.reasons import Reason
+
 #: A Kubernetes object as JSON.
 Object = Mapping[str, Any]
 
@@ -103,7 +105,7 @@ Action = (
 class Event:
     """A Kubernetes event on the object that is planned for."""
 
-    reason: str
+    reason: Reason
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
 

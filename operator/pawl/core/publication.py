@@ -5,14 +5,22 @@ A run that found nothing new to train on ends without one.
 
 from __future__ import annotations
 
-from pawl.api.base import GateStatus
+from pawl.api.base import GateStatus, Verdict
 from pawl.artifacts.records import NoNewData, RunResult
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event
+from pawl.core.reasons import Reason
 from pawl.core.recall import missing
 from pawl.core.run_work import Work
 from pawl.core.versions import Version, champion
+
+#: Of a gate that is required.
+_GATE: dict[Verdict, Reason] = {
+    "Fail": "GateFail",
+    "Inconclusive": "GateInconclusive",
+    "Error": "GateError",
+}
 
 
 def publish(work: Work, made: Version | None, result: RunResult | None) -> None:
@@ -107,7 +115,7 @@ def _finish(work: Work, name: str, result: RunResult | None, made: Version | Non
     for gate in gates:
         if gate.required and gate.verdict != "Pass":
             text = f"{gate.metric}: {gate.message}"
-            work.draft.events.append(Event(f"Gate{gate.verdict}", text, "Warning"))
+            work.draft.events.append(Event(_GATE[gate.verdict], text, "Warning"))
     for warning in work.values.get("warnings") or ():
         work.draft.events.append(Event("ModelWarning", warning, "Warning"))
     work.draft.events.append(Event("RunSucceeded", message))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pawl import constants as c
 from pawl.api.deployment import ServedVersion
 from pawl.api.rollout_status import RolledBack
-from pawl.core.failures import MOST
+from pawl.core.failures import Failures, remember
 from pawl.core.plan import RecordDecision
 from pawl.core.serving_children import Memory
 
@@ -37,12 +37,22 @@ def recall(log: Sequence[Object], generation: int) -> Memory:
     """The stable version and the failures as the log tells them. Failures count for the present
     `generation` of the Deployment: it is the spec that they were tried with, applied again."""
     stable = next((served for entry in log if (served := _served(entry)) is not None), None)
-    failed: dict[str, RolledBack] = {}
+    latest: dict[str, RolledBack] = {}
     for entry in log:
         found = _failed(entry)
         if found is not None and (stable is None or found.version != stable.name):
-            failed.setdefault(found.version, found.model_copy(update={"generation": generation}))
-    return Memory(stable, tuple(failed.values())[:MOST])
+            latest.setdefault(found.version, found)
+    failures: Failures = ()
+    for found in reversed(latest.values()):
+        failures = remember(failures, found.model_copy(update={"generation": generation}))
+    return Memory(stable, failures)
+
+
+def tells_stable(path: str) -> bool:
+    """Whether a file of the log, by its name, may tell which version became the stable one."""
+    return path.endswith(
+        tuple(f"-{reason}.json" for reason in ("Promoted", "Pinned", "RolledBack"))
+    )
 
 
 def wanted(log: Sequence[Object], pin: str) -> dict[str, str | None]:

@@ -18,7 +18,11 @@ def choose_run(work: Work) -> None:
     if run is None:
         _start(work, 1, digest)
     elif run.recipe_digest != digest:
-        ended = run if run.phase in FINISHED else run.model_copy(update={"phase": "Superseded"})
+        ended = run
+        if run.phase not in FINISHED:
+            ended = run.model_copy(update={"phase": "Superseded"})
+            text = f"run {run.number} ends: the recipe has changed"
+            work.draft.events.append(Event("RunSuperseded", text))
         work.values["runs"] = (ended, *status.runs)[:10]
         _start(work, run.number + 1, digest)
     else:

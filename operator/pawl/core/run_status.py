@@ -62,6 +62,11 @@ def progress(pod: Object | None) -> int:
     return done
 
 
+def stage_of(done: int) -> str:
+    """The stage that begins there."""
+    return next(stage for stage, begins in _PROGRESS.items() if begins == done)
+
+
 def stage_succeeded(pods: Iterable[Object], stage: str) -> bool:
     """Whether any attempt got through that stage."""
     return any(

@@ -83,7 +83,8 @@ def _create(work: Work) -> None:
     job = build_job(owner, spec, run.number, labels, work.installation)
     job["metadata"]["annotations"] = {c.ANNOTATION_RECIPE: run.recipe_digest}
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
-    work.conditions.accept(ready=True, reason="Started", message=f"run {run.number} has started")
+    _started(work)
+    work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
     work.draft.requeue(30)
 
 
@@ -126,17 +127,33 @@ def _follow(work: Work, job: Object) -> None:
     pod = run_status.newest(work.observed.pods)
     trouble = run_status.blocked(pod)
     if trouble is None:
-        work.conditions.accept(ready=True, reason="Started")
+        _started(work)
     else:
         work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
         if not _told_before(work, "Ready", trouble):
-            work.draft.events.append(Event(trouble.reason, trouble.message, "Warning"))
+            sentence = f"{trouble.reason}: {trouble.message}"
+            work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
     if run_status.stage_succeeded(work.observed.pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
-    work.values["progress"] = max(work.values.get("progress") or 0, run_status.progress(pod))
+    _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
     work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
+
+
+def _advance(work: Work, pod: Object | None) -> None:
+    """How far the run is. A stage is told once, also if a later attempt begins anew."""
+    before, reached = work.values.get("progress") or 0, run_status.progress(pod)
+    work.values["progress"] = max(before, reached)
+    if reached > before:
+        text = f"run {work.run.number}: {run_status.stage_of(reached)}"
+        work.draft.events.append(Event("StageStarted", text))
+
+
+def _started(work: Work) -> None:
+    """The same from the creation of the Job on: else the status would be written once more."""
+    message = f"run {work.run.number} has started"
+    work.conditions.accept(ready=True, reason="Started", message=message)
 
 
 def _adjust(work: Work, job: Object) -> None:
@@ -162,7 +179,7 @@ def _fail(work: Work, trouble: run_status.Trouble) -> None:
     message = f"{at}{trouble.message}"[:1000]
     work.update_run(phase="Failed", finished_at=timestamp(work.now), message=message)
     work.values["completion_time"] = timestamp(work.now)
-    work.conditions.accept(ready=False, reason=trouble.reason, message=message)
+    work.conditions.stall(trouble.reason, message)
     work.conditions.set("Failed", True, trouble.reason, message)
     work.conditions.set("Complete", False, trouble.reason)
     if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.core.reasons import Reason
 from pawl.core.versions import Version, newest_servable
 
 
@@ -15,7 +17,7 @@ class Target:
     `stalled` says that somebody has to change something."""
 
     version: ServedVersion | None
-    reason: str = ""
+    reason: Reason | Literal[""] = ""
     message: str = ""
     stalled: bool = False
 

@@ -13,8 +13,10 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from pawl.api.trainingjob import TrainingJob, TrainingJobStatus
-from pawl.core.conditions import Conditions, invalid_status
+from pawl.core import transitions
+from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
+from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Plan
 from pawl.core.run_choice import choose_run
 from pawl.core.run_steps import drive
@@ -34,7 +36,7 @@ def plan_training_job(
         job = TrainingJob.model_validate(item)
     except ValidationError as error:
         old = TrainingJobStatus.model_validate(item.get("status") or {})
-        return Plan(invalid_status(old, item, error, now))
+        return plan_invalid(old, item, error, now)
     conditions = Conditions(job.status.conditions, generation=generation, now=now)
     versions = read_versions(observed.versions, job.spec.model)
     work = Work(observed, job, versions, conditions, now, installation)
@@ -44,6 +46,7 @@ def plan_training_job(
         drive(work)
     else:
         _tell_finished(work)
+    work.draft.events += transitions.events(conditions)
     work.values["phase"] = "Suspended" if _suspended(work) else work.run.phase
     status = TrainingJobStatus(**work.values | {"conditions": conditions.all()})
     return work.draft.finish(status.render())
@@ -51,9 +54,11 @@ def plan_training_job(
 
 def _tell_finished(work: Work) -> None:
     """Refresh what kstatus reads; the outcome itself stays as it was told."""
-    ready = work.run.phase in ("Succeeded", "NoNewData")
-    reason = {"Succeeded": "Complete", "NoNewData": "NoNewData"}.get(work.run.phase, "Failed")
-    work.conditions.accept(ready=ready, reason=reason, message=work.run.message)
+    reasons = {"Succeeded": "Complete", "NoNewData": "NoNewData"}
+    if work.run.phase in reasons:
+        work.conditions.accept(ready=True, reason=reasons[work.run.phase], message=work.run.message)
+    else:  # nothing more happens until the spec changes
+        work.conditions.stall("Failed", work.run.message)
     work.conditions.drop("Suspended")
 
 

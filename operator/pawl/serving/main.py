@@ -10,8 +10,9 @@ import socket
 import sys
 from collections.abc import Callable
 from time import time
+from typing import Any
 
-from pawl import constants
+from pawl import constants, tracing
 from pawl.errors import UserError
 from pawl.serving import log
 from pawl.serving.counters import Counters
@@ -73,14 +74,15 @@ def _serve(
     # Here, because the supervisor needs neither numpy nor onnxruntime.
     from pawl.serving.process import Process  # noqa: PLC0415
 
-    async def serve() -> int:
-        process = Process(settings, counters, monitor)
+    async def serve(tracer: Any) -> int:
+        process = Process(settings, counters, monitor, tracer)
         if lifeline is not None:
             _watch(lifeline, lambda: process.stop(now=True))
         return await process.run(listener)
 
-    with asyncio.Runner(loop_factory=_new_loop()) as runner:
-        return runner.run(serve())
+    runner = asyncio.Runner(loop_factory=_new_loop())
+    with tracing.exporting("pawl-server") as tracer, runner:
+        return runner.run(serve(tracer))
 
 
 def _watch(lifeline: int, ended: Callable[[], None]) -> None:

@@ -14,8 +14,10 @@ import logging
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pawl import constants
 from pawl.artifacts.canonical import canonical_json
@@ -25,12 +27,16 @@ from pawl.artifacts.retry import describe
 from pawl.errors import PawlError, StoreError
 from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane, Served
+from pawl.serving.http.exchange import Exchange
 from pawl.serving.http.routes import Router
 from pawl.serving.http.server import HttpLimits, HttpServer
 from pawl.serving.loading import load
 from pawl.serving.monitor.monitor import Monitor
 from pawl.serving.settings import Settings
 from pawl.serving.supervisor import MonitorPart
+
+if TYPE_CHECKING:  # what is not used is not loaded
+    from opentelemetry.trace import Tracer
 
 LOGGER = logging.getLogger(__name__)
 GRACE_SECONDS = 10.0
@@ -45,7 +51,11 @@ class Process:
     """One event loop that serves one model."""
 
     def __init__(
-        self, settings: Settings, counters: Counters, part: MonitorPart | None = None
+        self,
+        settings: Settings,
+        counters: Counters,
+        part: MonitorPart | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._settings = settings
         self._counters = counters
@@ -63,6 +73,7 @@ class Process:
             counters,
             limits,
             recorder,
+            _traced(settings, tracer),
         )
         self._term = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -199,6 +210,14 @@ class Process:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), seconds)
+
+
+def _traced(settings: Settings, tracer: Tracer | None) -> Callable[[Exchange], None] | None:
+    if tracer is None:
+        return None
+    from pawl.serving.traces import of_infer  # noqa: PLC0415
+
+    return of_infer(tracer, settings.model, settings.version)
 
 
 def _settle() -> None:

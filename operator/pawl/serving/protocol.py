@@ -15,6 +15,7 @@ from pawl.artifacts.records import Datatype
 from pawl.errors import SignatureError
 
 DATATYPES: frozenset[str] = frozenset(get_args(Datatype))
+MAX_NAME = 256  # of an input or output; errors repeat it
 MAX_ID_LENGTH = 256
 MAX_GROUP = 64
 #: Of a request whose answer carries a feedback token.
@@ -85,9 +86,10 @@ def _input_tensor(raw: Any, index: int) -> InputTensor:
     if type(raw) is not dict:
         raise SignatureError(f"inputs[{index}]: must be an object", field=f"inputs[{index}]")
     name = raw.get("name")
-    if type(name) is not str or not name:
+    if type(name) is not str or not 0 < len(name) <= MAX_NAME:
         raise SignatureError(
-            f"inputs[{index}].name: a string is required", field=f"inputs[{index}].name"
+            f"inputs[{index}].name: a string of 1 to {MAX_NAME} characters is required",
+            field=f"inputs[{index}].name",
         )
     parameters = raw.get("parameters")
     if parameters is not None:
@@ -119,9 +121,10 @@ def _wanted(outputs: Any) -> list[str] | None:
     names = []
     for index, output in enumerate(outputs):
         name = output.get("name") if type(output) is dict else None
-        if type(name) is not str:
+        if type(name) is not str or len(name) > MAX_NAME:
             raise SignatureError(
-                f"outputs[{index}].name: a string is required", field=f"outputs[{index}].name"
+                f"outputs[{index}].name: a string of at most {MAX_NAME} characters is required",
+                field=f"outputs[{index}].name",
             )
         if output.get("parameters") is not None:
             _check_parameters(output["parameters"], name)

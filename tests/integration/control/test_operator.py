@@ -13,6 +13,10 @@ import httpx
 
 from pawl.local.cluster import Cluster
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "unit"))
+
+from collector import collecting
+
 #: As `pawl operator`, and what kopf has to say is told too.
 OPERATOR = """
 import asyncio, logging
@@ -46,6 +50,46 @@ async def test_a_termination_ends_it_at_once_and_in_order(tmp_path: Path):
             assert await operator.wait() == 0, said
         assert "Signal SIGTERM is received" not in said  # as kopf says when it is in charge
         assert "Traceback" not in said
+
+
+async def test_it_tells_what_it_does_as_metrics_and_as_traces(tmp_path: Path):
+    port = free_port()
+    async with Cluster(tmp_path / "cluster") as cluster:
+        with collecting() as collector:
+            environment = {
+                **os.environ,
+                **collector.env,
+                "KUBECONFIG": str(cluster.kubeconfig),
+                "PAWL_STORE": (tmp_path / "store").as_uri(),
+                "PAWL_METRICS_ADDRESS": f"127.0.0.1:{port}",
+            }
+            operator = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "pawl", "operator",
+                env=environment, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            async with asyncio.timeout(60):
+                page = await leads(f"http://127.0.0.1:{port}/metrics")
+                operator.send_signal(signal.SIGTERM)
+                assert await operator.wait() == 0
+            names = {span.name for span in collector.spans}
+    listed = 'pawl_operator_api_requests_total{code="200",resource="modeldeployments",verb="list"}'
+    assert float(page[listed]) >= 1
+    assert page['pawl_operator_cache_objects{resource="modeldeployments"}'] == "0"
+    assert "list modeldeployments" in names
+
+
+async def leads(url: str) -> dict[str, str]:
+    """The samples of /metrics, once the operator acts."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            try:
+                lines = (await http.get(url)).text.splitlines()
+            except httpx.HTTPError:
+                lines = []
+            page = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+            if page.get("pawl_operator_leader") == "1.0":
+                return page
+            await asyncio.sleep(0.1)
 
 
 async def lives(address: str) -> None:

@@ -14,9 +14,11 @@ CHART = Path(__file__).parents[3] / "helm/pawl"
 SYSTEM = "pawl-system"
 STORE = {"store": {"uri": "file:///pawl/store", "claim": "pawl-store"}}
 OFF = {**STORE, "replicas": 0}
+SECRET = 1024 * 1024  # of which an API server takes no more
 OF_CHART = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,"
-    "poddisruptionbudgets,leases,networkpolicies"
+    "poddisruptionbudgets,leases,networkpolicies,validatingadmissionpolicies,"
+    "validatingadmissionpolicybindings"
 )
 
 
@@ -65,11 +67,16 @@ def suspended(bare: Any, where: str) -> bool:
     return any(item.get("status", {}).get("phase") == "Suspended" for item in found)
 
 
+def helms(secret: dict[str, Any]) -> bool:
+    """What Helm remembers of a revision."""
+    return str(secret["type"]).startswith("helm.sh/")
+
+
 def left(bare: Any) -> list[str]:
     """What is left of the chart."""
     found = bare.items(OF_CHART, "-l", "app.kubernetes.io/part-of=pawl")
-    found += [s for s in bare.items("secrets") if s["type"].startswith("helm.sh/")]
-    found += [item for item in bare.items("pods,replicasets,endpointslices,endpoints")
+    found += [s for s in bare.items("secrets") if helms(s)]
+    found += [item for item in bare.items("pods,replicasets,endpointslices,endpoints,leases")
               if item["metadata"].get("namespace") == SYSTEM]  # fmt: skip
     return [f"{item['kind']}/{item['metadata']['name']}" for item in found]
 
@@ -96,6 +103,7 @@ def test_install_upgrade_roll_back_uninstall(bare: Any, releases: helm.Config, t
     upgraded = releases.upgrade(newer, "pawl", values, wait="watcher", timeout=60)
     assert (upgraded["revision"], upgraded["status"]) == (2, "deployed")
     assert variable(bare, "PAWL_WORKERS") == "3"
+    assert all(len(s["data"]["release"]) < SECRET for s in bare.items("secrets") if helms(s))
     crd = bare.items("crd", "--field-selector=metadata.name=trainingjobs.pawl.dev")[0]
     assert crd["spec"]["names"]["shortNames"] == ["tj", "tjob"]
 
@@ -107,6 +115,7 @@ def test_install_upgrade_roll_back_uninstall(bare: Any, releases: helm.Config, t
     releases.uninstall("pawl", wait="watcher", timeout=60)
     bare.until("nothing to be left", lambda: left(bare) == [])
     assert len(bare.items("crd")) == 3
+    install(releases, OFF)  # takes the CRDs that it has left
     assert len(bare.items("trainingjobs")) == 2
 
 
@@ -133,8 +142,10 @@ def test_a_namespace_goes_when_the_operator_is_gone(bare: Any, releases: helm.Co
 
 def test_named_namespaces_only(bare: Any, releases: helm.Config):
     install(releases, {**STORE, "namespaces": ["team-b"], "gateway": {"enabled": False}})
-    assert bare.items("clusterroles,clusterrolebindings") == []
-    assert [r["metadata"]["namespace"] for r in bare.items("roles")] == ["team-b"]
+    assert bare.items("clusterrolebindings") == []
+    roles = [role["metadata"] for role in bare.items("roles")]
+    where = {(role["name"], role["namespace"]) for role in roles}
+    assert where == {("pawl-operator", "team-b"), ("pawl-operator-lease", SYSTEM)}
     bare.apply(job("team-a"))
     bare.apply(job("team-b"))
     bare.until("an operator that works", lambda: suspended(bare, "team-b"))

@@ -60,3 +60,12 @@ async def test_nobody_asks_the_shadow_by_name(town: Town):
     answer = await town.client.ask("/v2/models/churn/versions/8/infer")
     assert answer.version == 7  # where it is "not served", 404
     assert not shadow.of("/v2/models/churn/versions/8/infer")
+
+
+async def test_the_trace_that_a_client_is_in_reaches_the_server(town: Town):
+    (pod,) = await town.pod(7)
+    await town.start(route({7: 100}))
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await town.client.ask(traceparent=given, tracestate="a=b")
+    headers = pod.requests[-1].headers
+    assert (headers["traceparent"], headers["tracestate"]) == (given, "a=b")

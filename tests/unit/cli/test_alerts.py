@@ -26,9 +26,23 @@ def expressions(file: Any) -> dict[str, str]:
     return {rule.get("record") or rule["alert"]: rule["expr"] for rule in rules}
 
 
+def test_all_three_kinds_of_pods_are_scraped():
+    *monitors, rule = pawl()
+    assert [item["kind"] for item in monitors] == ["PodMonitor"] * 3
+    assert rule["kind"] == "PrometheusRule"
+    scraped = {
+        item["metadata"]["name"]: item["spec"]["podMetricsEndpoints"][0] for item in monitors
+    }
+    assert {name: (end["port"], end["path"]) for name, end in scraped.items()} == {
+        "pawl-servers": ("http", "/metrics"),
+        "pawl-routers": ("state", "/stats/prometheus"),
+        "pawl-operator": ("metrics", "/metrics"),
+    }
+    assert scraped["pawl-operator"]["honorLabels"]  # its namespace is that of the object
+
+
 def test_servers_are_scraped_with_the_labels_that_the_rules_sum_by():
-    monitor, rule = pawl()
-    assert (monitor["kind"], rule["kind"]) == ("PodMonitor", "PrometheusRule")
+    monitor, *_, rule = pawl()
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     named = {part["targetLabel"] for part in endpoint["relabelings"]}
     summed = re.search(r"sum by \(([^)]*)\)", expressions(rule["spec"])["PawlServerErrors"])
@@ -38,17 +52,31 @@ def test_servers_are_scraped_with_the_labels_that_the_rules_sum_by():
 
 def test_a_rule_file_has_the_rules_alone():
     (plain,) = pawl("--plain")
-    assert plain == pawl()[1]["spec"]
+    assert plain == pawl()[-1]["spec"]
 
 
 def test_one_namespace_is_the_only_one_that_is_looked_at():
-    monitor, rule = pawl("-n", "ml")
-    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["ml"]}
+    *monitors, rule = pawl("-n", "ml")
+    for monitor in monitors:
+        assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["ml"]}
+        assert monitor["metadata"]["name"] != "pawl-operator"
     assert rule["metadata"]["namespace"] == "ml"
     text = "\n".join(expressions(rule["spec"]).values())
     selectors = re.findall(r"\w(\{[^}]*\})", text)
-    assert len(selectors) == 6
+    assert len(selectors) == 14
     assert all('namespace="ml"' in selector for selector in selectors)
+
+
+def test_links_lead_to_the_runbook_that_is_named():
+    (plain,) = pawl("--plain", "--runbook", "../runbook")
+    links = {
+        rule["annotations"]["runbook_url"]
+        for group in plain["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert "../runbook#pawlrolledback" in links
+    assert all(link.startswith("../runbook#pawl") for link in links)
 
 
 def test_limits_are_taken_over():

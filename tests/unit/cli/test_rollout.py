@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pawl.cli import app
+from pawl.cli.target import cluster
 from pawl.core import commands
 from pawl.errors import PawlError, UserError
 
@@ -206,3 +207,11 @@ def test_a_refusal_of_the_cluster_is_said(api: Any, kubeconfig: Path, name: str)
     kubeconfig.write_text(kubeconfig.read_text().replace("a-token-for-tests", "another-token"))
     with pytest.raises(UserError, match="the cluster refused"):
         pawl("pause", name)
+
+
+@pytest.mark.parametrize(
+    ("group", "there"), [("autoscaling", True), ("custom.metrics.k8s.io", False)]
+)
+async def test_a_cluster_says_which_groups_it_has(api: Any, group: str, there: bool):
+    async with cluster() as kube:
+        assert await kube.serves(group) is there

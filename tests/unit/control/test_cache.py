@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pawl.control.cache import Cache
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, PODS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, PODS, WORKLOADS
 from pawl.control.queue import Key
 
 VERSION = Key("ModelVersion", "ml", "m-v1")
@@ -68,3 +68,15 @@ def test_a_pod_is_found_by_its_labels_and_wakes_its_deployment(cache: Cache, wok
     assert cache.labelled(PODS, "ml", deployment="m", version="1") == (pod,)
     assert cache.labelled(PODS, "ml", deployment="m", version="2") == ()
     assert cache.labelled(PODS, "other", deployment="m") == ()
+
+
+def test_what_another_namespace_claims_to_be_owned_is_not(cache: Cache):
+    owner = deployment(2)
+    child = item("Deployment", "m-v1", 5)
+    child["metadata"]["ownerReferences"] = [
+        {"apiVersion": "pawl.dev/v1alpha1", "kind": "Deployment", "name": "m", "uid": "m"}
+    ]
+    cache.learn(WORKLOADS, {**child, "metadata": {**child["metadata"], "namespace": "other"}})
+    assert cache.owned(WORKLOADS, owner) == ()
+    cache.learn(WORKLOADS, child)
+    assert cache.owned(WORKLOADS, owner) == (child,)

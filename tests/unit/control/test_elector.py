@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pawl.control.elector import Elector, Lease, TermError
+from pawl.control.kinds import LEASES, Resource
 from pawl.control.kube import KubeError
 
 
@@ -125,6 +126,50 @@ async def test_a_released_lease_is_taken_at_the_next_look():
     assert not first.holds
     assert await second._tried(5)
     assert second.holds
+
+
+class Owned(Api):
+    """The Deployment that runs the operators is there, or not any more."""
+
+    def __init__(self, uid: str | None) -> None:
+        super().__init__()
+        self.uid = uid
+        self.made: dict[str, Any] = {}
+
+    async def get(self, resource: Resource, *_: Any) -> dict[str, Any] | None:
+        if resource is LEASES:
+            return await super().get()
+        return {"metadata": {"uid": self.uid}} if self.uid else None
+
+    async def create(self, _: Any, item: dict[str, Any]) -> Any:
+        self.made = item
+        return await super().create(_, item)
+
+
+def owned(api: Api, time: Time) -> Elector:
+    lease = Lease("pawl-system", "pawl", "a", owner="pawl-operator")
+    return Elector(api, lease, clock=time, sleep=time.sleep)
+
+
+async def test_the_lease_belongs_to_the_deployment_that_runs_the_operators():
+    api, time = Owned("uid-1"), Time()
+    await owned(api, time).acquire()
+    (owner,) = api.made["metadata"]["ownerReferences"]
+    assert (owner["apiVersion"], owner["kind"]) == ("apps/v1", "Deployment")
+    assert (owner["name"], owner["uid"]) == ("pawl-operator", "uid-1")
+
+
+async def test_who_is_being_uninstalled_makes_no_lease():
+    api, time = Owned(None), Time()
+    waiting = owned(api, time)
+    assert not await waiting._tried(5)
+    assert api.lease is None
+    api.uid = "uid-1"
+    await waiting.acquire()
+    api.uid, api.lease = None, None
+    with pytest.raises(TermError):
+        await waiting.renew()
+    assert api.lease is None
 
 
 async def test_a_lease_that_is_not_held_is_not_released():

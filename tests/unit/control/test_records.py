@@ -151,11 +151,24 @@ async def test_the_log_of_a_deployment_is_read_from_its_end(records: Records):
     for second in range(60):
         at = f"2026-11-21T12:00:{second:02}Z"
         for name in ("churn", "churn-b"):
-            content = {"deployment": name, "n": second}
+            content = {"deployment": name, "n": second, "served": {}}
             await records.decide("ml", "churn", f"{at}-{name}-churn-v1-Promoted", content)
     found = await records.log("ml", "churn", "churn")
     assert [line["n"] for line in found] == list(range(59, 9, -1))
     assert {line["deployment"] for line in found} == {"churn"}
+
+
+async def test_the_stable_version_is_found_however_much_came_after_it(records: Records):
+    served = {"deployment": "churn", "served": {"name": "churn-v2"}, "n": -1}
+    await records.decide("ml", "churn", "2026-01-01T00:00:00Z-churn-churn-v2-Promoted", served)
+    older = {**served, "n": -2}
+    await records.decide("ml", "churn", "2025-01-01T00:00:00Z-churn-churn-v1-Promoted", older)
+    for number in range(70):
+        failed = {"deployment": "churn", "n": number}
+        name = f"2026-02-01T00:00:{number:02}Z-churn-churn-v{number + 3}-GateFailed"
+        await records.decide("ml", "churn", name, failed)
+    found = await records.log("ml", "churn", "churn")
+    assert [line["n"] for line in found] == [*range(69, 19, -1), -1]
 
 
 async def test_where_keys_are_given_only_what_one_of_them_signed_is_verified(tmp_path: Path):
@@ -195,3 +208,14 @@ async def test_what_a_namespace_may_not_name_is_not_read(
     bad = Artifact(uri=uri.format(store=tmp_path.as_uri()), digest="sha256:" + "0" * 64)
     found = await records.verify(bad, "ml")
     assert (found.reason, found.final) == ("UriNotAllowed", False)
+
+
+async def test_namespaces_of_one_store_do_not_see_each_other(records: Records):
+    """Models, Deployments and versions of two namespaces have the same names."""
+    await records.claim("a", "churn", 7, "uid-a")
+    await records.claim("b", "churn", 7, "uid-b")
+    assert await records.claims("b", "churn", 7) == (7, "uid-b")
+    hour = KeepHour("a", "churn", "churn-v1", 5, b"counts")
+    await records.keep(hour)
+    assert await records.hours("a", "churn", "churn-v1") == [5]
+    assert await records.hours("b", "churn", "churn-v1") == []

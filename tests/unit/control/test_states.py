@@ -180,6 +180,12 @@ async def test_the_queue_tells_how_much_waits(cache: Cache):
         assert of(series, f"pawl_operator_queue_{name}_seconds")[only()] > 0
 
 
+async def test_an_object_that_cannot_be_read_keeps_no_other_from_being_told(cache: Cache):
+    put(cache, DEPLOYMENTS, "old", status={"phase": "Serving", "rollout": {"step": 1}})
+    put(cache, DEPLOYMENTS, "churn", status=STATUS)
+    assert of(told(cache), "pawl_deployment_replicas") == {only(**CHURN): 3}
+
+
 @given(st.text())
 def test_any_name_of_a_feature_can_be_read_back(feature: str):
     worst = [{"feature": feature, "metric": "psi", "value": 1.0, "threshold": 0.2}]

@@ -58,6 +58,7 @@ class Serving(World):
     routers_up = True
     totals: dict[int, Totals] = {}  # noqa: RUF012 - replaced, never changed
     measured: Measurement | None = None
+    custom_metrics = True
 
     def observe(self) -> DeploymentObserved:
         item = copy.deepcopy(self.objects[("Deployment", "churn")])
@@ -77,6 +78,7 @@ class Serving(World):
             ),
             autoscalers=self.of("HorizontalPodAutoscaler"),
             measured=self.measured,
+            custom_metrics=self.custom_metrics,
         )
 
     def reconcile(self, die_after: int | None = None) -> dict[str, Any]:

@@ -107,6 +107,16 @@ def test_a_command_is_recorded_and_told_once_whatever_else_its_writer_writes():
     ]
 
 
+def test_cleared_managed_fields_make_no_other_request():
+    world = serving(version(1))
+    asking(world, "kubectl", EARLY, promote="churn-v8")
+    world.reconcile()
+    world.objects[("Deployment", "churn")]["metadata"]["managedFields"] = []
+    status = world.reconcile()
+    assert [(r["by"], r["at"]) for r in status["requests"]] == [("kubectl", EARLY)]
+    assert lines(world) == [("promote", "churn-v8")]
+
+
 def test_a_pause_that_is_given_again_is_recorded_again():
     world = serving(version(1))
     for at in (EARLY, LATE):

@@ -20,7 +20,7 @@ def test_the_newest_servable_version_is_served():
     assert status["phase"] == "Serving"
     assert status["traffic"] == [{"version": "churn-v2", "role": "stable", "weight": 100}]
     assert condition(status, "Ready")["status"] == "True"
-    assert [event.reason for event in w.events] == ["Promoted"]
+    assert [event.reason for event in w.events] == ["Starting", "Promoted", "Available"]
 
 
 def test_a_new_version_replaces_the_old_one_and_its_pods_go():
@@ -34,6 +34,14 @@ def test_a_new_version_replaces_the_old_one_and_its_pods_go():
     assert [s["metadata"]["name"] for s in w.workloads("server")] == ["churn-v2"]
     assert ("Service", "churn-v1") not in w.objects
     assert len(w.decisions) == 2
+    assert [event.reason for event in w.events].count("Starting") == 2  # once a version
+
+
+def test_that_there_is_nothing_to_serve_is_told_once():
+    w = serving()
+    w.settle()
+    w.settle()
+    assert [event.reason for event in w.events] == ["NoVersion"]
 
 
 def test_an_older_pin_rolls_back():
@@ -148,6 +156,25 @@ def test_without_routers_it_is_not_available():
     status = w.status("Deployment", "churn")
     assert condition(status, "Available")["status"] == "False"
     assert "stable" not in status
+
+
+def test_scaling_by_requests_is_refused_without_a_custom_metrics_api():
+    w = serving(version(1))
+    w.settle()
+    spec = w.objects[("Deployment", "churn")]["spec"]
+    spec["autoscaling"] = {"min": 1, "max": 3, "targetRequestsPerSecond": 100}
+    w.add(version(2))
+    w.custom_metrics = False
+    w.settle()
+    status = w.status("Deployment", "churn")
+    assert condition(status, "Stalled")["reason"] == "NoCustomMetrics"
+    assert "targetCPUPercent" in condition(status, "Stalled")["message"]
+    assert status["stable"]["name"] == "churn-v1"
+    w.custom_metrics = True
+    w.settle()
+    assert w.status("Deployment", "churn")["stable"]["name"] == "churn-v2"
+    (scaler,) = w.of("HorizontalPodAutoscaler")
+    assert scaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"] == "100"
 
 
 def test_an_autoscaler_owns_the_replicas_once_it_has_written_them():

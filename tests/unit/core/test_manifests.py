@@ -56,6 +56,9 @@ SCALED = DeploymentSpec.model_validate(
         "server": {"resources": {"requests": {"cpu": "500m"}}},
     }
 )
+BY_REQUESTS = DeploymentSpec.model_validate(
+    {"model": "churn", "autoscaling": {"min": 1, "max": 5, "targetRequestsPerSecond": 200}}
+)
 CAPTURED = DeploymentSpec.model_validate(
     {
         "model": "churn",
@@ -68,6 +71,7 @@ CAPTURED = DeploymentSpec.model_validate(
         },
     }
 )
+TLS = DeploymentSpec.model_validate({"model": "churn", "routing": {"tls": {"secretName": "c"}}})
 OBJECTS = {
     "job-sklearn": job,
     "job-container": container_job,
@@ -75,6 +79,7 @@ OBJECTS = {
     "server-capture": lambda: serving.build_server(DEPLOYMENT, CAPTURED, VERSION, 1, INSTALLATION),
     "server-service": lambda: serving.build_server_service(DEPLOYMENT, SPEC, VERSION),
     "autoscaler": lambda: serving.build_autoscaler(DEPLOYMENT, SCALED, VERSION),
+    "autoscaler-requests": lambda: serving.build_autoscaler(DEPLOYMENT, BY_REQUESTS, VERSION),
     "router": lambda: router.build_router(DEPLOYMENT, SPEC, INSTALLATION),
     "router-service": lambda: router.build_router_service(DEPLOYMENT, SPEC),
     "router-config": lambda: router.build_router_config(DEPLOYMENT, SPEC, ROUTE),
@@ -92,12 +97,19 @@ def test_golden(name: str):
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize(
-    "name", ["job-sklearn", "job-container", "server", "server-capture", "router"]
-)
+PODS = {
+    name: OBJECTS[name]
+    for name in ("job-sklearn", "job-container", "server", "server-capture", "router")
+} | {"router-tls": lambda: router.build_router(DEPLOYMENT, TLS, INSTALLATION)}
+
+
+@pytest.mark.parametrize("name", PODS)
 def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
-    pod = OBJECTS[name]()["spec"]["template"]["spec"]
+    pod = PODS[name]()["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC", "hostAliases"} & set(pod)
+    kinds = {kind for volume in pod["volumes"] for kind in volume if kind != "name"}
+    assert kinds <= {"emptyDir", "configMap", "persistentVolumeClaim", "secret"}
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
@@ -105,6 +117,8 @@ def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
         assert security["allowPrivilegeEscalation"] is False
         assert security["readOnlyRootFilesystem"] is True
         assert security["capabilities"] == {"drop": ["ALL"]}
+        assert not {"privileged", "runAsUser", "seLinuxOptions", "procMount"} & set(security)
+        assert all("hostPort" not in port for port in container.get("ports", ()))
 
 
 def test_train_has_neither_the_store_nor_its_credentials():

@@ -114,6 +114,20 @@ def test_failures_count_for_the_generation_that_is_there():
     assert [(e.version, e.generation) for e in memory.rolled_back] == [("churn-v3", 7)]
 
 
+def test_the_last_of_many_failures_stands_for_those_that_are_older():
+    def failure(number: int) -> dict[str, Any]:
+        entry = {
+            "version": f"churn-v{number}",
+            "digest": "sha256:" + "1" * 64,
+            "generation": 3,
+            "at": "2026-11-21T12:00:00Z",
+        }
+        return {"rolledBack": entry}
+
+    memory = recall([failure(number) for number in range(20, 2, -1)], 1)
+    assert [e.version for e in memory.rolled_back] == [f"churn-v{n}" for n in range(20, 10, -1)]
+
+
 def test_lines_that_nobody_can_read_are_passed_over():
     assert recall([{"served": {"name": 1}}, {"rolledBack": "x"}, {}], 1).stable is None
 

@@ -49,6 +49,13 @@ def test_applying_one_starts_run_1():
     assert w.status("TrainingJob", NAME)["observedGeneration"] == 1
 
 
+def test_the_job_of_a_run_changes_nothing_in_the_status_until_its_pod_tells_something():
+    w = world()
+    w.reconcile_job()
+    status = w.status("TrainingJob", NAME)
+    assert w.reconcile_job().status == status
+
+
 def test_a_result_becomes_version_1():
     w = world()
     w.settle()
@@ -84,6 +91,57 @@ def test_a_changed_recipe_supersedes_the_running_run():
     status = w.status("TrainingJob", NAME)
     assert status["run"]["number"] == 2
     assert status["runs"][0]["phase"] == "Superseded"
+    assert [event.reason for event in w.events] == ["RunStarted", "RunSuperseded", "RunStarted"]
+
+
+def running_pod(stage: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "p", "creationTimestamp": "2026-11-21T12:00:00Z"},
+        "status": {"containerStatuses": [{"name": stage, "state": {"running": {}}}]},
+    }
+
+
+def test_a_stage_is_told_once_also_when_a_later_attempt_begins_anew():
+    w = world()
+    w.settle()
+    for stage in ("prepare", "train", "prepare", "publish"):
+        w.pods = [running_pod(stage)]
+        w.settle()
+    told = [event.message for event in w.events if event.reason == "StageStarted"]
+    assert told == ["run 1: prepare", "run 1: train", "run 1: publish"]
+
+
+def test_what_keeps_a_pod_from_starting_is_told_once():
+    w = world()
+    w.settle()
+    unscheduled = {"type": "PodScheduled", "status": "False", "message": "no node has 4 cpus"}
+    w.pods = [{"metadata": {"name": "p"}, "status": {"conditions": [unscheduled]}}]
+    w.settle()
+    w.reconcile_job()
+    (told,) = (event.message for event in w.events if event.reason == "RunBlocked")
+    assert told == "Unschedulable: no node has 4 cpus"
+
+
+def test_suspending_and_resuming_are_told():
+    w = world()
+    w.settle()
+    for suspend in (True, False):
+        item = w.objects[("TrainingJob", NAME)]
+        w.add({**item, "spec": {**item["spec"], "suspend": suspend}})
+        w.settle()
+        w.reconcile_job()
+    assert [event.reason for event in w.events] == ["RunStarted", "Suspended", "Resumed"]
+
+
+def test_a_spec_that_cannot_be_read_is_told_once():
+    w = world()
+    item = w.objects[("TrainingJob", NAME)]
+    w.add({**item, "spec": {**item["spec"], "data": {"task": "astrology"}}})
+    w.reconcile_job()
+    w.reconcile_job()
+    (told,) = w.events
+    assert (told.reason, told.type) == ("InvalidSpec", "Warning")
+    assert told.message == condition(w, "Stalled")["message"]
 
 
 @pytest.mark.parametrize(

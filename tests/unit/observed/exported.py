@@ -52,10 +52,23 @@ class Exported:
     labels: frozenset[str]
 
 
+def operator_page() -> bytes:
+    """GET /metrics of an operator that knows no object."""
+    return render(states.Seen((0, 0, 0, 0), {"pods": 1}, {}))
+
+
+def server_page() -> bytes:
+    """GET /metrics of a server."""
+    layout = layout_of(_SIGNATURE, _BASELINE, "category")
+    more = [*lines(layout, np.zeros(layout.width, int)), *captured(Counters(), 0)]
+    info = dict.fromkeys(("model", "version", "engine", "digest"), "x")
+    return exposition(Counters(), info, more)
+
+
 @cache
 def operator() -> dict[str, Exported]:
     """What it counts, and the state of objects."""
-    page = render(states.Seen((0, 0, 0, 0), {"pods": 1}, {}))
+    page = operator_page()
     counted = {
         each._name: frozenset(each._labelnames)
         for each in vars(metrics).values()
@@ -80,13 +93,9 @@ def operator() -> dict[str, Exported]:
 @cache
 def server() -> dict[str, Exported]:
     """A server of a version with a baseline, that captures."""
-    layout = layout_of(_SIGNATURE, _BASELINE, "category")
-    more = [*lines(layout, np.zeros(layout.width, int)), *captured(Counters(), 0)]
-    info = dict.fromkeys(("model", "version", "engine", "digest"), "x")
-    page = exposition(Counters(), info, more).decode()
     return {
         _full(family): Exported(family.type, _seen(family))
-        for family in text_string_to_metric_families(page)
+        for family in text_string_to_metric_families(server_page().decode())
     }
 
 

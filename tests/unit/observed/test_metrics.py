@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from exported import ROOT, ROUTER, Exported, documented, operator, server
+from exported import (
+    ROOT,
+    ROUTER,
+    Exported,
+    documented,
+    operator,
+    operator_page,
+    server,
+    server_page,
+)
 
 PAGE = (ROOT / "docs/metrics.md").read_text()
 
@@ -51,3 +62,14 @@ def test_names_follow_the_conventions_of_prometheus(name: str):
 @pytest.mark.parametrize("name", [name for name in operator() if name.startswith("pawl_operator_")])
 def test_what_is_counted_has_no_name_of_an_object_as_a_label(name: str):
     assert not operator()[name].labels & {"namespace", "name", "deployment", "model", "pod"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (package prometheus)")
+@pytest.mark.parametrize(
+    "page", [pytest.param(operator_page, id="operator"), pytest.param(server_page, id="server")]
+)
+def test_promtool_has_nothing_to_say_of_a_page(page: Callable[[], bytes]):
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=page(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

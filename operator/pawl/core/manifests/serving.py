@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pawl import constants as c
-from pawl.api.deployment import DeploymentSpec, ServedVersion
+from pawl.api.deployment import Autoscaling, DeploymentSpec, ServedVersion
 from pawl.api.names import child_name
 from pawl.core.installation import Installation
 from pawl.core.manifests import capture, common
 
 WORK = "/pawl/work"
+_CPU_PERCENT = 70
 
 
 def server_name(deployment: str, version: int) -> str:
@@ -97,7 +98,7 @@ def build_server_service(
 def build_autoscaler(
     owner: dict[str, Any], spec: DeploymentSpec, version: ServedVersion
 ) -> dict[str, Any]:
-    """A HorizontalPodAutoscaler (autoscaling/v2) on CPU. Requires `spec.autoscaling`."""
+    """A HorizontalPodAutoscaler (autoscaling/v2). Requires `spec.autoscaling`."""
     scaling = spec.autoscaling
     if scaling is None:
         raise ValueError("autoscaling is not set")
@@ -112,20 +113,20 @@ def build_autoscaler(
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "minReplicas": scaling.min,
             "maxReplicas": scaling.max,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {
-                            "type": "Utilization",
-                            "averageUtilization": scaling.target_cpu_percent,
-                        },
-                    },
-                }
-            ],
+            "metrics": [_metric(scaling)],
         },
     }
+
+
+def _metric(scaling: Autoscaling) -> dict[str, Any]:
+    """What is scaled by. Pods that answer no metric are left out, as the controller does it."""
+    if scaling.target_requests_per_second is not None:
+        rate = str(scaling.target_requests_per_second)
+        target: dict[str, Any] = {"type": "AverageValue", "averageValue": rate}
+        return {"type": "Pods", "pods": {"metric": {"name": c.METRIC_REQUESTS}, "target": target}}
+    percent = scaling.target_cpu_percent or _CPU_PERCENT
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
 def _pod(

@@ -14,6 +14,7 @@ Invariants (tests/unit/core/test_rollout.py folds and searches for a violation):
 """
 
 from pawl.core.rollout._advance import advance
+from pawl.core.rollout._compare import AWAITS
 from pawl.core.rollout._turn import Observation, Turn, salt
 
-__all__ = ["Observation", "Turn", "advance", "salt"]
+__all__ = ["AWAITS", "Observation", "Turn", "advance", "salt"]

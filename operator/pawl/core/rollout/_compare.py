@@ -58,14 +58,14 @@ def compare(work: Work) -> None:
     elif state.phase == "Canary" and not last:
         enter(work, "Canary", state.step + 1)
     elif _must_be_told(work):
-        if state.warning != _AWAITS:
+        if state.warning != AWAITS:
             work.tell("AwaitingPromotion", f"all gates of {work.name} have passed")
-        work.change(message=f"{where(work)}: {_AWAITS}", warning=_AWAITS)
+        work.change(message=f"{where(work)}: {AWAITS}", warning=AWAITS)
     else:
         enter(work, "Promoting")
 
 
-_AWAITS = "waits for `pawl promote`"
+AWAITS = "waits for `pawl promote`"
 
 
 def _must_be_told(work: Work) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pawl.api.duration import seconds, words
 from pawl.api.rollout_status import RolledBack
 from pawl.core.conditions import timestamp
+from pawl.core.reasons import Reason
 from pawl.core.rollout._turn import Work
 
 
@@ -31,7 +32,7 @@ def holdback(work: Work) -> None:
         work.change(message=f"v{work.state.reference} keeps a part for {words(left)}")
 
 
-def roll_back(work: Work, reason: str, text: str) -> None:
+def roll_back(work: Work, reason: Reason, text: str) -> None:
     """Takes the candidate's traffic away, and remembers not to try it again."""
     state, seen = work.state, work.seen
     text = text[:500]

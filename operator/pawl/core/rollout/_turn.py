@@ -13,6 +13,7 @@ from pawl.api.rollout_status import RolledBack, RolloutPhase, RolloutStatus
 from pawl.core.commands import Commands
 from pawl.core.conditions import parse_timestamp
 from pawl.core.plan import Event
+from pawl.core.reasons import Reason
 from pawl.core.shift import Wanted
 
 _WEIGHT_OF = {"Shadow": 0, "Promoting": 100, "RollingBack": 0}
@@ -71,7 +72,7 @@ class Work:
     def change(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
 
-    def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
+    def tell(self, reason: Reason, message: str, *, warning: bool = False) -> None:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal"))
 
     @property
@@ -91,7 +92,7 @@ def enter(work: Work, phase: RolloutPhase, step: int = 0) -> None:
     work.change(phase=phase, step=step, step_started_at=None, step_samples=0, warning="")
     goal = "all requests" if phase == "Promoting" else where(work)
     work.change(message=f"bringing {work.name} to {goal}")
-    if phase in ("Shadow", "Canary"):
+    if phase in ("Shadow", "Canary", "Promoting"):
         work.tell("RolloutAdvanced", f"{work.name}: {where(work)}")
 
 

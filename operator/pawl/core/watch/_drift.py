@@ -19,10 +19,10 @@ from pawl.api.drift_status import Concern, DriftFinding, DriftStatus, DriftWindo
 from pawl.api.duration import seconds, words
 from pawl.core.conditions import parse_timestamp, timestamp
 from pawl.core.watch._carry import Carry, unjudged, waiting
-from pawl.core.watch._rules import PREDICTION, QUALITY, name_of, rules, unknown
+from pawl.core.watch._rules import QUALITY, name_of, rules, unknown
 from pawl.core.watch.baseline import NoBaseline, grid
 from pawl.stats.drift.decision import Finding, Rule, judge
-from pawl.stats.drift.layout import Layout
+from pawl.stats.drift.layout import PREDICTION, Layout
 from pawl.stats.drift.window import Window
 
 #: Seconds from one look at the running window to the next.

@@ -21,13 +21,14 @@ from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import Action, Create, Delete, Event, MergePatch, RecordDecision
+from pawl.core.reasons import Reason
 from pawl.core.versions import Version
 from pawl.core.watch import _outcomes
-from pawl.core.watch._outcomes import IN_VAIN, Retrain, Serving, Situation
+from pawl.core.watch._outcomes import IN_VAIN, Outcome, Retrain, Serving, Situation
 
 Object = Mapping[str, Any]
 #: Outcomes of which an event tells, beside those in vain.
-_TOLD = ("NoNewData", "Trained")
+_TOLD: Mapping[Outcome, Reason] = {"NoNewData": "NoNewData", "Trained": "Trained"}
 _OTHER = 60.0  # seconds until the next look when only others can change something
 
 
@@ -99,12 +100,22 @@ def follow(
         found.training = Create(_training_job(asked, name, alarm))
         reason, message, wait = "Training", f"{name} is being started: {alarm.message}", None
     active = reason in _outcomes.ACTIVE
-    if reason == "BreakerOpen" and conditions.reason("Retraining") != reason:
-        found.events.append(Event(reason, message, "Warning"))
+    _tell(reason, message, conditions.reason("Retraining"), found)
     conditions.set("Retraining", active, reason, message)
     found.requeue = wait
     found.status = _status(asked, situation, old, found)
     return found
+
+
+def _tell(reason: str, message: str, before: str, found: Followed) -> None:
+    """What somebody has to see to, once; and that it is over."""
+    if reason != before:
+        if reason == "BreakerOpen":
+            found.events.append(Event("BreakerOpen", message, "Warning"))
+        elif reason == "NoRecipe":
+            found.events.append(Event("NoRecipe", message, "Warning"))
+        if before == "BreakerOpen":
+            found.events.append(Event("BreakerClosed", "drift may start retrains again"))
 
 
 def name_of(deployment: str, now: datetime, taken: Collection[str] = ()) -> str:
@@ -169,7 +180,7 @@ def _note(asked: Asked, retrain: Retrain, found: Followed) -> None:
     patch = {"metadata": {"annotations": {c.ANNOTATION_OUTCOME: retrain.outcome}}}
     namespace = asked.item["metadata"]["namespace"]
     found.actions.append(MergePatch(c.API_VERSION, "TrainingJob", namespace, retrain.name, patch))
-    reason = "RetrainFailed" if retrain.outcome == "Failed" else "RetrainFruitless"
+    reason: Reason = "RetrainFailed" if retrain.outcome == "Failed" else "RetrainFruitless"
     found.events.append(Event(reason, f"{retrain.name}: {retrain.message}", "Warning"))
 
 
@@ -184,7 +195,7 @@ def _status(
         found.events.append(Event("RetrainStarted", f"TrainingJob {newest.name} is started"))
         found.lines.append(_line(asked, newest))
     elif newest.outcome in _TOLD and _became(old, newest):
-        found.events.append(Event(newest.outcome, f"{newest.name}: {newest.message}"))
+        found.events.append(Event(_TOLD[newest.outcome], f"{newest.name}: {newest.message}"))
     return RetrainStatus(
         training_job=newest.name,
         last=last,

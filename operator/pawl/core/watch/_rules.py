@@ -7,16 +7,15 @@ from collections.abc import Iterable
 
 from pawl.api.drift import DriftLimit, DriftSpec, FeatureLimit
 from pawl.stats.drift.decision import Rule
-from pawl.stats.drift.layout import Layout
+from pawl.stats.drift.layout import PREDICTION, Layout, called
 
-PREDICTION = "prediction"  # a layout's last feature
 QUALITY = ("missing", "unseen", "out_of_range")
 
 
 def rules(spec: DriftSpec, layout: Layout) -> dict[str, tuple[Rule, ...]]:
     """Feature -> by what it is judged."""
     found: dict[str, tuple[Rule, ...]] = {}
-    own = {limit.name: limit for limit in spec.features.overrides} if spec.features else {}
+    own = {called(limit.name): limit for limit in spec.features.overrides} if spec.features else {}
     for feature in layout.features:
         if feature.name == PREDICTION:
             if spec.prediction is not None:
@@ -36,7 +35,7 @@ def unknown(spec: DriftSpec, layout: Layout) -> str:
     """A sentence about overrides of features that there are not; nothing when all are known."""
     known = {feature.name for feature in layout.features}
     limits = spec.features.overrides if spec.features else ()
-    names = [limit.name for limit in limits if limit.name not in known]
+    names = [limit.name for limit in limits if called(limit.name) not in known]
     shown = ", ".join(names[:5])
     return f"drift.features.overrides: the model has no feature {shown}" if names else ""
 

@@ -9,13 +9,17 @@ broken from the first day on would else be learnt.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from pawl.api.drift import DriftBaseline, DriftSpec
+from pawl.api.duration import seconds
 
 #: Seconds of an hour, and hours of a week.
 HOUR, WEEK = 3600, 168
+#: Hours for which clocks may differ, a window may wait to be decided, and an object be away.
+_MARGIN = 24
 
 
 @dataclass(frozen=True)
@@ -50,3 +54,18 @@ def wanted(baseline: DriftBaseline, hour: int, first: int | None) -> bool:
     if baseline == "firstWeek":
         return first is None or hour in first_week(first)
     return baseline == "sameHourLastWeek"
+
+
+def needless(spec: DriftSpec, hours: Collection[int], now: float) -> list[int]:
+    """Which hours of a version that is served no window can be compared with any more: all but the
+    first week, or those a week before the longest window (epoch seconds)."""
+    if spec.baseline == "firstWeek":
+        week = first_week(min(hours, default=0))
+        return sorted(hour for hour in hours if hour not in week)
+    oldest = (now - seconds(spec.max_window)) // HOUR - WEEK - _MARGIN
+    return sorted(hour for hour in hours if hour < oldest)
+
+
+def is_past(hours: Collection[int], now: float) -> bool:
+    """Whether the last of them is so long ago that who is not there now is not about to come."""
+    return max(hours, default=0) < now // HOUR - _MARGIN

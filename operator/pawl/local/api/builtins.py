@@ -55,7 +55,7 @@ def _core_resources(pool: AddressPool) -> list[Resource]:
 
 def builtin_resources(pool: AddressPool) -> list[Resource]:
     """`pool` is where Services get their cluster IPs."""
-    rbac = "rbac.authorization.k8s.io"
+    rbac, admission = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
     return [
         *_core_resources(pool),
         Resource("apps", "v1", "deployments", "Deployment", True, DeploymentKind(),
@@ -80,6 +80,13 @@ def builtin_resources(pool: AddressPool) -> list[Resource]:
                  stored.NetworkPolicyKind(), short_names=("netpol",)),
         Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True,
                  stored.BudgetKind(), short_names=("pdb",), subresources=("status",)),
+        Resource(admission, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False,
+                 stored.AdmissionPolicyKind("ValidatingAdmissionPolicy"),
+                 categories=("api-extensions",), subresources=("status",)),
+        Resource(admission, "v1", "validatingadmissionpolicybindings",
+                 "ValidatingAdmissionPolicyBinding", False,
+                 stored.AdmissionPolicyKind("ValidatingAdmissionPolicyBinding"),
+                 categories=("api-extensions",)),
         Resource(rbac, "v1", "clusterrolebindings", "ClusterRoleBinding", False,
                  stored.RbacKind("ClusterRoleBinding")),
         Resource(rbac, "v1", "clusterroles", "ClusterRole", False, stored.RbacKind("ClusterRole")),

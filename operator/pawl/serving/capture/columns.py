@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan, prod
-from typing import Any, ClassVar, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -27,12 +27,10 @@ from pawl.serving.monitor.predictions import kind_of
 LINE_ROWS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A request that is captured, as `columns` want it. `time`: epoch seconds; `said` of its own
     rows only."""
 
-    kind: ClassVar[Kind] = "predictions"
     columns: Columns
     id: str
     time: float
@@ -41,6 +39,11 @@ class Kept:
     said: Predictions
     group: str | None
     weight: int
+
+    @property
+    def kind(self) -> Kind:
+        """As `outlet.Item` has it."""
+        return "predictions"
 
     def lines(self) -> Iterator[tuple[bytes, int]]:
         """Of LINE_ROWS rows each, and how many."""
@@ -119,12 +122,16 @@ class Columns:
                 "y": None if labels is None else labels[start:stop],
                 "p": None if values is None else _rows(values, start, stop, width),
             }
-            yield orjson.dumps(line), stop - start
+            yield orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY), stop - start
 
-    def _values(self, feed: Feed, rows: slice) -> list[Any]:
+    def _values(self, feed: Feed, rows: slice) -> Any:
+        """By column, as orjson writes them."""
         found: list[Any] = []
         if len(self._plain):
-            found += feed["numeric"][rows, self._plain].T.tolist()
+            numbers = feed["numeric"][rows].T.take(self._plain, axis=0)
+            if not self._others:
+                return numbers
+            found += numbers.tolist()
         for column in self._others:
             values = column.take(feed, rows).tolist()
             if column.name in self._hashed:

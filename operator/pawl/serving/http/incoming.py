@@ -31,6 +31,8 @@ _KEPT = frozenset(
         b"expect",
         b"host",
         b"inference-header-content-length",
+        b"traceparent",
+        b"tracestate",
         b"x-request-id",
         HEADER_SALT.encode(),
         HEADER_USER.encode(),

@@ -46,14 +46,17 @@ class HttpServer:
         counters: Counters,
         limits: HttpLimits,
         recorder: Recorder | None = None,
+        trace: Callable[[Exchange], None] | None = None,
     ) -> None:
-        """The recorder is told of infer requests that failed; of answers it knows already."""
+        """The recorder is told of infer requests that failed; of answers it knows already. `trace`
+        is told of every infer request."""
         self.limits = limits
         self.date = b""
         self._route = route
         self._counters = counters
         self._mine = counters.mine
         self._recorder = recorder
+        self._trace = trace
         self._connections: set[Connection] = set()
         self._buffered = 0
         self._server: asyncio.Server | None = None
@@ -131,6 +134,8 @@ class HttpServer:
                 self._counters.observe(LATENCY, perf_counter() - exchange.started)
             elif exchange.status != 200:
                 self._recorder.failed(exchange, exchange.status)
+            if self._trace is not None:
+                self._trace(exchange)
 
     def abandoned(self, exchange: Exchange) -> None:
         """The client of a request is gone."""

@@ -3,7 +3,7 @@
 Numeric: bin i is (edges[i-1], edges[i]], then `missing` (NaN), then `outOfRange`: below the least
 or above the largest value of the baseline; such a value is in the first or last bin too. Category:
 the table's categories, then `other`, then `missing`. A prediction is counted like a feature of its
-kind; it is missing when it is not finite.
+kind; it is missing when it is not finite. A feature of that name is told in quotes.
 
 The cells of all features lie side by side in one vector, in the order of the baseline, those of the
 prediction last. Fine bins, of which the bins above are sums, lie likewise in a vector of their own.
@@ -23,8 +23,8 @@ import orjson
 from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Signature
 from pawl.serving.monitor.predictions import ScoreKind
 from pawl.serving.monitor.steps import fits
+from pawl.stats.drift.layout import PREDICTION, called
 
-PREDICTION = "prediction"
 MISSING, OTHER, OUT_OF_RANGE = "missing", "other", "outOfRange"
 
 
@@ -182,7 +182,8 @@ def layout_of(
         ):
             uncounted.append(found.name)
             continue
-        parts.append(_part(found.name, columns.index(found.name), found, width, fine))
+        column = columns.index(found.name)
+        parts.append(_part(called(found.name), column, found, width, fine))
         width, fine = width + _cells(found), fine + _fine(found)
     last = None
     if prediction is not None:

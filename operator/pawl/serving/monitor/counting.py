@@ -4,14 +4,13 @@ A column of numbers is sorted; where its feature's fine edges fall in it says ho
 bin has. That is several times quicker than to look up every value among the edges, because sorting
 and sums are done by vector instructions. NaN is missing and comes last. Values that are not finite
 or beyond 10^150 are counted, but their bin's sum does without them: one of them would be all that
-is left of it.
+is left of it. Categories are looked up as `texts` says.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from pawl.serving.monitor.cells import CategoryPart, Layout, NumericPart
 from pawl.serving.monitor.predictions import class_text
 from pawl.serving.monitor.steps import Counts
+from pawl.serving.monitor.texts import Lookup, Tally
 
 _MAX_SUMMED: Final = 1e150
 
@@ -31,20 +31,23 @@ class Table:
         self._width, self._fine = layout.width, layout.fine
         numeric = [part for part in layout.every if isinstance(part, NumericPart)]
         self._numeric = _Numeric(numeric) if numeric else None
-        self._categories = [
-            (part.column, part.places, part.other)
-            for part in layout.parts
-            if isinstance(part, CategoryPart)
-        ]
+        counted = [part for part in layout.parts if isinstance(part, CategoryPart)]
+        self._lookup = (
+            Lookup([part.places for part in counted], [part.other for part in counted])
+            if counted
+            else None
+        )
         self._predicted = layout.prediction if isinstance(layout.prediction, CategoryPart) else None
         self._classes = self._predicted.places if self._predicted is not None else {}
 
-    def count(
-        self, numbers: NDArray[np.float64], categories: NDArray[Any], labels: Sequence[Any]
-    ) -> Counts:
-        """`numbers` [n, columns of numeric features, then the predicted number], `categories` [n,
-        columns]; `labels` are predicted classes, None for none."""
-        cells = self._of_categories(categories)
+    def tally(self) -> Tally | None:
+        """What counts the features of categories; None when there are none."""
+        return Tally(self._lookup, self._width) if self._lookup is not None else None
+
+    def count(self, numbers: NDArray[np.float64], labels: Sequence[Any]) -> Counts:
+        """All else: `numbers` [n, columns of numeric features, then the predicted number]; `labels`
+        are predicted classes, None for none."""
+        cells = np.zeros(self._width, dtype=np.int64)
         fine, sums = np.zeros(self._fine, dtype=np.int64), np.zeros(self._fine)
         if self._numeric is not None:
             self._numeric.count(numbers, cells, fine, sums)
@@ -53,15 +56,6 @@ class Table:
                 name = "" if label is None else class_text(label)
                 cells[self._classes.get(name, self._predicted.other)] += count
         return Counts(cells, fine, sums)
-
-    def _of_categories(self, categories: NDArray[Any]) -> NDArray[np.int64]:
-        columns = categories.T.tolist()
-        found = chain.from_iterable(
-            map(places.get, columns[column], repeat(other))
-            for column, places, other in self._categories
-        )
-        count = len(categories) * len(self._categories)
-        return np.bincount(np.fromiter(found, np.int64, count), minlength=self._width)
 
 
 class _Numeric:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawl.serving.codec.base import Feed, Predictions, Rows
-from pawl.serving.monitor.cells import Layout, NumericPart
+from pawl.serving.monitor.cells import CategoryPart, Layout, NumericPart
 from pawl.serving.monitor.counting import Table
 from pawl.serving.monitor.exposition import lines
 from pawl.serving.monitor.steps import Steps
+from pawl.serving.monitor.texts import Tally
 
 LOGGER = logging.getLogger(__name__)
 #: Rows that are kept before they are counted: as many numbers as are sorted without a branch.
@@ -49,7 +50,7 @@ class Features:
         self._layout = layout
         self._steps = steps
         self._table = Table(layout)
-        self._held = _Held(CAPACITY, layout)
+        self._held = _Held(CAPACITY, layout, self._table.tally())
 
     def answered(
         self, jobs: Sequence[Job], feed: Feed, said: Predictions, rows: int, second: int
@@ -59,7 +60,7 @@ class Features:
         try:
             held = self._held
             if rows > CAPACITY:
-                held = _Held(rows, self._layout)
+                held = _Held(rows, self._layout, self._table.tally())
             elif held.rows + rows > CAPACITY:
                 self._count(held, second)
             held.put(jobs, feed, said, rows)
@@ -85,9 +86,9 @@ class Features:
         held.finish()
         for start in range(0, held.rows, CAPACITY):
             stop = min(start + CAPACITY, held.rows)
-            counts = self._table.count(
-                held.numbers[start:stop], held.categories[start:stop], held.labels[start:stop]
-            )
+            counts = self._table.count(held.numbers[start:stop], held.labels[start:stop])
+            if start == 0 and held.categories is not None:
+                counts.cells[:] += held.categories.take()
             groups = held.take_groups() if start == 0 else {}
             self._steps.add(second, stop - start, counts, groups)
         held.clear()
@@ -100,13 +101,17 @@ class Features:
 class _Held:
     """Rows as a layout wants them."""
 
-    def __init__(self, size: int, layout: Layout) -> None:
-        self._numeric, self._categorical = layout.numeric, layout.categorical
+    def __init__(self, size: int, layout: Layout, categories: Tally | None) -> None:
+        self._numeric = layout.numeric
+        self.categories = categories
+        columns = [part.column for part in layout.parts if isinstance(part, CategoryPart)]
+        # A slice copies nothing, and nearly always all are counted.
+        every = columns == list(range(layout.categorical))
+        self._columns = slice(None) if every else columns
         self._scored = isinstance(layout.prediction, NumericPart)
         self._positive = layout.positive
         self.rows = 0
         self.numbers: NDArray[np.float64] = np.full((size, layout.numeric + 1), np.nan)
-        self.categories: NDArray[Any] = np.full((size, layout.categorical), "", dtype=object)
         self.labels: list[Any] = []
         self._groups: list[tuple[str, bool]] = []
 
@@ -115,8 +120,8 @@ class _Held:
         at, stop = self.rows, self.rows + rows
         if self._numeric:
             self.numbers[at:stop, : self._numeric] = feed["numeric"]
-        if self._categorical:
-            self.categories[at:stop] = feed["categorical"]
+        if self.categories is not None:
+            self.categories.put(feed["categorical"][:, self._columns].ravel().tolist())
         if self._scored:
             self.numbers[at:stop, self._numeric] = said.values
         elif said.labels is not None:
@@ -157,4 +162,6 @@ class _Held:
     def clear(self) -> None:
         self.rows = 0
         self.labels = []
+        if self.categories is not None:
+            self.categories.clear()
         self._groups = []

@@ -4,7 +4,7 @@ Cells of a feature stand in the order of the server's layout page: for a number 
 `missing` and `outOfRange`; for a category the categories, `other` and `missing`. Those before
 `missing` are *bins*: every value that is there falls into exactly one. A value out of range also
 falls into the first or last bin, so `outOfRange` is not one of them. The last feature is the
-prediction.
+prediction; a feature of that name is `called` otherwise.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from pawl.stats.metrics import Floats, Ints
 Kind = Literal["numeric", "category"]
 #: The name of the last feature.
 PREDICTION = "prediction"
+
+
+def called(name: str) -> str:
+    """A feature's name beside the prediction: its own; in quotes if that is `prediction`, with
+    quotes or without. No two are called alike."""
+    return f'"{name}"' if name.strip('"') == PREDICTION else name
 
 
 @dataclass(frozen=True, slots=True)

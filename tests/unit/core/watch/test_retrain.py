@@ -280,6 +280,20 @@ def test_what_was_in_vain_is_noted_and_told_once() -> None:
     assert again.actions == []
 
 
+def test_what_was_started_is_recorded_once_with_its_cause() -> None:
+    begun = job(5)
+    begun["spec"] = {"cause": {"message": "age has drifted"}}
+    found, _ = step(asked(begun), None)
+    (line,) = found.lines
+    assert line.name.endswith("-RetrainStarted")
+    assert (line.content["trainingJob"], line.content["message"]) == (
+        begun["metadata"]["name"],
+        "age has drifted",
+    )
+    conditions = Conditions((), generation=1, now=NOW)
+    assert follow(asked(begun), found.status, DRIFT, ALARM, conditions).lines == []
+
+
 def test_a_successor_that_drifts_in_its_first_window_was_in_vain() -> None:
     now, later = timestamp(NOW), timestamp(NOW + timedelta(hours=1))
     decided = DriftWindow(start=now, end=later, samples=9, verdict="Fail")
@@ -333,12 +347,25 @@ def test_a_reset_closes_the_breaker() -> None:
         assert reason == "Training"
 
 
-def test_the_breaker_is_told_once() -> None:
-    given = asked(*(job(1500 + 60 * i, "Failed") for i in range(3)))
+def test_the_breaker_is_told_once_and_that_it_is_closed() -> None:
+    jobs = [job(1500 + 60 * i, "Failed") for i in range(3)]
+    reset = asked(*jobs, reset=jobs[0]["metadata"]["name"])
     conditions = Conditions((), generation=1, now=NOW)
-    for expected in (1, 0):
-        found = follow(given, None, DRIFT, ALARM, conditions)
-        assert [e.reason for e in found.events].count("BreakerOpen") == expected
+    for case, expected in (
+        (asked(*jobs), {"BreakerOpen"}),
+        (asked(*jobs), set()),
+        (reset, {"BreakerClosed"}),
+        (reset, set()),
+    ):
+        found = follow(case, None, DRIFT, ALARM, conditions)
+        assert {e.reason for e in found.events} & {"BreakerOpen", "BreakerClosed"} == expected
+
+
+def test_a_recipe_that_is_not_there_is_told_once() -> None:
+    conditions = Conditions((), generation=1, now=NOW)
+    for expected in (["NoRecipe"], []):
+        found = follow(replace(asked(), recipe=None), None, DRIFT, ALARM, conditions)
+        assert [e.reason for e in found.events] == expected
 
 
 def test_old_retrains_are_removed_when_there_are_many() -> None:

@@ -8,8 +8,9 @@ import pytest
 from watch_world import LAYOUT
 
 from pawl.api.drift import DriftSpec
-from pawl.core.watch._rules import name_of, rules
+from pawl.core.watch._rules import name_of, rules, unknown
 from pawl.stats.drift.decision import Rule
+from pawl.stats.drift.layout import PREDICTION, Feature, Layout, called
 
 
 def asked(**spec: Any) -> Any:
@@ -41,6 +42,26 @@ def test_values_are_judged_where_there_can_be_such():
     assert found["age"] == (Rule("missing", 0.1), Rule("out_of_range", 0.0))
     assert found["plan"] == (Rule("missing", 0.1), Rule("unseen", 0.2))
     assert found["prediction"] == (Rule("psi"),)
+
+
+def test_a_feature_named_prediction_has_the_rules_of_a_feature():
+    layout = Layout.of(
+        Feature(name, "numeric", [10.0, 10.0, 0.0, 0.0])
+        for name in (called(PREDICTION), called(f'"{PREDICTION}"'), PREDICTION)
+    )
+    limits = {
+        "features": {"threshold": 0.3, "overrides": [{"name": "prediction", "threshold": 0.5}]},
+        "prediction": {"threshold": 0.1},
+        "quality": {"maxMissing": 0.2},
+    }
+    spec = DriftSpec.model_validate(limits)
+    missing = Rule("missing", 0.2)
+    assert rules(spec, layout) == {
+        '"prediction"': (Rule("psi", 0.5), missing),
+        '""prediction""': (Rule("psi", 0.3), missing),
+        "prediction": (Rule("psi", 0.1),),
+    }
+    assert unknown(spec, layout) == ""
 
 
 def test_limits_have_a_name_and_the_window_has_none():

@@ -158,6 +158,30 @@ def test_stale_updates_are_conflicts(registry):
     assert error.value.code == 409
 
 
+def test_admission_policies_get_the_defaults_of_kubernetes(registry):
+    resources = "admissionregistration.k8s.io/validatingadmissionpolicies"
+    rule = {"apiGroups": ["x"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "true"}]}
+    body = {"metadata": {"name": "x"}, "spec": spec}
+    made = registry.create(resources, None, body, manager="test")
+    assert made["metadata"]["generation"] == 1
+    assert made["spec"]["failurePolicy"] == "Fail"
+    assert made["spec"]["matchConstraints"] == {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "resourceRules": [{**rule, "scope": "*"}],
+    }
+    binding = {"policyName": "x", "validationActions": ["Deny"]}
+    bound = registry.create(
+        f"{resources.removesuffix('ies')}ybindings",
+        None,
+        {"metadata": {"name": "x"}, "spec": binding},
+        manager="test",
+    )
+    assert bound["spec"] == binding
+
+
 def test_callers_objects_are_neither_kept_nor_changed(registry):
     body = {"metadata": {"name": "c"}, "data": {"k": "v"}}
     made = registry.create("configmaps", "default", body, manager="test")

@@ -152,6 +152,7 @@ def test_a_segment_ends_when_it_is_full_and_another_is_there_before(
     capture_of: CaptureOf, job_of: JobOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "MAX_ROWS", 3)
+    monkeypatch.setattr(outlet, "_AT_ONCE", 1)
     taken = capture_of()
     for _ in range(7):
         taken.answer(job_of())
@@ -215,3 +216,22 @@ def test_counters_are_told(capture_of: CaptureOf, job_of: JobOf) -> None:
     assert 'pawl_capture_rows_total{kind="feedback"} 1' in lines
     assert 'pawl_capture_dropped_total{reason="queue"} 0' in lines
     assert f"pawl_capture_spool_bytes {spool.size(taken.folder)}" in lines
+
+
+def test_lines_of_many_requests_are_written_at_once(
+    capture_of: CaptureOf, job_of: JobOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = capture_of()
+    written: list[int] = []
+    append = spool.Segment.append
+
+    def counted(segment: spool.Segment, lines: bytes, rows: int, now: float) -> None:
+        written.append(rows)
+        append(segment, lines, rows, now)
+
+    monkeypatch.setattr(spool.Segment, "append", counted)
+    for _ in range(7):
+        taken.answer(job_of())
+    taken.capture.outlet.drain()
+    assert written == [7]
+    assert [len(rows) for _, *rows in taken.segments()] == [7]

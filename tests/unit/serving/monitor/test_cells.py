@@ -65,6 +65,19 @@ def test_a_feature_is_described_by_its_baseline(baseline: Baseline, signature: S
     assert (prediction["name"], prediction["kind"]) == ("prediction", "numeric")
 
 
+def test_a_feature_named_prediction_is_told_apart_from_the_prediction(
+    baseline_of: Made, signature_of: Made
+) -> None:
+    baseline = baseline_of({"prediction": [1.0, 2.0]}, {}, prediction=[0.25, 0.75])
+    signature = signature_of("no", "yes").model_copy(update={"numeric": ("prediction",)})
+    layout = layout_of(signature, baseline, "numeric")
+    assert [part.name for part in layout.every] == ['"prediction"', "prediction"]
+    assert [part["name"] for part in orjson.loads(layout.features)] == [
+        '"prediction"',
+        "prediction",
+    ]
+
+
 def test_features_that_the_signature_does_not_have_are_passed_over(
     baseline: Baseline, signature: Signature
 ) -> None:

@@ -50,8 +50,11 @@ def counted(
 
     def count(rows: list[tuple[float, str, float]]) -> tuple[Counts, Baseline]:
         numbers = np.array([[7.0, number, score] for number, _, score in rows]).reshape(-1, 3)
-        plans = np.array([[plan] for _, plan, _ in rows], dtype=object).reshape(-1, 1)
-        return table.count(numbers, plans, []), baseline
+        tally = table.tally()
+        assert tally is not None
+        tally.put([plan for _, plan, _ in rows])
+        counts = table.count(numbers, [])
+        return counts._replace(cells=counts.cells + tally.take()), baseline
 
     return count
 
@@ -91,8 +94,7 @@ def baseline_edges(counted: Made) -> tuple[float, ...]:
 def test_classes_are_counted_by_name(baseline_of: Made, signature_of: Made) -> None:
     baseline = baseline_of({}, {}, prediction=["true", "false"])
     layout = layout_of(signature_of(False, True), baseline, "category")
-    empty = np.empty((5, 0), dtype=object)
-    counts = Table(layout).count(np.empty((5, 1)), empty, [True, False, True, None, 7])
+    counts = Table(layout).count(np.empty((5, 1)), [True, False, True, None, 7])
     assert layout.prediction is not None
     assert layout.prediction.labels == ["false", "true", "other", "missing"]
     assert counts.cells.tolist() == [1, 2, 1, 1]

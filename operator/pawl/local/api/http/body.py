@@ -12,6 +12,7 @@ from pawl.local.api import errors
 from pawl.local.api.http.protobuf import decoder as protobuf
 from pawl.local.api.http.protobuf.wire import WireError
 from pawl.local.api.patching import PatchKind
+from pawl.local.safeyaml import BoundedLoader
 from pawl.local.schema.decode import decode_strict
 
 Obj = dict[str, Any]
@@ -105,7 +106,7 @@ def parse(body: bytes, *, yaml_body: bool, strict: bool) -> tuple[Any, tuple[str
         raise errors.bad_request("json parse error: exceeded max depth") from None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """YAML as sigs.k8s.io/yaml reads it: no dates."""
 
 

@@ -1,5 +1,5 @@
 """Kinds that are stored, defaulted and checked, and that others act on: endpoints, leases,
-budgets, policies, roles. Network policies and roles are not enforced."""
+budgets, policies, roles. Policies and roles are not enforced by them."""
 
 from __future__ import annotations
 
@@ -114,6 +114,33 @@ class NetworkPolicyKind(BuiltinKind):
         for rule in [*(spec.get("ingress") or ()), *(spec.get("egress") or ())]:
             for port in rule.get("ports") or ():
                 port.setdefault("protocol", "TCP")
+
+
+class AdmissionPolicyKind(BuiltinKind):
+    """ValidatingAdmissionPolicies and their bindings: stored, not enforced."""
+
+    generation = True
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("admissionregistration.k8s.io", "v1", kind)
+        self.has_status = not kind.endswith("Binding")
+
+    def default(self, obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        binding = self.gvk[2].endswith("Binding")
+        if not binding and spec.get("failurePolicy") is None:
+            spec["failurePolicy"] = "Fail"
+        matched = spec.get("matchResources" if binding else "matchConstraints")
+        if matched is None:
+            return
+        matched.setdefault("matchPolicy", "Equivalent")
+        for selector in ("namespaceSelector", "objectSelector"):
+            matched.setdefault(selector, {})
+        for rule in [
+            *(matched.get("resourceRules") or ()),
+            *(matched.get("excludeResourceRules") or ()),
+        ]:
+            rule.setdefault("scope", "*")
 
 
 class RbacKind(BuiltinKind):

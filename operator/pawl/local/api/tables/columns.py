@@ -9,6 +9,7 @@ from pawl.local.api.tables.pods import pod_conditions, pod_row
 DEFAULT = Printed(columns("Name,Age"), core.name_and_age)
 _CREATED = Printed(columns("Name,Created At"), core.created_at)
 _BINDINGS = Printed(columns("Name,Role,Age,Users*,Groups*,ServiceAccounts*"), core.binding)
+_ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 
 PRINTED: dict[str, Printed] = {
@@ -64,6 +65,12 @@ PRINTED: dict[str, Printed] = {
     ),
     "coordination.k8s.io/leases": Printed(columns("Name,Holder,Age"), core.lease),
     "networking.k8s.io/networkpolicies": Printed(columns("Name,Pod-Selector,Age"), network.policy),
+    f"{_ADMISSION}/validatingadmissionpolicies": Printed(
+        columns("Name,Validations#,ParamKind,Age"), core.admission_policy
+    ),
+    f"{_ADMISSION}/validatingadmissionpolicybindings": Printed(
+        columns("Name,PolicyName,ParamRef,Age"), core.admission_binding
+    ),
     "apiextensions.k8s.io/customresourcedefinitions": _CREATED,
     f"{_RBAC}/roles": _CREATED,
     f"{_RBAC}/clusterroles": _CREATED,

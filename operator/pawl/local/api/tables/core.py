@@ -105,6 +105,19 @@ def lease(obj: Obj, now: datetime) -> Cells:
     return [obj["metadata"]["name"], holder, age(obj, now)]
 
 
+def admission_policy(obj: Obj, now: datetime) -> Cells:
+    spec = obj.get("spec") or {}
+    kind = spec.get("paramKind")
+    shown = f"{kind['apiVersion']}/{kind['kind']}" if kind else "<unset>"
+    return [obj["metadata"]["name"], len(spec.get("validations") or ()), shown, age(obj, now)]
+
+
+def admission_binding(obj: Obj, now: datetime) -> Cells:
+    spec = obj.get("spec") or {}
+    name = (spec.get("paramRef") or {}).get("name") or "<unset>"
+    return [obj["metadata"]["name"], spec.get("policyName", ""), name, age(obj, now)]
+
+
 def binding(obj: Obj, now: datetime) -> Cells:
     role = obj.get("roleRef") or {}
     subjects = obj.get("subjects") or ()
