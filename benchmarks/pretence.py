@@ -152,15 +152,20 @@ class ModelServer:
 
 
 class _Answering(asyncio.Protocol):
-    """As little HTTP as the operator's client needs."""
+    """As little HTTP as the operator's client needs; `open_` holds what is open."""
 
-    def __init__(self, pod: Router | ModelServer) -> None:
+    def __init__(self, pod: Router | ModelServer, open_: set[asyncio.Transport]) -> None:
         self._pod = pod
+        self._open = open_
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._open.add(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -187,6 +192,7 @@ class Pretence:
         self._registry = registry
         self._net = net
         self._listening: dict[str, asyncio.Server] = {}
+        self._open: set[asyncio.Transport] = set()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -197,6 +203,9 @@ class Pretence:
         finally:
             for server in self._listening.values():
                 server.close()
+            for transport in self._open:
+                transport.abort()
+            await asyncio.sleep(0)  # then they are closed
 
     async def _pods(self) -> None:
         watch = self._registry.watch("pods")
@@ -228,7 +237,7 @@ class Pretence:
         address = self._net.pod_ip(meta["uid"])
         loop = asyncio.get_running_loop()
         self._listening[meta["uid"]] = await loop.create_server(
-            lambda: _Answering(answering), address, port
+            lambda: _Answering(answering, self._open), address, port
         )
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": now}

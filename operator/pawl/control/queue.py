@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import random
 from collections import OrderedDict
+from contextlib import suppress
 from typing import NamedTuple
 
 from pawl.control.metrics import QUEUE_WAITS, RETRIES
@@ -108,11 +109,10 @@ class Queue:
                 QUEUE_WAITS.observe(self._working[key] - since)
                 return key
             self._wake.clear()
-            wait = self._next_timer()
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not wait_for: until Python 3.12 it forgets a cancellation that comes with the wake.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._next_timer()):
+                    await self._wake.wait()
 
     def done(self, key: Key) -> None:
         """The work on a key ended, well or not."""

@@ -163,6 +163,7 @@ class Scene:
         }
         spec = json.dumps(item.get("spec", {})).replace(str(self.folder), "FOLDER")
         spec = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "UID", spec)
+        spec = re.sub(r"127\.\d+\.\d+\.\d+", "ADDRESS", spec)
         return {"spec": json.loads(spec), "conditions": conditions, "status": told}
 
 
@@ -187,7 +188,7 @@ def _finish(scene: Scene, job: dict[str, Any], models: tuple[bytes, bytes]) -> N
     meta = job["metadata"]
     owner, run = meta["ownerReferences"][0]["uid"], int(meta["labels"][c.LABEL_RUN])
     content = models[run - 1]
-    path = scene.folder / "store" / "bundles" / f"{meta['name']}.onnx"
+    path = scene.folder / "store" / "bundles" / "default" / f"{meta['name']}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     result = _result(owner, run, meta, path.as_uri(), digest(content))
