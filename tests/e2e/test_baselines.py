@@ -119,7 +119,7 @@ def scraped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scraped]
                 yield Scraped(space, targets)
                 space.close()
             finally:
-                cluster.down()
+                cluster.down(request.config.getoption("--requests"))
         finally:
             prometheus.terminate()
 

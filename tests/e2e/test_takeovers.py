@@ -158,7 +158,7 @@ def test_a_leader_killed_at_every_turn_of_the_loop_does_nothing_twice(space: Spa
         lambda: space.get("ModelVersion", "cancer-v2") is not None,
         lambda: phase() == "Canary",
     )
-    steps = {"canary": canary((20, "2s"), (50, "2s")), "decision": {"minSamples": 20}}
+    steps = {"canary": canary((20, "8s"), (50, "8s")), "decision": {"minSamples": 20}}
     with Killer(space.cluster, *moments) as killer, loop(space, rollout=steps) as seen:
         seen.until("Drifted", "False", "AsBefore")
         space.put("cancer.parquet", rows(13))

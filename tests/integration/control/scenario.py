@@ -46,7 +46,7 @@ class Scene:
 
     def train(self, model: str, seed: int) -> None:
         """Creates the recipe of a model, or changes it."""
-        data = {"uri": "pvc://data/x.parquet", "task": "binary", "target": "y"}
+        data = {"uri": "s3://lake/x.parquet", "task": "binary", "target": "y"}
         estimator = {"sklearn": {"estimator": "sklearn.linear_model.LogisticRegression"}}
         spec = {"model": model, "seed": seed, "data": data, "trainer": estimator}
         if self.find(TRAININGS, model) is None:
@@ -163,7 +163,7 @@ class Scene:
         }
         spec = json.dumps(item.get("spec", {})).replace(str(self.folder), "FOLDER")
         spec = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "UID", spec)
-        spec = re.sub(r"127\.\d+\.\d+\.\d+", "ADDRESS", spec)
+        spec = re.sub(r"127(\.\d+){3}", "ADDRESS", spec)
         return {"spec": json.loads(spec), "conditions": conditions, "status": told}
 
 
@@ -207,7 +207,7 @@ def _finish(scene: Scene, job: dict[str, Any], models: tuple[bytes, bytes]) -> N
 def _result(owner: str, run: int, meta: dict[str, Any], uri: str, digest: str) -> RunResult:
     tensor = Tensor(name="x", datatype="FP32", shape=(-1, 1))
     data = DataLineage(
-        uri="pvc://data/x.parquet", digest="sha256:" + "ab" * 32,
+        uri="s3://lake/x.parquet", digest="sha256:" + "ab" * 32,
         rows=9, train_rows=3, validation_rows=3, test_rows=3,
     )  # fmt: skip
     lineage = Lineage(
