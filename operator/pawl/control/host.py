@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import kopf
@@ -79,20 +80,23 @@ class _Run:
             asyncio.run(self._operator(settings, registry))
         except Exception as what:
             error = what
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # our loop is over already
             self._loop.call_soon_threadsafe(self._ended.set_result, error)
 
     async def _operator(self, settings: Settings, registry: kopf.OperatorRegistry) -> None:
-        await kopf.operator(
-            registry=registry,
-            settings=_options(settings.namespaces),
-            standalone=True,
-            identity=cast(Any, COMPONENT),  # else it asks for the user, and a uid may have no name
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            liveness_endpoint=settings.liveness_url,
-            stop_flag=self._stop,
-        )
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_options(settings.namespaces),
+                standalone=True,
+                identity=cast(Any, COMPONENT),  # else it asks who runs, and a uid may have no name
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                liveness_endpoint=settings.liveness_url,
+                stop_flag=self._stop,
+            )
+        finally:
+            self._stop.set()  # a thread of its loop waits for it, and its loop for that thread
 
 
 def _registry(

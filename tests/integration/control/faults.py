@@ -22,14 +22,14 @@ from aiohttp import web
 
 #: What may become of a request, and how often: with each share of all requests.
 REQUESTS = {
-    "late": 0.08,
-    "409": 0.05,  # of patches: nothing was written
-    "429": 0.04,  # with Retry-After
-    "500": 0.04,  # nothing was done
-    "500 afterwards": 0.03,  # it was done
-    "cut before": 0.03,
-    "cut afterwards": 0.03,
-    "truncated": 0.03,
+    "late": 0.05,
+    "409": 0.04,  # of patches: nothing was written
+    "429": 0.03,  # with Retry-After
+    "500": 0.03,  # nothing was done
+    "500 afterwards": 0.02,  # it was done
+    "cut before": 0.02,
+    "cut afterwards": 0.02,
+    "truncated": 0.02,
 }
 #: How a watch ends, each with the same chance; it lasts for LASTS seconds.
 WATCHES = ("cut", "truncated", "ended", "410", "500", "silent")

@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
+from pawl.control.elector import TermError
 from pawl.control.executor import Executor, _replacing
 from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS
 from pawl.control.kube import KubeError
-from pawl.core.plan import Apply, Create, EnsureSecret, Event, KeepHour, Plan, RecordDecision
+from pawl.core.plan import (
+    Apply,
+    ClaimNumber,
+    Create,
+    EnsureSecret,
+    Event,
+    KeepHour,
+    Plan,
+    RecordDecision,
+)
 from pawl.errors import ConflictError, StoreError
 
 JOB = {
@@ -39,6 +49,7 @@ class Api:
         self.requests: list[tuple[str, Any]] = []
         self.there = there
         self.conflict = False
+        self.fault: KubeError | None = None
         self.refuse: KubeError | None = None
 
     async def apply(self, resource: Any, item: Any) -> dict[str, Any]:
@@ -59,6 +70,8 @@ class Api:
 
     async def merge(self, resource: Any, namespace: str, name: str, patch: Any, **_: Any) -> Any:
         self.requests.append(("status", patch))
+        if self.fault is not None:
+            raise self.fault
         if self.conflict:
             raise KubeError(409, "Conflict", "modified")
         return {**JOB, "status": patch["status"]}
@@ -141,6 +154,32 @@ async def test_no_event_is_told_when_the_status_could_not_be_written():
     with pytest.raises(KubeError):
         await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
     assert [name for name, _ in api.requests] == ["status"]
+
+
+async def test_a_status_that_was_written_though_the_answer_was_lost_is_told_of():
+    api = Api(there={**JOB, "status": {"phase": "Failed"}})
+    api.fault = KubeError(0, "NoAnswer", "reset")
+    plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
+    await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    assert [name for name, _ in api.requests] == ["status", "create"]
+
+
+async def test_a_status_that_was_not_written_is_planned_again():
+    api = Api(there=JOB)
+    api.fault = KubeError(500, "InternalError", "etcd")
+    plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
+    with pytest.raises(KubeError):
+        await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    assert [name for name, _ in api.requests] == ["status"]
+
+
+async def test_nothing_is_written_to_the_store_without_the_right_to():
+    def over() -> None:
+        raise TermError("over")
+
+    hands = Executor(None, Known(), None, may_write=over)  # type: ignore[arg-type]
+    with pytest.raises(TermError):
+        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(ClaimNumber("ml", "m", 1, "u-1"),)))
 
 
 async def test_an_event_carries_no_credentials():

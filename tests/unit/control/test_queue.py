@@ -72,3 +72,33 @@ async def test_a_dropped_key_does_not_come_back():
     queue.add_after(A, 0.01)
     queue.drop(A)
     await nothing(queue)
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_worker_that_is_woken_and_told_to_end_at_once_ends(turns: int):
+    """Whichever of the two it hears of first."""
+    queue = Queue()
+    queue.add_after(B, 60)
+
+    async def work() -> None:
+        while True:
+            queue.done(await queue.get())
+
+    worker = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    queue.add(A)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    worker.cancel()
+    await asyncio.wait([worker], timeout=1)
+    assert worker.cancelled()
+
+
+async def test_what_is_added_to_a_closed_queue_is_forgotten():
+    queue = Queue(closed=True)
+    queue.add(A)
+    queue.open()
+    await nothing(queue)
+    queue.add(B)
+    assert await soon(queue) == B

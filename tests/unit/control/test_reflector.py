@@ -33,6 +33,7 @@ class Server:
         self.idle = asyncio.Event()
 
     async def list(self, resource: Any, namespace: Any) -> tuple[list[dict[str, Any]], str]:
+        await asyncio.sleep(0)
         items, self._events = self._turns.pop(0)
         return items, "10"
 
@@ -127,3 +128,26 @@ def test_of_managed_fields_it_keeps_who_asked_for_what():
             },
         }
     ]
+
+
+async def test_a_watch_that_breaks_off_goes_on_where_it_was():
+    broken = [{"type": "MODIFIED", "object": pod("a", 11)}, KubeError(0, "NoAnswer", "reset")]
+    server = Server(([pod("a", 1)], broken))  # a second list would fail
+    _, told, task = await follow(server)
+    assert told == ["a@1", "a@11"]
+    task.cancel()
+
+
+async def test_one_that_is_run_again_is_synced_once_it_has_listed_again():
+    server = Server(([pod("a", 1)], []), ([pod("a", 2)], []))
+    reflector, told, task = await follow(server)
+    task.cancel()
+    await asyncio.wait([task])
+    server.idle.clear()
+    again = asyncio.create_task(reflector.run())
+    await asyncio.sleep(0)
+    assert not reflector.synced.is_set()
+    await asyncio.wait_for(server.idle.wait(), 10)
+    assert reflector.synced.is_set()
+    assert told == ["a@1", "a@2"]
+    again.cancel()

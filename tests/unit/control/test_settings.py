@@ -30,6 +30,17 @@ def test_where_metrics_are_answered(text: str, address: tuple[str, int]):
     assert from_environment({**STORE, "PAWL_METRICS_ADDRESS": text}).metrics == address
 
 
+def test_a_lease_is_held_by_a_process_and_not_by_a_pod():
+    env = {**STORE, "PAWL_LEASE": "pawl-system/pawl-operator", "PAWL_IDENTITY": "pod-1"}
+    first, second = (from_environment(env).lease for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert (first.namespace, first.name, first.seconds) == ("pawl-system", "pawl-operator", 15)
+    assert first.holder.startswith("pod-1_")
+    assert first.holder != second.holder
+    assert from_environment(STORE).lease is None
+
+
 def test_images_by_prefix_and_one_by_name():
     env = {**STORE, "PAWL_IMAGE_PREFIX": "mirror/pawl", "PAWL_IMAGE_SERVER_SKLEARN": "x/y:1"}
     images = from_environment(env).installation.images
@@ -49,6 +60,12 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({**STORE, "PAWL_ALLOWED_URIS": '{"*": 3}'}, "ALLOWED_URIS", id="no rules"),
         pytest.param({**STORE, "PAWL_ALLOWED_URIS": '{"*": "s3://"}'}, "ALLOWED", id="one text"),
         pytest.param({**STORE, "PAWL_NOTIFY_PRIVATE": "yes"}, "PAWL_NOTIFY_PRIVATE", id="no flag"),
+        pytest.param({**STORE, "PAWL_LEASE": "pawl"}, "PAWL_LEASE must be", id="no namespace"),
+        pytest.param(
+            {**STORE, "PAWL_LEASE": "a/b", "PAWL_LEASE_SECONDS": "0"},
+            "PAWL_LEASE_SECONDS",
+            id="no time",
+        ),
         pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
         pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
     ],
