@@ -5,8 +5,8 @@
     python:TAG                                        this Python
     busybox|alpine|debian|ubuntu:TAG                  programs of the host; a `command` is required
 
-A registry in front (`registry.example.com/pub/pawl/server`) is ignored. Everything else cannot be "pulled":
-ErrImagePull, as on a cluster whose registry does not have it.
+A registry in front of the name (`registry.example.com/pawl/server`) is ignored. Everything else
+cannot be "pulled": ErrImagePull, as on a cluster whose registry does not have it.
 """
 
 import re
