@@ -76,7 +76,7 @@ generate: $(STAMP) ## crds/, docs/api.md, the chart's CRDs, manifests/base, imag
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --all-extras --group dev pyproject.toml -o requirements.lock --upgrade
+	  --extra local --extra traces --group dev pyproject.toml -o requirements.lock --upgrade
 
 bench: $(STAMP) ## side by side with the peers; ends with RATIO lines
 	$(PY) -m benchmarks

@@ -19,6 +19,7 @@ NAMES = (
     "rollback",
     "router",
     "scale",
+    "search",
     "serving",
     "watch",
 )

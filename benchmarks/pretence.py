@@ -152,20 +152,20 @@ class ModelServer:
 
 
 class _Answering(asyncio.Protocol):
-    """As little HTTP as the operator's client needs; `open_` holds what is open."""
+    """As little HTTP as the operator's client needs."""
 
-    def __init__(self, pod: Router | ModelServer, open_: set[asyncio.Transport]) -> None:
+    def __init__(self, pod: Router | ModelServer, connected: set[asyncio.Transport]) -> None:
         self._pod = pod
-        self._open = open_
+        self._connected = connected
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._open.add(transport)
+        self._connected.add(transport)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._open.discard(self._transport)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connected.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -184,6 +184,19 @@ class _Answering(asyncio.Protocol):
         return pod.monitor(begin, end) if url.path == "/monitor" else pod.pairs(begin, end)
 
 
+@dataclass
+class _Pod:
+    """What listens for one; a server that closes keeps its connections."""
+
+    server: asyncio.Server
+    connected: set[asyncio.Transport]
+
+    def close(self) -> None:
+        self.server.close()
+        for transport in self.connected:
+            transport.abort()
+
+
 class Pretence:
     """The node. `routers` are by Deployment."""
 
@@ -191,8 +204,7 @@ class Pretence:
         self.routers: dict[str, Router] = {}
         self._registry = registry
         self._net = net
-        self._listening: dict[str, asyncio.Server] = {}
-        self._open: set[asyncio.Transport] = set()
+        self._listening: dict[str, _Pod] = {}
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -201,11 +213,9 @@ class Pretence:
                 group.create_task(self._pods())
                 group.create_task(self._config_maps())
         finally:
-            for server in self._listening.values():
-                server.close()
-            for transport in self._open:
-                transport.abort()
-            await asyncio.sleep(0)  # then they are closed
+            for pod in self._listening.values():
+                pod.close()
+            await asyncio.sleep(0)  # connections are lost in the next turn
 
     async def _pods(self) -> None:
         watch = self._registry.watch("pods")
@@ -235,10 +245,11 @@ class Pretence:
             answering = ModelServer(labels[c.LABEL_MODEL], int(labels[c.LABEL_VERSION]))
             port = c.MONITOR_PORT
         address = self._net.pod_ip(meta["uid"])
-        loop = asyncio.get_running_loop()
-        self._listening[meta["uid"]] = await loop.create_server(
-            lambda: _Answering(answering, self._open), address, port
+        connected: set[asyncio.Transport] = set()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Answering(answering, connected), address, port
         )
+        self._listening[meta["uid"]] = _Pod(server, connected)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": now}
         status = {"phase": "Running", "podIP": address, "startTime": now, "conditions": [ready]}
@@ -259,10 +270,10 @@ class Pretence:
 
     def _end(self, pod: Obj) -> None:
         meta = pod["metadata"]
-        server = self._listening.pop(meta["uid"], None)
-        if server is None:
+        listening = self._listening.pop(meta["uid"], None)
+        if listening is None:
             return
-        server.close()
+        listening.close()
         self._net.release(meta["uid"])
         try:
             self._registry.delete(

@@ -14,6 +14,7 @@ LABEL_MODEL = f"{GROUP}/model"
 LABEL_VERSION = f"{GROUP}/version"
 LABEL_ROLE = f"{GROUP}/role"
 LABEL_RUN = f"{GROUP}/run"
+LABEL_TRIAL = f"{GROUP}/trial"  # of a search, from 0
 
 # The two things a pod of ours may be to its router or its job.
 ROLE_SERVER = "server"
@@ -30,6 +31,7 @@ ENV_CLAIM_DIR = "PAWL_CLAIM_DIR"  # where the claim of a pvc:// data URI is moun
 ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
 ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
 ENV_SEED = "PAWL_SEED"
+ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.records.TrialTask as JSON
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
 ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
 ENV_ALLOWED_ESTIMATORS = (
@@ -83,6 +85,9 @@ ANNOTATION_CODE_REVISION = f"{GROUP}/code-revision"
 ANNOTATION_OUTCOME = f"{GROUP}/outcome"
 ANNOTATION_WINDOW = f"{GROUP}/window"  # on a ConfigMap: which window of which version it holds
 ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest
+ANNOTATION_TRIAL = f"{GROUP}/trial"  # on a trial's Job: what is in PAWL_TRIAL
+# on a Job of a search that an earlier run began: that run
+ANNOTATION_SEARCH_RUN = f"{GROUP}/search-run"
 
 # What the router tells a server about a request; what clients send by these names is removed.
 HEADER_WEIGHT = "x-pawl-weight"  # percent of the requests that this version got

@@ -4,9 +4,9 @@
 what each cluster made for itself (a resourceVersion, a uid, a continue token).
 
 Masked: uids, times, resourceVersions, addresses of Services, lines of the server's code in
-messages, and the descriptions of a table's columns. A uid or resourceVersion of an object becomes a
-symbol by the order in which it is first seen, so that an answer that should have changed one, or
-should not, differs.
+messages, objects that messages quote, and the descriptions of a table's columns. A uid or
+resourceVersion of an object becomes a symbol by the order in which it is first seen, so that an
+answer that should have changed one, or should not, differs.
 """
 
 from __future__ import annotations
@@ -41,9 +41,16 @@ _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _AGE = re.compile(r"(<unknown>|\d+[smh](\d+s)?)")
 # a version or a line of code in the middle of a sentence
-_OWN = re.compile(r"(?<=record \()\d+|pkg/[\w/]+\.go:\d+")
+# or what Go prints of an object, or of the difference of two
+_OWN = re.compile(
+    r"(?<=record \()\d+|pkg/[\w/]+\.go:\d+|(?<=Invalid value: )\"?\{.*\}\"?(?=:)|\n@@.*", re.DOTALL
+)
 _ADDRESSES = ("clusterIP", "clusterIPs")
 LIMIT = 30.0
+#: Known differences, which docs/local-cluster.md lists; a test of one fails, or the list is wrong.
+WORDS = pytest.mark.xfail(strict=True, reason="words of a parser, and names of Go's types")
+PROTOBUF = pytest.mark.xfail(strict=True, reason="protobuf is read and not written")
+SCALE_TIME = pytest.mark.xfail(strict=True, reason="a scale keeps the times of managedFields")
 
 
 @dataclass(frozen=True)
@@ -142,9 +149,16 @@ class Mask:
                 return "ADDRESS"
             case {"name": str(), "type": str(), "format": str(), "priority": int()}:  # a column
                 return {**value, "description": ""}
+            case {"reason": "Invalid", "details": {"causes": [_, _, *_]}}:
+                # several errors come in no order; what the message says is in the causes
+                return self._object({**value, "message": value["message"].partition("[")[0]})
             case dict():
-                # in one order on both sides, for the symbols
-                return {_UID.sub("UID", k): self(v, k) for k, v in sorted(value.items())}
+                return self._object(value)
+            case list() if key in ("managedFields", "causes"):  # ordered by time, or not at all
+                return sorted(
+                    (self(item) for item in value),
+                    key=lambda item: json.dumps(item, sort_keys=True),
+                )
             case list() if key == "cells":
                 return [_AGE.sub("AGE", x) if isinstance(x, str) else x for x in map(self, value)]
             case list():
@@ -154,8 +168,12 @@ class Mask:
             case str() if key == "continue":
                 return "CONTINUE"
             case str():
-                return _OWN.sub("…", _TIME.sub("TIME", _UID.sub("UID", value)))
+                return _OWN.sub("", _TIME.sub("TIME", _UID.sub("UID", value)))
         return value
+
+    def _object(self, value: dict[str, Any]) -> dict[str, Any]:
+        """In one order on both sides, for the symbols."""
+        return {_UID.sub("UID", key): self(item, key) for key, item in sorted(value.items())}
 
     def _symbol(self, value: str, kind: str) -> str:
         known = self.symbols.setdefault(kind, {})
@@ -210,13 +228,18 @@ class Both:
             assert time.monotonic() < deadline, f"{path}: {answers}, not {status}"
             time.sleep(0.05)
 
-    def watch(self, path: str, until: Callable[[Any], bool], /, **query: Any) -> Each:
-        """The events of both (bookmarks left out)."""
+    def watch(
+        self, path: str, until: Callable[[Any], bool], /, *, ordered: bool = True, **query: Any
+    ) -> Each:
+        """The events of both (bookmarks left out). `ordered`: as they came, else by name."""
         events = [
             cluster.events(self.path(path), resolved(query, side), until)
             for side, cluster in enumerate(self.clusters)
         ]
         changes = [[e for e in seen if e.get("type") != "BOOKMARK"] for seen in events]
+        if not ordered:
+            for seen in changes:
+                seen.sort(key=lambda event: str(event["object"]["metadata"].get("name")))
         ours, others = (mask(seen) for mask, seen in zip(self._masks, changes, strict=True))
         told(f"WATCH {path}", ours, others)
         return Each((events[0], events[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from both import APPLY, MERGE, Both
+from both import APPLY, MERGE, WORDS, Both
 from objects import WIDGET, config_map, container, job, service, widget, workload
 
 DEPLOYMENTS = "apps/v1/deployments"
@@ -54,7 +54,7 @@ def test_conflict_with_an_update(both: Both) -> None:
         pytest.param(config_map(managedFields=[{}]), {}, id="with-managed-fields"),
         pytest.param({**config_map(), "dota": 1}, {}, id="unknown-field"),
         pytest.param(config_map(data={"x": 1}), {}, id="wrong-type"),
-        pytest.param("x: {", {}, id="broken"),
+        pytest.param("x: {", {}, id="broken", marks=WORDS),
         pytest.param("apiVersion: v1\nkind: ConfigMap\ndata: {x: '1'}", {}, id="yaml"),
         pytest.param(config_map(), {"force": "maybe"}, id="bad-force"),
         pytest.param(config_map(), {"dryRun": "All"}, id="dry-run"),

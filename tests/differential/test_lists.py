@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from both import MERGE, METADATA, METADATA_LIST, TABLE, Both
+from both import MERGE, METADATA, METADATA_LIST, PROTOBUF, TABLE, Both
 from objects import LEASES, WIDGET, config_map, job, lease, pod, service, widget, workload
 
 LIST = ("metadata",)  # its resourceVersion is the cluster's
@@ -50,7 +50,8 @@ def test_selectors_and_options(both: Both, query: dict[str, str]) -> None:
 
 def test_pages(both: Both) -> None:
     populate(both)
-    page = both.get(LEASES, limit=2)
+    page = both.get(LEASES, limit=2, drop=LIST)
+    assert page["metadata"]["remainingItemCount"].values == (1, 1)
     rest = {"limit": 2, "continue": page["metadata"]["continue"]}
     both.post(LEASES, lease("aa"))
     both.get(LEASES, **rest, drop=LIST)
@@ -112,10 +113,12 @@ def test_metadata_only(both: Both) -> None:
 @pytest.mark.parametrize(
     "accept",
     [
-        pytest.param("application/xml", id="unknown"),
+        pytest.param("application/xml", id="unknown", marks=PROTOBUF),
         pytest.param("*/*", id="any"),
         pytest.param("application/xml, application/json;q=0.5", id="second-best"),
-        pytest.param("application/json;as=Odd;g=meta.k8s.io;v=v1", id="unknown-form"),
+        pytest.param(
+            "application/json;as=Odd;g=meta.k8s.io;v=v1", id="unknown-form", marks=PROTOBUF
+        ),
         pytest.param(f"{TABLE},application/json", id="table-first"),
     ],
 )

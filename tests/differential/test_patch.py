@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from both import JSON, MERGE, STRATEGIC, Both
+from both import JSON, MERGE, STRATEGIC, WORDS, Both
 from objects import WIDGET, config_map, container, widget, workload
 
 DEPLOYMENTS = "apps/v1/deployments"
@@ -55,15 +55,13 @@ def test_json_patch(both: Both, patch: Any) -> None:
         pytest.param({"data": None}, id="remove-all"),
         pytest.param({"data": {"x": "1"}}, id="no-change"),
         pytest.param({}, id="empty"),
-        pytest.param({"data": []}, id="wrong-type"),
-        pytest.param({"data": {"x": 1}}, id="wrong-leaf"),
         pytest.param({"metadata": {"name": "b"}}, id="rename"),
         pytest.param({"metadata": {"resourceVersion": "1"}}, id="stale"),
         pytest.param(
             {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}, id="metadata"
         ),
         pytest.param({"metadata": {"finalizers": ["example.com/a"]}}, id="finalizer"),
-        pytest.param({"kind": "Secret"}, id="other-kind"),
+        pytest.param({"kind": "Service"}, id="other-kind"),
         pytest.param({"unknown": 1}, id="unknown-field"),
         pytest.param([], id="a-list"),
         pytest.param("{", id="broken"),
@@ -74,6 +72,13 @@ def test_merge_and_strategic_patch_of_a_builtin(both: Both, content: str, patch:
     both.patch("configmaps/a", content, patch, fieldManager="you")
     both.patch("configmaps/a", content, patch, fieldManager="you", fieldValidation="Strict")
     both.delete("configmaps/a")
+
+
+@pytest.mark.parametrize("content", [MERGE, pytest.param(STRATEGIC, marks=WORDS)])
+@pytest.mark.parametrize("data", [pytest.param([], id="list"), pytest.param({"x": 1}, id="number")])
+def test_a_merge_gives_a_wrong_type(both: Both, content: str, data: Any) -> None:
+    both.post("configmaps", config_map())
+    both.patch("configmaps/a", content, {"data": data})
 
 
 @pytest.mark.parametrize(

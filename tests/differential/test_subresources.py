@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from both import JSON, MERGE, Both
+from both import JSON, MERGE, SCALE_TIME, WORDS, Both
 from objects import WIDGET, config_map, pod, service, widget, workload
 
 DEPLOYMENTS = "apps/v1/deployments"
+TIMES = dict.fromkeys(("lastProbeTime", "lastTransitionTime"), "2026-01-01T00:00:00Z")
 
 
 def test_status_of_a_custom_resource(both: Both) -> None:
@@ -25,6 +26,7 @@ def test_status_of_a_custom_resource(both: Both) -> None:
     both.patch(f"{WIDGET}/none/status", MERGE, {"status": {}})
 
 
+@SCALE_TIME
 def test_scale_of_a_custom_resource(both: Both) -> None:
     both.post(WIDGET, widget(replicas=2))
     both.patch(f"{WIDGET}/a/status", MERGE, {"status": {"replicas": 1, "selector": "a=b"}})
@@ -53,8 +55,8 @@ def test_the_kinds_that_have_none(both: Both) -> None:
     "status",
     [
         pytest.param({"phase": "Failed", "reason": "X"}, id="phase"),
-        pytest.param({"conditions": [{"type": "T", "status": "True"}]}, id="condition"),
-        pytest.param({"conditions": [{"type": "T", "status": True}]}, id="wrong-type"),
+        pytest.param({"conditions": [{"type": "T", "status": "True", **TIMES}]}, id="condition"),
+        pytest.param({"conditions": [{"type": "T", "status": True}]}, id="wrong-type", marks=WORDS),
     ],
 )
 def test_status_of_a_pod(both: Both, status: Any) -> None:

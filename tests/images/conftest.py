@@ -45,6 +45,8 @@ def base(tools: None, tmp_path_factory: pytest.TempPathFactory) -> str:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    for cache in ("var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(root / cache)
     # the machine may reach the index of packages through a certificate of its own
     shutil.copyfile(CERTIFICATES, f"{root}{CERTIFICATES}")
     made = buildah("from", "scratch").stdout.strip()

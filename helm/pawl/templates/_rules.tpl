@@ -53,6 +53,10 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
+# what trials of a search report on the way, where they may be pruned
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [list, watch, create, patch, delete]

@@ -97,4 +97,11 @@ def metric_rules() -> list[tuple[str, str]]:
                 message,
             )
         )
+        rules.append(
+            (
+                f"self.data.task != '{task}' || !has(self.search) || "
+                f"self.search.objectives.all(o, o.metric in {listed})",
+                message,
+            )
+        )
     return rules

@@ -91,6 +91,19 @@ class CodeRef(ApiModel):
     revision: Annotated[str, Field(max_length=128)]
 
 
+class SearchRef(ApiModel):
+    """The search that chose the parameters, on validation rows."""
+
+    algorithm: Annotated[str, Field(max_length=16)]
+    trials: Annotated[int, Field(ge=1)] = Field(description="So many were tried,")
+    trial: Annotated[int, Field(ge=0)] = Field(description="and this one was the best.")
+    values: Annotated[dict[str, float], Field(max_length=3)]
+    digest: Digest = Field(description="Of what all trials tried and gave.")
+    table: Annotated[str, Field(max_length=1024)] = Field(
+        description="Where in the store all trials are listed."
+    )
+
+
 class LineageSpec(ApiModel):
     """How the version came to be."""
 
@@ -104,6 +117,7 @@ class LineageSpec(ApiModel):
     image: Annotated[str, Field(max_length=512)] | None = None
     parameters: FreeForm | None = None
     seed: int | None = None
+    search: SearchRef | None = None
     threads: Annotated[int, Field(ge=1)] | None = Field(
         None, description="With how many threads it was trained; more give other last digits."
     )

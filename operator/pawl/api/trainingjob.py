@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -23,6 +24,7 @@ from pawl.api.base import (
 from pawl.api.data import Data
 from pawl.api.duration import Duration
 from pawl.api.evaluation import Evaluation, metric_rules
+from pawl.api.search import BestTrial, Search, TrialCounts
 from pawl.api.trainer import Trainer
 
 
@@ -76,8 +78,9 @@ class Cause(ApiModel):
 class TrainingJobSpec(ApiModel):
     """What to train, on what, and when the result is good enough.
 
-    A change of model, data, trainer, seed, evaluation or template ends a running run and starts
-    the next; the other fields change in place.
+    A change of model, data, trainer, search, seed, evaluation or template ends a running run and
+    starts the next; the other fields, and in search those that say how long it goes on, change in
+    place.
     """
 
     model_config = cel(
@@ -91,6 +94,7 @@ class TrainingJobSpec(ApiModel):
     model: Name = Field(description="The series of ModelVersions that runs add to.")
     data: Data
     trainer: Trainer
+    search: Search | None = Field(None, description="Which parameters to try; default: none.")
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         0, description="Of everything random; the same seed gives the same bundle."
     )
@@ -111,6 +115,15 @@ class TrainingJobSpec(ApiModel):
     )
     cause: Cause | None = Field(None, description="Why Pawl trains; users leave it out.")
 
+    def with_parameters(self, parameters: Mapping[str, Any]) -> TrainingJobSpec:
+        """With these parameters of the trainer in the place of its own of the same names."""
+        kind = "sklearn" if self.trainer.sklearn is not None else "container"
+        trainer = self.trainer.sklearn or self.trainer.container
+        if trainer is None:
+            return self
+        merged = trainer.model_copy(update={"parameters": {**trainer.parameters, **parameters}})
+        return self.model_copy(update={"trainer": Trainer(**{kind: merged})})
+
 
 class RunStatus(StatusModel):
     """One run of the recipe."""
@@ -125,6 +138,9 @@ class RunStatus(StatusModel):
     finished_at: Time | None = None
     reserved_version: int | None = Field(
         None, description="The number that this run's ModelVersion has, or will have."
+    )
+    resumes: int | None = Field(
+        None, description="The run whose search this one goes on with, and whose trials count."
     )
     model_version: Annotated[str, Field(max_length=63)] | None = None
     message: Annotated[str, Field(max_length=1024)] = ""
@@ -142,6 +158,13 @@ class TrainingJobStatus(ObjectStatus):
     run: RunStatus | None = None
     runs: Annotated[tuple[RunStatus, ...], Field(max_length=10)] = Field(
         (), description="Earlier runs, newest first."
+    )
+    trials: TrialCounts | None = Field(None, description="How far the search is.")
+    best: BestTrial | None = None
+    search: Annotated[str, Field(max_length=32)] | None = Field(
+        None,
+        description="Why the search has ended: MaxTrials, GridDone, GoalReached, NoImprovement or "
+        "MaxFailedTrials.",
     )
     metrics: Annotated[dict[str, float], Field(max_length=64)] | None = Field(
         None, description="Of the model as it will be served, on the test rows."

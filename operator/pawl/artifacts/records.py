@@ -179,6 +179,18 @@ class DataLineage(Record):
     window: Window | None = None
 
 
+class SearchLineage(Record):
+    """The search that chose the parameters: `trial` of `trials` was the best, by `values` on
+    validation rows. `digest` is of what all trials tried and gave, without times."""
+
+    algorithm: str
+    objectives: dict[str, Literal["maximize", "minimize"]]
+    trials: int
+    trial: int
+    values: dict[str, float]
+    digest: str
+
+
 class Lineage(Record):
     """How a model came to be; no run identity in it (see the module docstring)."""
 
@@ -187,6 +199,7 @@ class Lineage(Record):
     trainer: dict[str, Any]
     parameters: dict[str, Any]
     seed: int
+    search: SearchLineage | None = None
     image: str
     threads: int = 1  # that the trainer computed with: more give other last digits
     environment: dict[str, str]  # distribution -> version, of what decides the result
@@ -220,6 +233,20 @@ class KnownVersion(Record):
     window: Window | None = None
 
 
+class TrialTask(Record):
+    """What a trial's pod is told beside run.json, as JSON in PAWL_TRIAL. `search_run` is the run in
+    which the search began, `data_digest` what the data must have, once a trial has seen them;
+    `steps` asks the built-in trainer for values on the way. `beside` are the trials that were under
+    way when it was asked for."""
+
+    number: int
+    search_run: int
+    parameters: dict[str, Any]
+    data_digest: str | None = None
+    steps: bool = False
+    beside: tuple[int, ...] = ()
+
+
 class RunConfig(Record):
     """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
 
@@ -237,6 +264,10 @@ class RunConfig(Record):
     code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
+    #: Of a search: the data that its trials saw, what it found, and which trial this is.
+    data_digest: str | None = None
+    search: SearchLineage | None = None
+    trial: TrialTask | None = None
     allowed_estimators: tuple[str, ...] = ()
 
 
@@ -317,7 +348,7 @@ _RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
 class Termination(Record):
     """A stage's termination message (<= 1 KiB): how it ended, and where its result is."""
 
-    stage: Literal["prepare", "train", "publish"]
+    stage: Literal["prepare", "train", "score", "publish"]
     reason: str = "Completed"
     message: str = ""
     result: str | None = None  # path in the store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import alerts, approval, audit, capture, gc, local, plan, rollout, sign
+from pawl.cli import alerts, approval, audit, capture, gc, local, plan, rollout, sign, trials
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ gc.register(app)
 plan.register(app)
 alerts.register(app)
 capture.register(app)
+trials.register(app)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pawl.constants import FIELD_MANAGER, GROUP
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS
 from pawl.control.kube import Kube, KubeError
 from pawl.errors import UserError
 
@@ -21,6 +21,7 @@ Version = Annotated[str, typer.Argument(help="mv/NAME or NAME.", metavar="VERSIO
 MANAGER = f"{FIELD_MANAGER}-cli"
 
 _VERSIONS = ("", "mv", "modelversion", "modelversions", f"modelversions.{GROUP}")
+_JOBS = ("", "tj", "trainingjob", "trainingjobs", f"trainingjobs.{GROUP}")
 _KINDS = ("", "mdep", "modeldeployment", "modeldeployments", f"modeldeployments.{GROUP}")
 
 
@@ -58,4 +59,16 @@ async def version(kube: Kube, target: str, namespace: str | None) -> dict[str, A
     item = await kube.get(MODEL_VERSIONS, where, name)
     if item is None:
         raise UserError(f"there is no ModelVersion {name} in namespace {where}")
+    return item
+
+
+async def training_job(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
+    """The TrainingJob that is meant. UserError when there is none."""
+    kind, _, name = target.rpartition("/")
+    if kind not in _JOBS or not name:
+        raise UserError(f"{target} is no TrainingJob: write tj/{name or 'NAME'}")
+    where = namespace or kube.namespace
+    item = await kube.get(TRAINING_JOBS, where, name)
+    if item is None:
+        raise UserError(f"there is no TrainingJob {name} in namespace {where}")
     return item

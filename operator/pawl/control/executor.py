@@ -32,6 +32,8 @@ from pawl.core.plan import (
     MergePatch,
     Plan,
     RecordDecision,
+    RecordTrial,
+    RecordTrials,
 )
 from pawl.errors import ConflictError, StoreError
 
@@ -140,6 +142,10 @@ class Executor:
                 await self._ensure_secret(namespace, name, owner)
             case RecordDecision(namespace, model, name, content, folder):
                 await self._records.decide(namespace, model, name, content, folder)
+            case RecordTrial(uid, run, trial):
+                await self._records.trials.record(uid, run, trial)
+            case RecordTrials(uid, run, lines):
+                await self._records.trials.table(uid, run, lines)
             case KeepHour():
                 await self._keep(action)
 

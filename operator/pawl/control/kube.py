@@ -25,7 +25,7 @@ import yaml
 from kubernetes.aio import client, config
 
 from pawl.constants import FIELD_MANAGER
-from pawl.control.kinds import API_GROUPS, USERS, Resource
+from pawl.control.kinds import API_GROUPS, PODS, USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import PawlError, UserError
 from pawl.tracing import span
@@ -146,6 +146,18 @@ class Kube:
             if not token:
                 return items, page["metadata"]["resourceVersion"]
             query["continue"] = token
+
+    async def logs(self, namespace: str, pod: str, container: str, most_bytes: int) -> str:
+        """The beginning of a container's log; empty while there is none."""
+        query = {"container": container, "limitBytes": str(most_bytes)}
+        with _told():
+            response = await self._send("get", PODS, PODS.path(namespace, f"{pod}/log"), query)
+            data = await response.read()
+            if response.status in (400, 404):  # the container waits, or the pod is gone
+                return ""
+            if response.status >= 400:
+                raise _error(response.status, data)
+            return data.decode(errors="replace")
 
     async def watch(
         self, resource: Resource, namespace: str | None, since: str, seconds: int

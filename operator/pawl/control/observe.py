@@ -34,6 +34,7 @@ from pawl.control.measure import Measure
 from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
 from pawl.control.routers import Routers
+from pawl.control.searches import Searches
 from pawl.control.windows import Windows
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
@@ -41,6 +42,7 @@ from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
+from pawl.core.run_work import FINISHED, SearchObserved, trial_of
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.core.watch import kept
 from pawl.errors import StoreError
@@ -60,7 +62,9 @@ class Observer:
         measure: Measure,
         windows: Windows,
         labels: Labels,
+        searches: Searches,
     ) -> None:
+        self._searches = searches
         self._measure = measure
         self._windows = windows
         self._labels = labels
@@ -76,6 +80,13 @@ class Observer:
         self._windows.forget(known)
         self._labels.forget(known)
         self._recalled.forget(known)
+        self._searches.forget(
+            {
+                item["metadata"]["uid"]
+                for item in self._cache.all(TRAINING_JOBS)
+                if (item.get("status") or {}).get("phase") not in FINISHED
+            }
+        )
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -86,7 +97,11 @@ class Observer:
         result: RunResult | NoNewData | None = None
         recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
+        search: SearchObserved | None = None
+        pods = self._cache.labelled(PODS, namespace, training_job=meta["name"], run=str(run))
         try:
+            if "search" in item["spec"]:
+                search = await self._searches.observed(item, jobs, pods, run)
             if _may_have_result(item, jobs, run):
                 result = await self._records.result(meta["uid"], run)
             recipe = starting(item, jobs)
@@ -102,7 +117,7 @@ class Observer:
         return TrainingJobObserved(
             object=item,
             jobs=jobs,
-            pods=self._cache.labelled(PODS, namespace, training_job=meta["name"], run=str(run)),
+            pods=pods,
             versions=self._cache.of_model(MODEL_VERSIONS, namespace, model),
             deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
             result=result,
@@ -110,6 +125,7 @@ class Observer:
             highest_claim=highest,
             claim=claim,
             recorded=recorded,
+            search=search,
         )
 
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
@@ -238,13 +254,13 @@ def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:
 
 def _may_have_result(item: Object, jobs: tuple[Object, ...], run: int) -> bool:
     """The current run is not finished, and its Job is complete, or gone; or it failed, which is how
-    a Job ends in which `prepare` has found nothing new to train on."""
+    a Job ends in which `prepare` has found nothing new to train on. A trial may end the run too."""
     status = TrainingJobStatus.model_validate(item.get("status") or {})
     if status.run is not None and status.run.phase not in ("Pending", "Running"):
         return False
-    job = next((j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)), None)
-    if job is None:
+    current = [j for j in jobs if j["metadata"]["labels"].get(c.LABEL_RUN) == str(run)]
+    last = [job for job in current if trial_of(job) is None]
+    if not current:
         return status.run is None or status.run.phase == "Running"
-    if job_condition(job, "Failed"):
-        return bool(item["spec"].get("cause"))
-    return job_condition(job, "Complete") is not None
+    ends = ("Complete", "Failed") if item["spec"].get("cause") else ("Complete",)
+    return any(job_condition(job, end) for job in last or current for end in ends)

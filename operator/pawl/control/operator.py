@@ -31,6 +31,7 @@ from pawl.control.queue import Queue
 from pawl.control.records import Records
 from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
+from pawl.control.searches import Searches
 from pawl.control.series import Series
 from pawl.control.settings import Settings
 from pawl.control.webhooks import Webhooks
@@ -72,7 +73,8 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
     windows = Windows(monitors, Baselines(records), scraped)
-    observer = Observer(cache, kube, records, routers, measure, windows, labels)
+    searches = Searches(records.trials, kube, queue.add)
+    observer = Observer(cache, kube, records, routers, measure, windows, labels, searches)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
     executor = Executor(kube, cache, records, notifier=notifier, may_write=may_write)
@@ -89,6 +91,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
             for task in tasks:
                 task.cancel()
     finally:
+        await searches.close()
         records.close()
         for connection in (notifier, webhooks, routers, monitors, prometheus, kube):
             if connection is not None:

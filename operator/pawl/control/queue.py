@@ -109,9 +109,10 @@ class Queue:
                 QUEUE_WAITS.observe(self._working[key] - since)
                 return key
             self._wake.clear()
-            # Not wait_for: until Python 3.12 it forgets a cancellation that comes with the wake.
+            wait = self._next_timer()
+            # not wait_for: in Python 3.11 it swallows a cancellation that comes with a wake-up
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._next_timer()):
+                async with asyncio.timeout(wait):
                     await self._wake.wait()
 
     def done(self, key: Key) -> None:

@@ -27,6 +27,7 @@ from pawl.artifacts.retry import Retry
 from pawl.artifacts.store import open_store
 from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
+from pawl.control.trials import Trials
 from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
@@ -52,6 +53,7 @@ class Records:
         keys = installation.verify_keys
         self._keys = signing.public_keys(keys) if keys else ()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self.trials = Trials(self._store, self._do)
 
     async def result(self, uid: str, run: int) -> RunResult | NoNewData | None:
         """result.json of a run, if it is there. StoreError when the store does not answer."""

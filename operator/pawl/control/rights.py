@@ -56,6 +56,8 @@ RULES = (
     Rule("policy", ("poddisruptionbudgets",), _OWN),
     Rule("autoscaling", ("horizontalpodautoscalers",), _OWN),
     Rule("", ("pods",), (*_SEEN, "patch")),
+    # what trials of a search report on the way, where they may be pruned
+    Rule("", ("pods/log",), ("get",)),
     Rule("", ("events",), ("create",)),
     # the key that seals feedback tokens: made once, never read
     Rule("", ("secrets",), ("create",)),

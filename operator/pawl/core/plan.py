@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pawl.artifacts.trials import Trial
 from pawl.core.reasons import Reason
 
 #: A Kubernetes object as JSON.
@@ -96,8 +97,35 @@ class EnsureSecret:
     owner: Object
 
 
+@dataclass(frozen=True)
+class RecordTrial:
+    """Write a trial of the search that began in `run` to the store, if it is not there."""
+
+    uid: str
+    run: int
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class RecordTrials:
+    """Write the table of all trials of a run's search to the store, if it is not there."""
+
+    uid: str
+    run: int
+    lines: bytes
+
+
 Action = (
-    EnsureSecret | Apply | Create | MergePatch | Delete | ClaimNumber | RecordDecision | KeepHour
+    EnsureSecret
+    | Apply
+    | Create
+    | MergePatch
+    | Delete
+    | ClaimNumber
+    | RecordDecision
+    | KeepHour
+    | RecordTrial
+    | RecordTrials
 )
 
 

@@ -26,13 +26,13 @@ _GATE: dict[Verdict, Reason] = {
 def publish(work: Work, made: Version | None, result: RunResult | None) -> None:
     """One step towards the ModelVersion of the current run. `made` is it, once it exists."""
     if made is not None:
-        _finish(work, made.name, result, made)
+        finish(work, made.name, result, made)
     elif result is not None and result.outcome == "Recorded":
         lost = missing(work.observed.recorded, work.observed.versions)
         work.draft.actions += [
             Create(item) for item in lost if item["metadata"]["name"] == result.artifact.name
         ]
-        _finish(work, result.artifact.name, result, None)
+        finish(work, result.artifact.name, result, None)
     elif result is not None:
         _make(work, result)
 
@@ -75,7 +75,9 @@ def _make(work: Work, result: RunResult) -> None:
     work.draft.requeue(1)
 
 
-def _finish(work: Work, name: str, result: RunResult | None, made: Version | None) -> None:
+def finish(
+    work: Work, name: str, result: RunResult | None, made: Version | None, message: str = ""
+) -> None:
     """The version is there: the run has succeeded, whatever its gates say."""
     gates: tuple[GateStatus, ...] = ()
     if made is not None:
@@ -92,7 +94,7 @@ def _finish(work: Work, name: str, result: RunResult | None, made: Version | Non
         work.values["warnings"] = tuple(text[:512] for text in result.warnings[:16])
     failed = [gate for gate in gates if gate.required and gate.verdict != "Pass"]
     recorded = result is not None and result.outcome == "Recorded"
-    message = f"{name}: " + (
+    message = message or f"{name}: " + (
         "; ".join(f"gate {gate.metric} {gate.verdict}: {gate.message}" for gate in failed)
         or ("recorded before for the same recipe and data" if recorded else "all gates passed")
     )

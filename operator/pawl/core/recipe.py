@@ -9,16 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 
+from pawl.api.search import IN_PLACE
 from pawl.api.trainingjob import TrainingJobSpec
 
 #: A change of these starts a run; all other fields change in place.
-RECIPE_FIELDS = frozenset({"model", "data", "trainer", "seed", "evaluation", "template"})
+RECIPE_FIELDS = frozenset({"model", "data", "trainer", "search", "seed", "evaluation", "template"})
 
 
 def recipe_digest(spec: TrainingJobSpec) -> str:
     """`sha256:<hex>` over the canonical JSON of the recipe fields."""
     recipe = spec.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True, include=set(RECIPE_FIELDS)
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+        include=set(RECIPE_FIELDS),
+        exclude={"search": set(IN_PLACE)},
     )
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

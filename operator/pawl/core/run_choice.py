@@ -3,12 +3,14 @@ or the next."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus
 from pawl.core.conditions import timestamp
 from pawl.core.plan import Delete, Event
 from pawl.core.recipe import recipe_digest
-from pawl.core.run_work import FINISHED, Work, run_of
+from pawl.core.run_work import FINISHED, Work, run_of, trial_of
 
 
 def choose_run(work: Work) -> None:
@@ -25,22 +27,48 @@ def choose_run(work: Work) -> None:
             work.draft.events.append(Event("RunSuperseded", text))
         work.values["runs"] = (ended, *status.runs)[:10]
         _start(work, run.number + 1, digest)
+    elif _goes_on(work, run):
+        work.values["runs"] = (run, *status.runs)[:10]
+        _start(work, run.number + 1, digest, resumes=run.resumes or run.number)
     else:
         work.values["run"] = run
+    over = work.run.phase in FINISHED
     for job in work.observed.jobs:
-        if run_of(job) < work.run.number and "deletionTimestamp" not in job["metadata"]:
+        left = run_of(job) < work.run.number or (over and trial_of(job) is not None)
+        if left and "deletionTimestamp" not in job["metadata"]:
             meta = job["metadata"]
             work.draft.actions.append(
                 Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
             )
 
 
-def _start(work: Work, number: int, digest: str) -> None:
+def _goes_on(work: Work, run: RunStatus) -> bool:
+    """Whether a search that a limit has ended has a larger one now."""
+    search, trials = work.job.spec.search, work.job.status.trials
+    if search is None or trials is None or run.phase not in ("Succeeded", "Failed"):
+        return False
+    match work.job.status.search:
+        case "MaxTrials":
+            return trials.ended < search.max_trials
+        case "MaxFailedTrials":
+            return trials.failed <= search.max_failed_trials and trials.ended < search.max_trials
+        case _:
+            return False
+
+
+def _start(work: Work, number: int, digest: str, resumes: int | None = None) -> None:
     work.values |= {
         "run": RunStatus(
-            number=number, phase="Pending", recipe_digest=digest, started_at=timestamp(work.now)
+            number=number,
+            phase="Pending",
+            recipe_digest=digest,
+            started_at=timestamp(work.now),
+            resumes=resumes,
         ),
         "progress": 0,
+        "trials": None,
+        "best": None,
+        "search": None,
         "metrics": None,
         "score": None,
         "gates": (),
@@ -64,8 +92,11 @@ def _recovered(work: Work, digest: str) -> RunStatus | None:
     if not numbers:
         return None
     number = max(numbers)
-    job = work.job_of(number)
-    recorded = job["metadata"].get("annotations", {}).get(c.ANNOTATION_RECIPE) if job else None
+    told: Mapping[str, str] = next(
+        (j["metadata"].get("annotations", {}) for j in work.observed.jobs if run_of(j) == number),
+        {},
+    )
+    recorded = told.get(c.ANNOTATION_RECIPE)
     if recorded is None:
         recorded = next(
             (
@@ -79,5 +110,6 @@ def _recovered(work: Work, digest: str) -> RunStatus | None:
         number=number,
         phase="Running",
         recipe_digest=recorded or digest,
+        resumes=int(told[c.ANNOTATION_SEARCH_RUN]) if c.ANNOTATION_SEARCH_RUN in told else None,
         started_at=work.meta.get("creationTimestamp"),
     )

@@ -3,18 +3,18 @@ published."""
 
 from __future__ import annotations
 
-from pawl import constants as c
-from pawl.artifacts.records import Code, KnownVersion, NoNewData, RunConfig, Window
-from pawl.artifacts.redact import redact
+from pawl.api.search import Search
+from pawl.artifacts.records import NoNewData
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import run_status
+from pawl.core import run_status, search
 from pawl.core.conditions import timestamp
-from pawl.core.manifests.training import build_job, build_run_config, train_threads
-from pawl.core.plan import Create, Event, MergePatch
-from pawl.core.publication import nothing_new, publish
-from pawl.core.recall import missing
-from pawl.core.run_work import Object, Work
-from pawl.core.versions import champion, read_versions
+from pawl.core.manifests.training import build_job, build_run_config
+from pawl.core.plan import Create, Event
+from pawl.core.publication import finish, nothing_new, publish
+from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
+from pawl.core.run_status import Trouble
+from pawl.core.run_work import Object, Work, adjust, started, tell_blocked, tell_suspended
+from pawl.core.search import Found
 
 
 def drive(work: Work) -> None:
@@ -29,6 +29,7 @@ def drive(work: Work) -> None:
         nothing_new(work, result)
         return
     if made is not None or result is not None:
+        search.remember(work)
         publish(work, made, result)
         return
     job = work.job_of(work.run.number)
@@ -36,56 +37,62 @@ def drive(work: Work) -> None:
         message = f"the artifact store cannot be read: {work.observed.store_error}"
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
         work.draft.requeue(10)
+    elif job is None and (problem := _not_allowed(work)):
+        _refuse(work, f"data.uri {problem}")
+    elif job is None and work.job.spec.search is not None:
+        _search(work, work.job.spec.search)
     elif job is None:
         _create(work)
     elif begins:
         _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
-        _fail(work, run_status.failure(job, work.observed.pods))
+        _fail(work, run_status.failure(job, work.pods_of(None)))
     elif _complete(job):
         message = "the Job is complete, but the store holds no result of it"
-        _fail(work, run_status.Trouble("ResultMissing", message, "publish"))
+        _fail(work, Trouble("ResultMissing", message, "publish"))
     else:
         _follow(work, job)
 
 
-def _create(work: Work) -> None:
-    spec, meta, run = work.job.spec, work.meta, work.run
-    problem = work.installation.uris.problem(spec.data.uri, meta["namespace"])
-    if problem:
-        _refuse(work, f"data.uri {problem}")
+def _search(work: Work, spec: Search) -> None:
+    """One step of the search, and the run's own Job when that is over."""
+    observed = work.observed.search
+    if observed is None or observed.run != (work.run.resumes or work.run.number):
+        work.draft.requeue(0)  # of another run
         return
-    labels = {
-        c.LABEL_TRAINING_JOB: meta["name"],
-        c.LABEL_MODEL: spec.model,
-        c.LABEL_RUN: str(run.number),
-        c.LABEL_ROLE: c.ROLE_TRAINER,
-    }
-    best = champion(work.versions, work.observed.deployments)
-    config = RunConfig(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        uid=meta["uid"],
-        run=run.number,
-        started_at=run.started_at or timestamp(work.now),
-        model=spec.model,
-        spec=spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-        recipe_digest=run.recipe_digest,
-        store=work.installation.store,
-        image=work.installation.images.trainer,
-        champion=best.reference() if best else None,
-        known=_known(work),
-        allowed_estimators=work.installation.allowed_estimators,
-        threads=train_threads(spec),
-        code=_code(meta),
-    )
-    owner = dict(work.observed.object)
+    found = search.step(work, spec, observed)
+    if isinstance(found, Trouble):
+        _fail(work, found)
+    elif isinstance(found, Found):
+        same = search.version_of(work, observed.run, found.best.number)
+        if same is None:
+            _create(work, found)
+        else:
+            why = f"{same.name}: trial {found.best.number} is still the best"
+            finish(work, same.name, None, same, why)
+
+
+def _create(work: Work, found: Found | None = None) -> None:
+    """The Job of the run; of a search, with the parameters that were `found`."""
+    run, spec = work.run, work.job.spec
+    if found is None:
+        config = run_config(work, known=known(work))
+    else:
+        spec = spec.with_parameters(found.best.parameters)
+        table = found.table
+        changes = {"search": table.lineage(found.best), "data_digest": table.data_digest()}
+        config = run_config(work, spec=recorded_spec(spec), **changes)
+    labels, owner = labels_of(work), dict(work.observed.object)
     job = build_job(owner, spec, run.number, labels, work.installation)
-    job["metadata"]["annotations"] = {c.ANNOTATION_RECIPE: run.recipe_digest}
+    job["metadata"]["annotations"] = annotations_of(work)
     work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
-    _started(work)
-    work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
+    started(work)
+    tell_suspended(work)
     work.draft.requeue(30)
+
+
+def _not_allowed(work: Work) -> str | None:
+    return work.installation.uris.problem(work.job.spec.data.uri, work.meta["namespace"])
 
 
 def _refuse(work: Work, message: str) -> None:
@@ -95,50 +102,18 @@ def _refuse(work: Work, message: str) -> None:
     work.conditions.stall(NOT_ALLOWED, message)
 
 
-def _code(meta: Object) -> Code | None:
-    """What the annotations say of the source; one without the other says too little."""
-    names = (c.ANNOTATION_CODE_REPO, c.ANNOTATION_CODE_REVISION)
-    annotations = meta.get("annotations") or {}
-    repo, revision = (redact("".join(annotations.get(name, "").split())) for name in names)
-    return Code(repo=repo[:512], revision=revision[:128]) if repo and revision else None
-
-
-def _known(work: Work) -> tuple[KnownVersion, ...]:
-    """Versions that another run made of this recipe, also in a cluster that is no more: the pod
-    compares their data digests with what it reads, and trains nothing when one is equal."""
-    lost = missing(work.observed.recorded, work.observed.versions)
-    versions = (*read_versions(lost, work.job.spec.model), *work.versions)
-    return tuple(
-        KnownVersion(
-            version=version.reference(),
-            data_digest=lineage.data.digest,
-            window=Window(**data.window.model_dump()) if (data := lineage.data).window else None,
-        )
-        for version in sorted(versions, key=lambda version: version.number)
-        if (lineage := version.spec.lineage) is not None
-        and lineage.recipe_digest == work.run.recipe_digest
-        and lineage.data is not None
-    )
-
-
 def _follow(work: Work, job: Object) -> None:
     """The Job is there and not finished."""
-    _adjust(work, job)
-    pod = run_status.newest(work.observed.pods)
-    trouble = run_status.blocked(pod)
-    if trouble is None:
-        _started(work)
-    else:
-        work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
-        if not _told_before(work, "Ready", trouble):
-            sentence = f"{trouble.reason}: {trouble.message}"
-            work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
-    if run_status.stage_succeeded(work.observed.pods, "prepare"):
+    adjust(work, job)
+    tell_suspended(work)
+    pods = work.pods_of(None)
+    pod = run_status.newest(pods)
+    tell_blocked(work, run_status.blocked(pod))
+    if run_status.stage_succeeded(pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
     _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
-    work.conditions.set("Suspended", work.job.spec.suspend, _suspend_reason(work))
 
 
 def _advance(work: Work, pod: Object | None) -> None:
@@ -150,31 +125,7 @@ def _advance(work: Work, pod: Object | None) -> None:
         work.draft.events.append(Event("StageStarted", text))
 
 
-def _started(work: Work) -> None:
-    """The same from the creation of the Job on: else the status would be written once more."""
-    message = f"run {work.run.number} has started"
-    work.conditions.accept(ready=True, reason="Started", message=message)
-
-
-def _adjust(work: Work, job: Object) -> None:
-    """Fields that change in place."""
-    spec = work.job.spec
-    wanted = {
-        "suspend": spec.suspend,
-        "backoffLimit": spec.backoff_limit,
-        "activeDeadlineSeconds": spec.active_deadline_seconds,
-        "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished,
-    }
-    changed = {key: value for key, value in wanted.items() if job["spec"].get(key) != value}
-    changed = {k: v for k, v in changed.items() if v or job["spec"].get(k)}  # absent is false
-    if changed:
-        meta = job["metadata"]
-        work.draft.actions.append(
-            MergePatch("batch/v1", "Job", meta["namespace"], meta["name"], {"spec": changed})
-        )
-
-
-def _fail(work: Work, trouble: run_status.Trouble) -> None:
+def _fail(work: Work, trouble: Trouble) -> None:
     at = f"{trouble.stage}: " if trouble.stage else ""
     message = f"{at}{trouble.message}"[:1000]
     work.update_run(phase="Failed", finished_at=timestamp(work.now), message=message)
@@ -185,17 +136,6 @@ def _fail(work: Work, trouble: run_status.Trouble) -> None:
     if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):
         work.conditions.set("DataValid", False, trouble.reason, trouble.message)
     work.draft.events.append(Event("RunFailed", message, "Warning"))
-
-
-def _suspend_reason(work: Work) -> str:
-    return "SuspendedByUser" if work.job.spec.suspend else "NotSuspended"
-
-
-def _told_before(work: Work, type_: str, trouble: run_status.Trouble) -> bool:
-    return any(
-        old.type == type_ and old.reason == trouble.reason and old.message == trouble.message
-        for old in work.job.status.conditions
-    )
 
 
 def _complete(job: Object) -> bool:

@@ -10,13 +10,31 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
 from pawl.artifacts.records import NoNewData, RunResult
+from pawl.artifacts.trials import Reports, Scored, Trial
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
-from pawl.core.plan import Draft
+from pawl.core.plan import Draft, Event, MergePatch
+from pawl.core.run_status import Trouble
 from pawl.core.versions import Version
+from pawl.search.protocol import Proposal
 
 Object = Mapping[str, Any]
 FINISHED = ("Succeeded", "NoNewData", "Failed", "Superseded")
+
+
+@dataclass(frozen=True)
+class SearchObserved:
+    """Of the search that began in `run`: the records of its `trials`, what pods have `scored` of
+    those whose Job is over or gone, what the sampler `asked` to be tried next, which trials it
+    would `prune`, what they have reported (`reports`), and why it cannot go on (`error`)."""
+
+    run: int
+    trials: Mapping[int, Trial] = field(default_factory=dict)
+    scored: Mapping[int, Scored] = field(default_factory=dict)
+    asked: tuple[Proposal, ...] = ()
+    prune: frozenset[int] = frozenset()
+    reports: Mapping[int, Reports] = field(default_factory=dict)
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,7 @@ class TrainingJobObserved:
     the store could not be asked. `highest_claim` is the highest number claimed for the model in
     the store, `claim` who holds the number that `status.run` has reserved. `recorded` are the
     ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
+    `search` is what is known of the search of the current run, if it has one.
     """
 
     object: Object
@@ -39,6 +58,7 @@ class TrainingJobObserved:
     highest_claim: int = 0
     claim: str | None = None
     recorded: tuple[Object, ...] = ()
+    search: SearchObserved | None = None
 
 
 @dataclass
@@ -74,10 +94,73 @@ class Work:
         self.values["run"] = self.run.model_copy(update=changes)
 
     def job_of(self, number: int) -> Object | None:
-        """The Job of a run, while there is one."""
-        return next((job for job in self.observed.jobs if run_of(job) == number), None)
+        """The Job of a run that publishes, while there is one."""
+        return next(
+            (j for j in self.observed.jobs if run_of(j) == number and trial_of(j) is None), None
+        )
+
+    def pods_of(self, trial: int | None) -> list[Object]:
+        """The pods of a trial, or of the Job that publishes."""
+        return [pod for pod in self.observed.pods if trial_of(pod) == trial]
 
 
 def run_of(job: Object) -> int:
     """The number of the run that a Job is of."""
     return int(job["metadata"].get("labels", {}).get(c.LABEL_RUN, "0"))
+
+
+def trial_of(item: Object) -> int | None:
+    """The number of the trial that a Job or a pod is of."""
+    number = item["metadata"].get("labels", {}).get(c.LABEL_TRIAL)
+    return int(number) if number is not None else None
+
+
+def adjust(work: Work, job: Object) -> None:
+    """Fields of a Job of the run that change in place."""
+    spec = work.job.spec
+    wanted = {
+        "suspend": spec.suspend,
+        "backoffLimit": spec.backoff_limit,
+        "activeDeadlineSeconds": spec.active_deadline_seconds,
+        "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished,
+    }
+    if trial_of(job) is not None:
+        del wanted["ttlSecondsAfterFinished"]
+    changed = {key: value for key, value in wanted.items() if job["spec"].get(key) != value}
+    changed = {k: v for k, v in changed.items() if v or job["spec"].get(k)}  # absent is false
+    if changed:
+        meta = job["metadata"]
+        work.draft.actions.append(
+            MergePatch("batch/v1", "Job", meta["namespace"], meta["name"], {"spec": changed})
+        )
+
+
+def started(work: Work) -> None:
+    """The same from the creation of the Job on: else the status would be written once more."""
+    message = f"run {work.run.number} has started"
+    work.conditions.accept(ready=True, reason="Started", message=message)
+
+
+def tell_suspended(work: Work) -> None:
+    """Whether pods of the run may be there."""
+    suspended = work.job.spec.suspend
+    reason = "SuspendedByUser" if suspended else "NotSuspended"
+    work.conditions.set("Suspended", suspended, reason)
+
+
+def tell_blocked(work: Work, trouble: Trouble | None) -> None:
+    """Whether pods of the run can start."""
+    if trouble is None:
+        started(work)
+        return
+    work.conditions.accept(ready=False, reason=trouble.reason, message=trouble.message)
+    if not _told_before(work, "Ready", trouble):
+        sentence = f"{trouble.reason}: {trouble.message}"
+        work.draft.events.append(Event("RunBlocked", sentence, "Warning"))
+
+
+def _told_before(work: Work, type_: str, trouble: Trouble) -> bool:
+    return any(
+        old.type == type_ and old.reason == trouble.reason and old.message == trouble.message
+        for old in work.job.status.conditions
+    )

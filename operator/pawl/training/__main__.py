@@ -1,4 +1,4 @@
-"""`python -m pawl.training prepare|train|publish`: the entry point of the trainer image."""
+"""`python -m pawl.training prepare|train|score|publish`: the entry point of the trainer image."""
 
 from __future__ import annotations
 

@@ -68,6 +68,13 @@ def serve_pipeline(
     return Served(reference, choice, (MODEL_SKOPS,))
 
 
+def unconverted(pipeline: Any, spec: TrainingJobSpec, schema: Schema, parts: Parts) -> Served:
+    """A fitted pipeline as it is, to score a trial: no files come of it."""
+    order = [feature.name for feature in schema.features]
+    engine = SklearnEngine(pipeline, schema.task, len(schema.classes), order)
+    return Served(engine, Choice(format="skops", threshold=_threshold(spec, engine, parts)), ())
+
+
 def load(
     config: RunConfig, spec: TrainingJobSpec, work: Workspace, schema: Schema, parts: Parts
 ) -> Served:
@@ -86,6 +93,8 @@ def load(
         choice = Choice(format="onnx", threshold=_threshold(spec, engine, parts))
         return Served(engine, choice, (MODEL_ONNX,))
     if skops.exists():
+        if config.trial is not None:
+            return unconverted(_pipeline(config, work), spec, schema, parts)
         return serve_pipeline(_pipeline(config, work), spec, work, schema, parts)
     raise UserError(
         f"the trainer left no model: it must write {MODEL_ONNX} or {MODEL_SKOPS} into "

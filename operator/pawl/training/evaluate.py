@@ -97,6 +97,18 @@ def judge(
     return Judgement(metrics, test, tuple(decided), tuple(warnings), differ)
 
 
+def on_validation(
+    spec: TrainingJobSpec, schema: Schema, served: Served, parts: Parts
+) -> dict[str, float]:
+    """The objectives of a search. UserError where one is not defined."""
+    said = _Scoring(schema, served).answers(parts.validation, "validation")
+    names = [objective.metric for objective in spec.search.objectives] if spec.search else []
+    try:
+        return {name: compute(name, parts.validation_truth, said) for name in names}
+    except UndefinedMetricError as error:
+        raise UserError(f"an objective is not defined on the validation rows: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class _Scoring:
     """The model as it will be served, and others, on held-out rows."""

@@ -38,6 +38,7 @@ def build_lineage(
         trainer=_trainer(spec),
         parameters=trained.parameters if trained else _given(spec),
         seed=spec.seed,
+        search=config.search,
         image=config.image,
         threads=config.threads,
         environment=environment,

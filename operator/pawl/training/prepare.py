@@ -45,6 +45,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     _write_parameters(spec, work)
     files, table = _read(data, work)
     digest = source.content_digest(files)
+    _require_digest(config, digest)
     told = _unchanged(config, spec.cause, digest) if spec.cause is not None else None
     if told is not None:
         return _nothing_new(config, told)
@@ -119,6 +120,17 @@ def _prepared(lineage: DataLineage, roles: Roles, warnings: tuple[str, ...]) -> 
         row_columns_are_ids=roles.row_columns_are_ids,
         warnings=warnings,
     )
+
+
+def _require_digest(config: RunConfig, digest: str) -> None:
+    """Trials are compared with each other, so all must see the same data."""
+    pinned = config.trial.data_digest if config.trial else config.data_digest
+    if pinned is not None and pinned != digest:
+        raise DataError(
+            f"the data have changed while the search went on: {digest[:19]} is not {pinned[:19]}, "
+            "which its first trial saw",
+            reason="DataChanged",
+        )
 
 
 def _unchanged(config: RunConfig, cause: Cause, digest: str) -> NoNewData | None:

@@ -19,15 +19,15 @@ from pawl import constants
 from pawl.api.metrics import unfit
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import RunConfig, Termination
+from pawl.artifacts.records import RunConfig, Termination, TrialTask
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import describe
 from pawl.errors import IntegrityError, PawlError, StoreError, UserError
 from pawl.training import log
 from pawl.training.workspace import Outcome, Workspace
 
-Stage = Literal["prepare", "train", "publish"]
-STAGES: tuple[Stage, ...] = ("prepare", "train", "publish")
+Stage = Literal["prepare", "train", "score", "publish"]
+STAGES: tuple[Stage, ...] = ("prepare", "train", "score", "publish")
 EXIT_ERROR = 1
 MAX_TERMINATION_BYTES = 1024
 
@@ -79,6 +79,10 @@ def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Works
         from pawl.training.train import train
 
         return train
+    if stage == "score":
+        from pawl.training.score import score
+
+        return score
     from pawl.training.publish import publish
 
     return publish
@@ -94,11 +98,14 @@ def _inputs(env: Mapping[str, str]) -> tuple[RunConfig, TrainingJobSpec, Workspa
         raise UserError(f"the run's configuration is not readable: {describe(error)}") from error
     if store := env.get(constants.ENV_STORE):
         config = config.model_copy(update={"store": store})
+    if told := env.get(constants.ENV_TRIAL):
+        config = config.model_copy(update={"trial": TrialTask.model_validate_json(told)})
     return config, parse_spec(config), Workspace(Path(env[constants.ENV_WORK_DIR]))
 
 
 def parse_spec(config: RunConfig) -> TrainingJobSpec:
-    """The recipe. UserError where it is not one; the API server has said most of this before."""
+    """The recipe, with the parameters of the trial if it is one. UserError where it is not a
+    recipe; the API server has said most of this before."""
     try:
         spec = TrainingJobSpec.model_validate(config.spec)
     except ValidationError as error:
@@ -110,7 +117,7 @@ def parse_spec(config: RunConfig) -> TrainingJobSpec:
     named = (*spec.evaluation.metrics, *(gate.metric for gate in spec.evaluation.gates))
     if sentence := unfit(named, spec.data.task):
         raise UserError(f"spec.evaluation: {sentence}")
-    return spec
+    return spec.with_parameters(config.trial.parameters) if config.trial else spec
 
 
 def _failed(stage: Stage, error: Exception, env: Mapping[str, str]) -> int:

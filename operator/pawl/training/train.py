@@ -15,7 +15,7 @@ from pawl.artifacts.bundle import MODEL_SKOPS
 from pawl.artifacts.records import RunConfig
 from pawl.artifacts.retry import describe
 from pawl.errors import UserError
-from pawl.training import log, persist, recorded
+from pawl.training import log, persist, recorded, trial
 from pawl.training.artifact import serve_pipeline
 from pawl.training.estimators import build, no_probabilities
 from pawl.training.parts import load_parts
@@ -33,7 +33,8 @@ _MOST_WARNINGS = 5
 
 
 def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
-    """Leaves model.skops (and model.onnx where it answers alike), trained.json and served.json."""
+    """Leaves model.skops (and model.onnx where it answers alike), trained.json and served.json; of
+    a trial, scored.json."""
     trainer = spec.trainer.sklearn
     if trainer is None:
         raise UserError("this stage runs spec.trainer.sklearn; a container trainer runs itself")
@@ -51,6 +52,14 @@ def train(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     parts = load_parts(work, schema)
     features = parts.train.frame()
     log.info("fitting", estimator=trainer.estimator, rows=len(features))
+    if config.trial is not None:
+
+        def fit(fitted: Any, rows: Any, target: Any, weights: Any) -> None:
+            _fit(fitted, rows, target, weights, trainer)
+
+        steps = config.trial.steps
+        found = trial.run(pipeline, fit, spec, work, schema, parts, steps=steps)
+        return Outcome(f"fitted {trainer.estimator} in {found.seconds or 0:.1f} s")
     started = time.monotonic()
     said = _fit(pipeline, features, parts.train_truth, parts.train_weights, trainer)
     seconds = time.monotonic() - started

@@ -3,7 +3,8 @@
 data/        train.parquet, validation.parquet, schema.json   (the file contract)
 parameters.json                                               (the file contract)
 output/      model.onnx or model.skops                        (the file contract)
-held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json, or recorded.json
+held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json or, of
+             a trial, scored.json; or recorded.json
 bundle/      what publish uploads
 """
 
@@ -77,6 +78,14 @@ class Prepared(Record):
     warnings: tuple[str, ...] = ()
 
 
+class Objectives(Record):
+    """What a trial gave: the objectives, on the validation rows, and the seconds of the fit, which
+    only the built-in trainer tells."""
+
+    values: dict[str, float]
+    seconds: float | None = None
+
+
 class Trained(Record):
     """What the built-in trainer says, for `publish`. Absent after a container trainer."""
 
@@ -138,6 +147,10 @@ class Workspace:
     @property
     def served(self) -> Path:
         return self.held_out / "served.json"
+
+    @property
+    def scored(self) -> Path:
+        return self.held_out / "scored.json"
 
     @property
     def recorded(self) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pawl.constants import LABEL_RUN
+from pawl.constants import LABEL_RUN, LABEL_TRIAL
 from pawl.control.observe import Observer
 
 CAUSE = {"deployment": "churn", "reason": "Drifted", "dataDigest": "sha256:" + "ab" * 32}
@@ -49,6 +49,22 @@ class Store:
 
     async def result(self, uid: str, run: int) -> None:
         self.asked += 1
+
+
+@pytest.mark.parametrize(
+    ("ended", "asked"),
+    [
+        pytest.param((), 0, id="trials are under way"),
+        pytest.param(("Complete",), 1, id="one is over, perhaps as the recipe was run before"),
+    ],
+)
+async def test_a_trial_may_end_the_run(ended: tuple[str, ...], asked: int):
+    store, cache = Store(), Cache(*ended)
+    cache.jobs[0]["metadata"]["labels"][LABEL_TRIAL] = "0"
+    parts: dict[str, Any] = {"cache": cache, "records": store}
+    observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
+    await observer.training_job(training_job("Running", None))
+    assert store.asked == asked
 
 
 @pytest.mark.parametrize(

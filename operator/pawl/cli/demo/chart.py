@@ -13,18 +13,10 @@ from html import escape
 from itertools import groupby
 
 from pawl.cli.demo.story import Index, Share, Story, Window
+from pawl.cli.svg import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, svg, text
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-)
 ROLES = {"stable": BLUE, "candidate": ORANGE, "holdback": SKY, "shadow": PINK}
 _COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY)
-_GREY = "#808080"
 _WIDTH, _LEFT, _RIGHT = 960, 150, 20
 _ROW, _BAR, _MARKS, _AXIS = 40, 28, 22, 34
 _PLOT = 200
@@ -45,17 +37,17 @@ class _Time:
         for second in range(0, int(self.took) + 1, step):
             x = self.x(second)
             yield f'<path d="M{x:.1f} {bottom}v5" stroke="currentColor"/>'
-            yield _text(x, bottom + 19, f"{second} s", "middle")
+            yield text(x, bottom + 19, f"{second} s", "middle")
 
     def marks(self, story: Story, bottom: float) -> Iterator[str]:
         """What the demo did, as numbered lines."""
-        for number, (at, text) in enumerate(story.marks, 1):
+        for number, (at, words) in enumerate(story.marks, 1):
             x = self.x(at)
             yield (
                 f'<path d="M{x:.1f} {_MARKS - 6}V{bottom}" stroke="currentColor" '
-                f'stroke-dasharray="2 3"><title>{escape(text)}</title></path>'
+                f'stroke-dasharray="2 3"><title>{escape(words)}</title></path>'
             )
-            yield _text(x, _MARKS - 9, f"({number})", "middle")
+            yield text(x, _MARKS - 9, f"({number})", "middle")
 
 
 def timeline(story: Story) -> str:
@@ -66,7 +58,7 @@ def timeline(story: Story) -> str:
     parts = [*time.marks(story, bottom), *time.axis(bottom)]
     for row, fate in enumerate(story.fates):
         base = _MARKS + _ROW * (row + 1) - 4
-        parts.append(_text(_LEFT - 12, base - 8, fate.name, "end"))
+        parts.append(text(_LEFT - 12, base - 8, fate.name, "end"))
         x = time.x(fate.at)
         parts.append(
             f'<path d="M{x:.1f} {base}l-4 -8h8z" fill="currentColor">'
@@ -74,7 +66,7 @@ def timeline(story: Story) -> str:
         )
         for begin, end, share in _spans(story, fate.name):
             parts.append(_bar(time.x(begin), time.x(end), base, share))
-    return _svg(parts, bottom + _AXIS, "Shares of the requests by version over time")
+    return svg(parts, _WIDTH, bottom + _AXIS, "Shares of the requests by version over time")
 
 
 def _spans(story: Story, name: str) -> Iterator[tuple[float, float, Share]]:
@@ -92,7 +84,7 @@ def _spans(story: Story, name: str) -> Iterator[tuple[float, float, Share]]:
 def _bar(left: float, right: float, base: float, share: Share) -> str:
     shadow = share.role == "shadow"
     height = _BAR * (1.0 if shadow else share.weight / 100)
-    colour = ROLES.get(share.role, _GREY)
+    colour = ROLES.get(share.role, GREY)
     style = f'stroke="{colour}" ' + (
         'fill="none" stroke-dasharray="4 3"' if shadow else f'fill="{colour}"'
     )
@@ -127,21 +119,23 @@ def drift(story: Story) -> str:
 
     parts = [*time.marks(story, bottom), *time.axis(bottom)]
     ticks = (0.0, most / 2, most)
-    parts += [_text(_LEFT - 10, y(value) + 4, f"{value:.2f}", "end") for value in ticks]
+    parts += [text(_LEFT - 10, y(value) + 4, f"{value:.2f}", "end") for value in ticks]
     for limit in limits:
         parts.append(
             f'<path d="M{_LEFT} {y(limit):.1f}H{_WIDTH - _RIGHT}" stroke="currentColor" '
             f'stroke-dasharray="6 4" opacity="0.6"/>'
         )
-        parts.append(_text(_LEFT + 4, y(limit) - 5, f"threshold {limit:g}", "start"))
+        parts.append(text(_LEFT + 4, y(limit) - 5, f"threshold {limit:g}", "start"))
     for _, some in groupby(story.windows, key=lambda window: window.version):
         for name, points in _series(some).items():
-            colour = colours.get(name, _GREY)
+            colour = colours.get(name, GREY)
             dots = [(time.x(end), y(index.value)) for end, index in points]
             path = " ".join(f"{x:.1f},{high:.1f}" for x, high in dots)
             parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"/>')
             parts += [_dot(*at, index, colour) for at, (_, index) in zip(dots, points, strict=True)]
-    return _svg(parts, bottom + _AXIS, "Distance of features from the baseline, window by window")
+    return svg(
+        parts, _WIDTH, bottom + _AXIS, "Distance of features from the baseline, window by window"
+    )
 
 
 def _series(windows: Iterable[Window]) -> dict[str, list[tuple[float, Index]]]:
@@ -159,18 +153,3 @@ def _dot(x: float, y: float, index: Index, colour: str) -> str:
         shape = f'd="M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10" stroke-width="2.5"'
         return f'<path {shape} stroke="{colour}">{title}</path>'
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}">{title}</circle>'
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="currentColor">'
-        f"{escape(text)}</text>"
-    )
-
-
-def _svg(parts: list[str], height: float, description: str) -> str:
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img" '
-        f'aria-label="{escape(description)}">\n{body}\n</svg>'
-    )

@@ -8,6 +8,7 @@ from pawl import constants as c
 from pawl.api.names import version_name
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.records import OldWindow, RunResult
+from pawl.artifacts.trials import table_path
 
 
 def build_model_version(
@@ -59,6 +60,7 @@ def build_model_version(
                 "image": lineage.image,
                 "parameters": lineage.parameters,
                 "seed": lineage.seed,
+                **_search(result),
                 "threads": lineage.threads,
                 "environmentDigest": lineage.environment_digest,
             },
@@ -72,6 +74,14 @@ def _old_window(found: OldWindow | None) -> dict[str, Any]:
         return {}
     scores = {"metrics": dict(found.values), "champion": dict(found.champion)}
     return {"oldWindow": {"rows": found.rows, **scores}}
+
+
+def _search(result: RunResult) -> dict[str, Any]:
+    found = result.lineage.search
+    if found is None:
+        return {}
+    told = found.model_dump(include={"algorithm", "trials", "trial", "values", "digest"})
+    return {"search": {**told, "table": table_path(result.uid, result.run)}}
 
 
 def _comparison(result: RunResult) -> dict[str, Any]:

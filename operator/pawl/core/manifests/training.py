@@ -10,13 +10,15 @@ from pawl import constants as c
 from pawl.api.names import child_name
 from pawl.api.quantity import parse
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import RunConfig
+from pawl.artifacts.records import RunConfig, TrialTask
 from pawl.core.installation import Installation
 from pawl.core.manifests import common
 
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
 CLAIM = "/pawl/claim"
+#: In the name of the ConfigMap that all trials of a search share.
+TRIALS = "trials"
 #: OpenMP's, and also read by OpenBLAS, MKL and PyTorch.
 _THREADS = "OMP_NUM_THREADS"
 _MOST_THREADS = 1024
@@ -24,9 +26,11 @@ _MOST_THREADS = 1024
 _INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 
 
-def run_name(job_name: str, run: int) -> str:
-    """Name of a run's Job and ConfigMap."""
-    return child_name(job_name, f"r{run}", limit=52)  # pods add "-" and five characters
+def run_name(job_name: str, run: int, trial: str = "") -> str:
+    """Name of a run's Job and ConfigMap; of a search's `trial`: the Job of one, or the ConfigMap of
+    all."""
+    suffix = f"r{run}-{trial}" if trial else f"r{run}"
+    return child_name(job_name, suffix, limit=52)  # pods add "-" and five characters
 
 
 def train_threads(spec: TrainingJobSpec) -> int:
@@ -48,14 +52,14 @@ def train_threads(spec: TrainingJobSpec) -> int:
 
 
 def build_run_config(
-    owner: dict[str, Any], config: RunConfig, labels: dict[str, str]
+    owner: dict[str, Any], config: RunConfig, labels: dict[str, str], trials: str = ""
 ) -> dict[str, Any]:
-    """run.json as a ConfigMap."""
+    """run.json as a ConfigMap, of a run or of all `trials` of its search."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": common.metadata(
-            run_name(config.name, config.run), config.namespace, owner, labels
+            run_name(config.name, config.run, trials), config.namespace, owner, labels
         ),
         "immutable": True,
         "data": {"run.json": json.dumps(config.model_dump(mode="json", by_alias=True))},
@@ -68,10 +72,13 @@ def build_job(
     run: int,
     labels: dict[str, str],
     installation: Installation,
+    task: TrialTask | None = None,
 ) -> dict[str, Any]:
-    """The Job of a run: prepare and train as init containers, publish as the main one."""
+    """The Job of a run: prepare and train as init containers, publish as the main one; of a trial
+    score in its place."""
     meta = owner["metadata"]
-    name = run_name(meta["name"], run)
+    name = run_name(meta["name"], run, f"t{task.number}" if task else "")
+    config = run_name(meta["name"], run, TRIALS if task else "")
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -96,12 +103,12 @@ def build_job(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, name, meta["namespace"], installation),
+            "spec": _pod(spec, config, meta["namespace"], installation, task),
         },
     }
     if spec.active_deadline_seconds is not None:
         job_spec["activeDeadlineSeconds"] = spec.active_deadline_seconds
-    if spec.ttl_seconds_after_finished is not None:
+    if spec.ttl_seconds_after_finished is not None and task is None:  # it is read, then deleted
         job_spec["ttlSecondsAfterFinished"] = spec.ttl_seconds_after_finished
     return {
         "apiVersion": "batch/v1",
@@ -112,14 +119,18 @@ def build_job(
 
 
 def _pod(
-    spec: TrainingJobSpec, name: str, namespace: str, installation: Installation
+    spec: TrainingJobSpec,
+    config: str,
+    namespace: str,
+    installation: Installation,
+    task: TrialTask | None,
 ) -> dict[str, Any]:
     template = spec.template
     told = common.env(**common.uri_rules(installation, namespace))
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        {"name": "run", "configMap": {"name": name}},
+        {"name": "run", "configMap": {"name": config}},
         *common.store_volumes(installation),
         *(
             {"name": f"cm-{i}", "configMap": {"name": cm}}
@@ -127,8 +138,9 @@ def _pod(
         ),
     ]
     prepare = _stage("prepare", installation, store=True)
-    publish = _publish(installation)
-    for stage in (prepare, publish):
+    train = _train(spec, installation)
+    last = _publish(installation) if task is None else _stage("score", installation, store=True)
+    for stage in (prepare, last):
         stage["env"] += told
     if spec.data.uri.startswith("pvc://"):
         claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
@@ -140,11 +152,16 @@ def _pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": common.pod_security(),
-        "initContainers": [prepare, _train(spec, installation)],
-        "containers": [publish],
+        "initContainers": [prepare, train],
+        "containers": [last],
         "volumes": volumes,
         **common.placement(template),
     }
+    if task is not None:
+        text = task.model_dump_json(by_alias=True).replace("$", "$$")  # nothing is expanded
+        told = common.env(**{c.ENV_TRIAL: text})
+        for stage in (prepare, last) if spec.trainer.container else (prepare, train, last):
+            stage["env"] += told
     if template.service_account_name:
         pod["serviceAccountName"] = template.service_account_name
     if template.image_pull_secrets:

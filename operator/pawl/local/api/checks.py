@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pawl.local.api import errors, metadata
 from pawl.local.api.resources import Resource, split_api_version
-from pawl.local.schema import causes, definitions
+from pawl.local.schema import causes, definitions, golang
 
 Obj = dict[str, Any]
 FieldValidation = Literal["Strict", "Warn", "Ignore"]
@@ -113,6 +113,9 @@ _CHECKED = frozenset({"uid", "name", "namespace", "resourceVersion", "managedFie
 def check_revision(resource: Resource, name: str, meta: Obj, live: Obj) -> None:
     """Optimistic concurrency. ApiError 409 for a stale resourceVersion."""
     sent = meta.get("resourceVersion") or ""
+    if sent and not sent.isdecimal():
+        text = f"strconv.ParseUint: parsing {golang.quote(sent)}: invalid syntax"
+        raise errors.ApiError(500, "", text)
     if sent and sent != live["resourceVersion"]:
         raise errors.conflict(resource.group, resource.plural, name)
     if not sent and resource.behaviour.needs_revision:

@@ -133,9 +133,11 @@ def ends_with_update(resource: Resource, obj: Obj) -> bool:
 
 
 def finish(registry: Registry, resource: Resource, key: Key, obj: Obj) -> Item:
-    """Take the object away for good."""
+    """Take the object away for good. Its last revision is told by watches only."""
+    version = obj["metadata"].get("resourceVersion")
     item = registry.store.table(resource.table).remove(key, obj)
     context = Context(registry, datetime.now(UTC))
     resource.behaviour.deleted(context, item.obj)
     registry.after_delete(resource, item.obj)
-    return item
+    meta = {**item.obj["metadata"], "resourceVersion": version}
+    return Item({**item.obj, "metadata": meta}, item.revision)

@@ -67,8 +67,10 @@ def no_such_path() -> ApiError:
     return ApiError(404, "NotFound", message, {})
 
 
-def already_exists(group: str, plural: str, name: str) -> ApiError:
+def already_exists(group: str, plural: str, name: str, ending: bool = False) -> ApiError:
     message = f'{qualified(group, plural)} "{name}" already exists'
+    if ending:
+        message = f"object is being deleted: {message}"
     return ApiError(409, "AlreadyExists", message, _details(group, plural, name))
 
 

@@ -116,6 +116,7 @@ def _decode(token: str) -> tuple[int | None, Key]:
         revision = int(found["rv"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.bad_request(
-            "invalid continue token: continue key is not valid: illegal base64 data"
+            "invalid continue token: continue key is not valid: illegal base64 data "
+            f"at input byte {len(token) // 4 * 4}"
         ) from None
     return (revision if revision > 0 else None), Key(namespace, name)

@@ -42,8 +42,8 @@ def _pattern_error(text: str, pattern: str, *examples: str) -> str:
     return f"{text} (e.g. {shown}, regex used for validation is '{pattern}')"
 
 
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
+def _too_long(limit: int, unit: str = "characters") -> str:
+    return f"must be no more than {limit} {unit}"
 
 
 def dns_label(text: str) -> list[str]:
@@ -91,12 +91,15 @@ def qualified_name(text: str) -> list[str]:
         if not parts[0]:
             found.append("prefix part must be non-empty")
         else:
-            found += [f"prefix part {problem}" for problem in dns_subdomain(parts[0])]
+            problems = dns_subdomain(parts[0])
+            if len(parts[0]) > 253:
+                problems[0] = _too_long(253, "bytes")
+            found += [f"prefix part {problem}" for problem in problems]
     name = parts[-1]
     if not name:
         found.append("name part must be non-empty")
     elif len(name) > 63:
-        found.append("name part " + _too_long(63))
+        found.append("name part " + _too_long(63, "bytes"))
     if not re.fullmatch(_QUALIFIED, name):
         found.append(
             "name part "
@@ -106,7 +109,7 @@ def qualified_name(text: str) -> list[str]:
 
 
 def label_value(text: str) -> list[str]:
-    found = [_too_long(63)] if len(text) > 63 else []
+    found = [_too_long(63, "bytes")] if len(text) > 63 else []
     if not re.fullmatch(_VALUE, text):
         found.append(_pattern_error(_VALUE_TEXT, _VALUE, "MyValue", "my_value", "12345"))
     return found

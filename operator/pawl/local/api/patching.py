@@ -83,6 +83,8 @@ def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:
         if not resource.behaviour.strategic:
             raise errors.unsupported_media_type(_CUSTOM_PATCHES)
         patched = patch.strategic(live, body, schema)
+        if isinstance(patched, dict):  # it is put into the Go struct of the kind, whatever it says
+            patched |= {"apiVersion": live["apiVersion"], "kind": live["kind"]}
     elif kind == "json":
         patched = patch.json_patch(live, body)
     else:
@@ -136,11 +138,12 @@ def _server_side_apply(
 ) -> Outcome:
     applied = _checked(resource, namespace, name, body)
     live = _live(registry, resource, namespace, name)
-    if live is None and (subresource or applied["metadata"].get("uid")):
+    if live is None and subresource:
         raise errors.not_found(resource.group, resource.plural, name)
-    wrong = resource.behaviour.type_error(applied)
-    if wrong is not None:
-        raise errors.bad_request(f"{decode_failure(resource)}: {wrong}")
+    if live is None and (uid := applied["metadata"].get("uid")):
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object "
+        why += "was found"
+        raise errors.conflict(resource.group, resource.plural, name, why)
     if live is not None:
         sent = applied["metadata"].get("resourceVersion")
         if sent and sent != live["metadata"]["resourceVersion"]:
@@ -150,7 +153,16 @@ def _server_side_apply(
         schema=resource.behaviour.schema(), api_version=resource.api_version,
         subresource=subresource, now=datetime.now(UTC),
     )  # fmt: skip
+    if wrong := resource.behaviour.type_error(applied):
+        text = f"failed to convert new object ({managed.described(applied)}) to proper version: "
+        text += f"unable to convert unstructured object to {managed.gvk(applied)}: {wrong}"
+        raise errors.ApiError(500, "", text)
     if live is None:
+        if not merged["metadata"].get("name"):
+            raise errors.bad_request(
+                f"the name of the object ({name} based on URL) was undeterminable: "
+                "name must be provided"
+            )
         return writer.create(resource, namespace, merged, options, applied=True)
     merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return writer.update(
@@ -180,7 +192,6 @@ def _checked(resource: Resource, namespace: str | None, name: str, body: Any) ->
         raise errors.bad_request(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
-    meta["name"] = name
     if resource.namespaced and meta.get("namespace", namespace) != namespace:
         raise errors.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"

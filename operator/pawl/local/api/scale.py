@@ -28,7 +28,7 @@ def scale_of(resource: Resource, obj: Obj) -> Obj:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: meta[field] for field in kept if field in meta},
-        "spec": {} if wanted is None else {"replicas": wanted},
+        "spec": {"replicas": wanted} if wanted else {},
         "status": status,
     }
 
@@ -43,7 +43,7 @@ def with_scale(resource: Resource, obj: Obj, scale: Obj) -> Obj:
         raise errors.bad_request('Scale in version "v1" cannot be handled as a Scale: json: cannot '
                                  "unmarshal into Go struct field ScaleSpec.spec.replicas of type "
                                  "int32")  # fmt: skip
-    if replicas < 0:
+    if replicas < 0 and not resource.storage_version:  # a custom kind has rules of its own
         text = "must be greater than or equal to 0"
         name = obj["metadata"]["name"]
         cause = causes.invalid("spec.replicas", replicas, text)

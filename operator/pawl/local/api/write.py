@@ -7,6 +7,7 @@ fails at any step.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ class Writer:
         """Store a new object. The pipeline owns `obj`. `applied`: managed fields are there."""
         warnings: list[str] = []
         self._identify(resource, namespace, obj)
+        versioned = not applied and bool(obj["metadata"].get("resourceVersion"))
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
         resource = self._stored(resource)
@@ -74,8 +76,13 @@ class Writer:
         table = self._registry.store.table(resource.table)
         try:
             self._check_new(context, resource, obj)
-            if table.get(key) is not None:
-                raise errors.already_exists(resource.group, resource.plural, key.name)
+            if versioned:
+                text = "resourceVersion should not be set on objects to be created"
+                raise errors.ApiError(500, "", text)
+            there = table.get(key)
+            if there is not None:
+                ending = "deletionTimestamp" in there.obj["metadata"]
+                raise errors.already_exists(resource.group, resource.plural, key.name, ending)
             self._keep_storable(resource, obj)
         except errors.ApiError:
             resource.behaviour.undo_create(context, obj)
@@ -196,7 +203,9 @@ class Writer:
         table = self._registry.store.table(resource.table)
         key = Key(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         if deletion.ends_with_update(resource, obj):
-            return Outcome(deletion.finish(self._registry, resource, key, obj), warnings=warnings)
+            obj["metadata"]["resourceVersion"] = str(live.revision)
+            deletion.finish(self._registry, resource, key, copy.deepcopy(live.obj))
+            return Outcome(Item(obj, live.revision), warnings=warnings)
         item = table.put(key, obj)
         self._registry.after_write(resource, live.obj, item.obj)
         return Outcome(table.get(key) or item, warnings=warnings)

@@ -5,7 +5,7 @@
     python:TAG                                        this Python
     busybox|alpine|debian|ubuntu:TAG                  programs of the host; a `command` is required
 
-A registry in front (`ghcr.io/…/pawl/server`) is ignored. Everything else cannot be "pulled":
+A registry in front (`registry.example.com/pub/pawl/server`) is ignored. Everything else cannot be "pulled":
 ErrImagePull, as on a cluster whose registry does not have it.
 """
 

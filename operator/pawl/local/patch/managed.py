@@ -86,7 +86,7 @@ def apply(
         raise malformed("metadata.managedFields must be nil")
     schema = with_meta(schema)
     reset = _reset(subresource, reset_fields)
-    who = f"{_name_of(applied)}; {_gvk(applied)}"
+    who = described(applied)
     try:
         typed.check(applied, schema)
     except typed.TypedError as error:
@@ -263,5 +263,11 @@ def _name_of(obj: JsonObject) -> str:
     return f"{meta.get('namespace', '')}/{meta.get('name', '')}"
 
 
-def _gvk(obj: JsonObject) -> str:
-    return f"{obj.get('apiVersion', '')}, Kind={obj.get('kind', '')}"
+def described(obj: JsonObject) -> str:
+    """As messages about applied objects name one."""
+    return f"{_name_of(obj)}; {gvk(obj)}"
+
+
+def gvk(obj: JsonObject) -> str:
+    version = str(obj.get("apiVersion", ""))
+    return f"{version if '/' in version else f'/{version}'}, Kind={obj.get('kind', '')}"

@@ -19,6 +19,8 @@ _VALUE_FIELDS = frozenset(
         "strategy",
         "updateStrategy",
         "jobTemplate",
+        "resources",
+        "scaleTargetRef",
         "source",
     }
 )

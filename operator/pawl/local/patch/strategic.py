@@ -27,7 +27,7 @@ def strategic(obj: JsonObject, patch: Any, schema: Schema) -> JsonObject:
     that lacks a merge key or names an unknown directive."""
     if not isinstance(patch, dict):
         raise malformed(
-            f"error decoding patch: json: cannot unmarshal {golang.json_kind(patch)} into Go value "
+            f"json: cannot unmarshal {golang.json_kind(patch)} into Go value "
             "of type map[string]interface {}"
         )
     return _merge_map(copy.deepcopy(obj), copy.deepcopy(patch), schema)

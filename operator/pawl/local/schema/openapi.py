@@ -33,6 +33,9 @@ _PARAMETERS = {
 }
 
 
+_CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+
+
 @dataclass(frozen=True)
 class Resource:
     """One served resource. `schema` is a CRD's openAPIV3Schema; None for a built-in kind."""
@@ -44,6 +47,7 @@ class Resource:
     namespaced: bool
     subresources: tuple[str, ...] = ()
     schema: Schema | None = None
+    selectable: tuple[str, ...] = ()  # paths that field selectors of a custom resource may name
 
     @property
     def gvk(self) -> dict[str, str]:
@@ -113,6 +117,9 @@ def _paths(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
     scope = "namespaces/{namespace}/" if resource.namespaced else ""
     base = f"/{resource.root}/{scope}{resource.plural}"
     body = _V3_REF + resource.definition
+    if resource.namespaced:
+        everywhere = {"get": _operation(resource, "list", body + "List")}
+        yield f"/{resource.root}/{resource.plural}", everywhere
     yield (
         base,
         {
@@ -227,30 +234,44 @@ def _published(schema: Schema, prefix: str, wanted: list[str]) -> Schema:
     return result
 
 
+def _either(schema: Schema) -> Schema:
+    """What may be a number or a string says so to those who do not know the extension."""
+    result = dict(schema)
+    if schema.get("x-kubernetes-int-or-string"):
+        result.setdefault("anyOf", [{"type": "integer"}, {"type": "string"}])
+    if "properties" in schema:
+        result["properties"] = {name: _either(sub) for name, sub in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            result[key] = _either(schema[key])
+    return result
+
+
 def _custom(resource: Resource, prefix: str) -> Schema:
-    schema = resource.schema or {}
+    schema = _either(resource.schema or {})
     meta = definitions.raw()[f"{_META}Status"]["properties"]
     standard: Schema = {
         name: {"type": "string", "description": meta[name]["description"]}
         for name in ("apiVersion", "kind")
     }
     reference = {"$ref": f"{prefix}{_META}ObjectMeta"}
-    text = (
-        "Standard object's metadata. More info: https://git.k8s.io/community/contributors/"
-        "devel/sig-architecture/api-conventions.md#metadata"
-    )
+    text = f"Standard object's metadata. More info: {_CONVENTIONS}#metadata"
     standard["metadata"] = {"allOf": [reference], "description": text}
+    paths = [{"fieldPath": path} for path in resource.selectable]
+    selectable: Schema = {"x-kubernetes-selectable-fields": paths} if paths else {}
     return {
         "type": "object",
         **schema,
         "properties": {**standard, **{k: v for k, v in schema.get("properties", {}).items()
                                       if k not in standard}},
         "x-kubernetes-group-version-kind": [resource.gvk],
+        **selectable,
     }  # fmt: skip
 
 
 def _custom_list(resource: Resource, prefix: str) -> Schema:
-    own = _custom(resource, prefix)["properties"]
+    one = _custom(resource, prefix)
+    own, selectable = one["properties"], "x-kubernetes-selectable-fields"
     return {
         "description": f"{resource.kind}List is a list of {resource.kind}",
         "type": "object",
@@ -258,8 +279,16 @@ def _custom_list(resource: Resource, prefix: str) -> Schema:
         "properties": {
             "apiVersion": own["apiVersion"],
             "kind": own["kind"],
-            "metadata": {"allOf": [{"$ref": f"{prefix}{_META}ListMeta"}]},
-            "items": {"type": "array", "items": {"$ref": prefix + resource.definition}},
+            "metadata": {
+                "allOf": [{"$ref": f"{prefix}{_META}ListMeta"}],
+                "description": f"Standard list metadata. More info: {_CONVENTIONS}#types-kinds",
+            },
+            "items": {
+                "type": "array",
+                "items": {"$ref": prefix + resource.definition},
+                "description": f"List of {resource.plural}. More info: {_CONVENTIONS}",
+            },
         },
         "x-kubernetes-group-version-kind": [{**resource.gvk, "kind": f"{resource.kind}List"}],
+        **({selectable: one[selectable]} if selectable in one else {}),
     }

@@ -19,7 +19,7 @@ from pawl.local.api.tables import durations, jsonpath
     [
         pytest.param(names.dns_subdomain, "a.b-c", "", id="subdomain"),
         pytest.param(names.dns_subdomain, "A_b", "a lowercase RFC 1123 subdomain must", id="upper"),
-        pytest.param(names.dns_subdomain, "a" * 254, "must be no more than 253 bytes", id="long"),
+        pytest.param(names.dns_subdomain, "a" * 254, "be no more than 253 characters", id="long"),
         pytest.param(names.dns_label, "a.b", "must not contain dots", id="dots"),
         pytest.param(names.dns1035_label, "1a", "a DNS-1035 label must consist", id="digit-first"),
         pytest.param(names.qualified_name, "example.com/My_name", "", id="qualified"),

@@ -120,7 +120,7 @@ def test_ports_merge_by_container_port() -> None:
             id="retain-keys",
         ),
         pytest.param(
-            [], 400, "error decoding patch: json: cannot unmarshal array into Go value of type "
+            [], 400, "json: cannot unmarshal array into Go value of type "
             "map[string]interface {}", id="no-object",
         ),
     ],

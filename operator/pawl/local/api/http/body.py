@@ -44,9 +44,10 @@ def media_type(request: web.BaseRequest) -> str:
 
 
 async def decoded(
-    request: web.BaseRequest, kind: str, *, strict: bool
+    request: web.BaseRequest, kind: str, *, strict: bool, custom: bool = False
 ) -> tuple[Obj, tuple[str, ...]]:
-    """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415."""
+    """An object and (`strict`) the paths of keys that came twice. ApiError 400, 413, 415. A custom
+    resource has to say its kind."""
     sent = media_type(request)
     if sent == protobuf.MEDIA_TYPE:
         return decoded_protobuf(await read(request)), ()
@@ -62,6 +63,12 @@ async def decoded(
     if not isinstance(value, dict):
         text = f"json parse error: json: cannot unmarshal {_go_kind(value)} into {_TYPE_META}"
         raise _unrecognized(kind, text, raw)
+    if custom and not value.get("kind"):
+        shown = raw.decode(errors="replace")
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): Object 'Kind' is "
+            f"missing in '{shown}' ({shown[:1024]})"
+        )
     return value, repeated
 
 
@@ -101,9 +108,15 @@ def parse(body: bytes, *, yaml_body: bool, strict: bool) -> tuple[Any, tuple[str
     except yaml.YAMLError as error:
         raise errors.bad_request(f"error decoding YAML: {error}") from None
     except ValueError as error:
-        raise errors.bad_request(f"json parse error: {error}") from None
+        raise errors.bad_request(f"json parse error: {_go_words(error, body)}") from None
     except RecursionError:
         raise errors.bad_request("json parse error: exceeded max depth") from None
+
+
+def _go_words(error: ValueError, body: bytes) -> str:
+    """What encoding/json says of a text that ends too early; else Python's own words."""
+    cut = getattr(error, "pos", -1) >= len(body.rstrip())
+    return "unexpected end of JSON input" if cut else str(error)
 
 
 class _Loader(BoundedLoader):
@@ -121,7 +134,15 @@ async def patch(request: web.BaseRequest) -> tuple[Any, PatchKind, tuple[str, ..
     kind = PATCHES.get(media_type(request))
     if kind is None:
         raise errors.unsupported_patch()
-    value, repeated = parse(await read(request), yaml_body=kind == "apply", strict=True)
+    try:
+        value, repeated = parse(await read(request), yaml_body=kind == "apply", strict=True)
+    except errors.ApiError as error:
+        if kind == "apply":
+            raise
+        words = error.message.removeprefix("json parse error: ")
+        if kind != "strategic":
+            words = f"error decoding patch: {words}"
+        raise errors.bad_request(words) from None
     return value, kind, repeated
 
 
@@ -132,9 +153,18 @@ async def optional(request: web.BaseRequest) -> Obj:
         return {}
     if media_type(request) == protobuf.MEDIA_TYPE:
         return decoded_protobuf(body)
-    value, _ = parse(body, yaml_body=media_type(request) in _YAML, strict=False)
+    try:
+        value, _ = parse(body, yaml_body=media_type(request) in _YAML, strict=False)
+    except errors.ApiError as error:
+        raise errors.bad_request(f"couldn't get version/kind; {error.message}") from None
     if not isinstance(value, dict):
         raise errors.bad_request("the body is no DeleteOptions")
+    if (kind := value.get("kind", "DeleteOptions")) != "DeleteOptions":
+        scheme = "pkg/apis/meta/internalversion/scheme/register.go:27"
+        version = value.get("apiVersion", "")
+        raise errors.bad_request(
+            f'no kind "{kind}" is registered for version "{version}" in scheme "{scheme}"'
+        )
     return value
 
 

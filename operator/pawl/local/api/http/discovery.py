@@ -125,7 +125,7 @@ class Discovery:
             )
         return {
             "kind": "APIResourceList",
-            "apiVersion": "v1",
+            **({"apiVersion": "v1"} if group else {}),
             "groupVersion": group_version(group, version),
             "resources": entries,
         }
@@ -218,24 +218,32 @@ def _subresource(resource: Resource, sub: str) -> tuple[str, str, str, tuple[str
 def _aggregated_entry(resource: Resource) -> Obj:
     entry: Obj = {
         "resource": resource.plural,
-        "responseKind": _kind("", "", resource.kind),  # of the same group and version
+        "responseKind": _kind(*_told(resource), resource.kind),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular_name,
         "verbs": list(resource.verbs),
     }
     entry |= _also_called(resource)
     if resource.subresources:
-        entry["subresources"] = [
-            _aggregated_sub(resource, s) for s in sorted(resource.subresources)
-        ]
+        entry["subresources"] = [_aggregated_sub(resource, s) for s in _subresources(resource)]
     return entry
 
 
 def _aggregated_sub(resource: Resource, sub: str) -> Obj:
     group, version, kind, verbs = _subresource(resource, sub)
     if (group, version) == (resource.group, resource.version):
-        group = version = ""
+        group, version = _told(resource)
     return {"subresource": sub, "responseKind": _kind(group, version, kind), "verbs": list(verbs)}
+
+
+def _told(resource: Resource) -> tuple[str, str]:
+    """Group and version of an answer, which built-in kinds leave out when they are the same."""
+    return (resource.group, resource.version) if resource.storage_version else ("", "")
+
+
+def _subresources(resource: Resource) -> list[str]:
+    """Custom resources have `status` first."""
+    return sorted(resource.subresources, reverse=bool(resource.storage_version))
 
 
 def _aggregated_reviews(group: str, version: str) -> list[Obj]:

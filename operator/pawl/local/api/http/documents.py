@@ -44,8 +44,9 @@ class OpenApi:
 
 def _published(resource: Resource) -> openapi.Resource:
     behaviour = resource.behaviour
-    schema = behaviour.schema() if isinstance(behaviour, CustomKind) else None
+    custom = behaviour if isinstance(behaviour, CustomKind) else None
     return openapi.Resource(
         resource.group, resource.version, resource.kind, resource.plural, resource.namespaced,
-        resource.subresources, schema,
+        resource.subresources, custom.schema() if custom else None,
+        tuple(custom.fields()) if custom else (),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from pawl.local.api.kinds.job import deletion_warning
 from pawl.local.api.registry import Registry, build_filter
 from pawl.local.api.resources import Resource
 from pawl.local.api.write import Outcome
-from pawl.local.schema import causes
+from pawl.local.schema import causes, golang
 
 Obj = dict[str, Any]
 Warnings = list[str]
@@ -30,6 +30,11 @@ def form_of(request: web.BaseRequest) -> Form:
     if options.flag(request.query, "pretty"):
         form = replace(form, pretty=True)
     include = request.query.get("includeObject", "")
+    if form.kind == "Table" and include not in ("", "Metadata", "Object", "None"):
+        raise errors.bad_request(
+            "Unable to convert to Table as requested: includeObject: Invalid value: "
+            f"{golang.quote(include)}: must be 'Metadata', 'Object', 'None', or empty"
+        )
     return replace(form, include=include) if form.kind == "Table" and include else form
 
 
@@ -44,6 +49,12 @@ class Objects:
 
     async def list_(self, request: web.BaseRequest, at: Target) -> web.Response:
         form = form_of(request)
+        if form.kind == "PartialObjectMetadata":
+            what = "you requested PartialObjectMetadata, but the requested object is a list"
+            group = at.resource.group.partition(".")[0] or "core"
+            raise errors.ApiError(
+                406, "NotAcceptable", f"{what} (*{group}.{at.resource.list_name})"
+            )
         asked = options.list_options(request.query, watch=False)
         if asked.token and asked.revision:
             raise errors.bad_request(
@@ -75,13 +86,15 @@ class Objects:
             await asyncio.sleep(0.05)
 
     async def create(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
+        custom = bool(at.resource.storage_version)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True, custom=custom)
         asked = options.write_options(request, repeated, kind="CreateOptions")
         outcome = self._registry.create_item(at.resource, at.namespace, obj, asked)
         return self._written(request, at.resource, outcome)
 
     async def update(self, request: web.BaseRequest, at: Target) -> web.Response:
-        obj, repeated = await body.decoded(request, at.resource.kind, strict=True)
+        custom = bool(at.resource.storage_version)
+        obj, repeated = await body.decoded(request, at.resource.kind, strict=True, custom=custom)
         asked = options.write_options(request, repeated)
         outcome = self._registry.update_item(
             at.resource, at.namespace, at.name, obj, asked, subresource=at.subresource
@@ -182,7 +195,11 @@ async def delete_options(request: web.BaseRequest) -> DeleteOptions:
         found.append(causes.not_supported("propagationPolicy", policy, known))
     found += options.dry_run_causes(dry_run)
     if grace is not None and not isinstance(grace, int):
-        raise errors.bad_request("gracePeriodSeconds is no number")
+        kind = golang.json_kind(grace)
+        raise errors.bad_request(
+            f"json: cannot unmarshal {kind} into Go struct field DeleteOptions.gracePeriodSeconds "
+            "of type int64"
+        )
     if found:
         raise errors.invalid("meta.k8s.io", "DeleteOptions", "", found)
     if policy is None and orphan is not None:

@@ -46,7 +46,8 @@ def one(resource: Resource, item: Item, form: Form) -> bytes:
     """One object."""
     if form.kind == "Table":
         table = _table(resource, form)
-        meta = {"resourceVersion": item.obj["metadata"].get("resourceVersion", "")}
+        version = item.obj["metadata"].get("resourceVersion")
+        meta = {"resourceVersion": version} if version else {}
         return orjson.dumps(table.document([item], meta, datetime.now(UTC)))
     if form.kind:
         return orjson.dumps(partial(item, form.version))
@@ -125,7 +126,8 @@ class EventEncoder:
 
     def _row(self, item: Item) -> Obj:
         assert self._table is not None  # noqa: S101 - only called for tables
-        meta = {"resourceVersion": item.obj["metadata"].get("resourceVersion", "")}
+        version = item.obj["metadata"].get("resourceVersion")
+        meta = {"resourceVersion": version} if version else {}
         document = self._table.document([item], meta, datetime.now(UTC))
         self._table = self._table.without_columns()
         return document

@@ -132,7 +132,11 @@ class Server:
             answered = reviews.answer(*review, sent, self._token)
             return rendering.response(orjson.dumps(answered), code=201)
         if request.method not in ("GET", "HEAD"):
-            raise errors.method_not_allowed() if self._served(path) else errors.no_such_path()
+            if self._served(path):
+                raise errors.method_not_allowed()
+            if path.startswith("/apis/"):
+                return web.Response(text="404 page not found\n", status=404)
+            raise errors.no_such_path()
         return self._document(request, path)
 
     def _served(self, path: str) -> bool:
@@ -149,7 +153,7 @@ class Server:
             limits.check(request, at, verb, self._registry.store)
         if at.subresource:
             return await self._subresource(request, at, verb)
-        if verb in ("get", "list") and (at.watched or flag(request.query, "watch")):
+        if at.watched or (verb == "list" and flag(request.query, "watch")):
             return await self._watching.serve(request, at)
         return await self._verbs[verb](request, at)
 
@@ -178,7 +182,7 @@ class Server:
         wanted = negotiation.aggregated(accept) if path in ("/api", "/apis") else ""
         document = self._discovery.document(path, wanted)
         if document is None:
-            if self._known_group(path):
+            if path.startswith("/api/"):
                 raise errors.no_such_path()
             return web.Response(text="404 page not found\n", status=404)
         etag = self._discovery.etag(document)
@@ -191,11 +195,6 @@ class Server:
             kind = f"g=apidiscovery.k8s.io;v={wanted};as=APIGroupDiscoveryList"
             answer.headers["Content-Type"] = f"application/json;{kind}"
         return answer
-
-    def _known_group(self, path: str) -> bool:
-        parts = path.split("/")
-        root = "/".join(parts[:3] if parts[1] == "api" else parts[:4])
-        return len(root) < len(path) and self._discovery.document(root) is not None
 
     def _openapi_document(self, accept: str, path: str) -> web.Response:
         offered = [clause.split(";")[0].strip() for clause in accept.split(",")]

@@ -68,6 +68,8 @@ class Subresources:
 
     async def evict(self, request: web.BaseRequest, at: Target) -> web.Response:
         eviction, _ = await body.decoded(request, at.resource.kind, strict=True)
+        if (eviction.get("metadata") or {}).get("name") != at.name:
+            raise errors.bad_request("name in URL does not match name in Eviction object")
         sent = eviction.get("deleteOptions") or {}
         conditions = sent.get("preconditions") or {}
         asked = DeleteOptions(

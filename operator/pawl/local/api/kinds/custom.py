@@ -9,13 +9,14 @@ from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds.base import Context, Kind, Obj, Schema
 from pawl.local.api.kinds.canonical import normalize
 from pawl.local.api.metadata import FOREGROUND, ORPHAN
-from pawl.local.schema import definitions
+from pawl.local.schema import causes, definitions
 from pawl.local.schema.causes import Cause
 from pawl.local.schema.gotypes import type_error
 from pawl.local.schema.prune import prune
 from pawl.local.schema.structural import Structural
 
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_MOST_REPLICAS = 2**31 - 1
 _ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -28,6 +29,10 @@ class CustomKind(Kind):
         self._structural = Structural(self._schema)
         self._paths = [f["jsonPath"] for f in version.get("selectableFields") or ()]
         self.terminating = "deletionTimestamp" in crd["metadata"]
+        scale = (version.get("subresources") or {}).get("scale") or {}
+        self._replicas = [
+            scale[field] for field in ("specReplicasPath", "statusReplicasPath") if field in scale
+        ]
         self.has_status = "status" in (version.get("subresources") or {})
         self.columns: list[Obj] | None = version.get("additionalPrinterColumns")
 
@@ -55,8 +60,24 @@ class CustomKind(Kind):
 
     def check_schema(self, obj: Obj, old: Obj | None, subresource: str) -> list[Cause]:
         if subresource == "status":
-            return self._structural.validate_status(obj, old)
-        return self._structural.validate(obj, old)
+            return self._structural.validate_status(obj, old) + self._scaled(obj)
+        return self._structural.validate(obj, old) + self._scaled(obj)
+
+    def _scaled(self, obj: Obj) -> list[Cause]:
+        """Replicas have to fit into a Scale."""
+        found = []
+        for path in self._replicas:
+            value: Any = obj
+            for part in path.lstrip(".").split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+            if isinstance(value, int) and not isinstance(value, bool):
+                if value < 0:
+                    text = "should be a non-negative integer"
+                    found.append(causes.invalid(path, value, text))
+                elif value > _MOST_REPLICAS:
+                    text = f"should be less than or equal to {_MOST_REPLICAS}"
+                    found.append(causes.invalid(path, value, text))
+        return found
 
     def warnings(self, obj: Obj, old: Obj | None) -> list[str]:
         before = (old or {}).get("metadata", {}).get("finalizers") or ()

@@ -9,7 +9,12 @@ from pawl.local.api.fieldselectors import Getter
 from pawl.local.api.kinds import podspec
 from pawl.local.api.kinds.base import Context, Obj
 from pawl.local.api.kinds.builtin import BuiltinKind
-from pawl.local.api.kinds.workloads import immutable, not_negative, validate_template
+from pawl.local.api.kinds.workloads import (
+    at_path,
+    immutable,
+    not_negative,
+    validate_template,
+)
 from pawl.local.schema import causes
 from pawl.local.schema.causes import Cause, child, index
 
@@ -55,6 +60,9 @@ class JobKind(BuiltinKind):
             for pattern in rule.get("onPodConditions") or ():
                 pattern.setdefault("status", "True")
         podspec.default_template(spec.setdefault("template", {}))
+        labels = spec["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = labels  # what is added to these is added to both
 
     def initial_status(self, obj: Obj) -> Obj | None:
         return {}
@@ -64,7 +72,7 @@ class JobKind(BuiltinKind):
         spec, meta = obj["spec"], obj["metadata"]
         labels = spec["template"]["metadata"].setdefault("labels", {})
         if not meta.get("labels"):
-            meta["labels"] = labels  # what is added to these is added to both
+            meta["labels"] = labels
         if spec["manualSelector"]:
             return
         for name in NAME_LABELS:
@@ -91,8 +99,8 @@ class JobKind(BuiltinKind):
             found += immutable(obj, old, "spec.completions")
         found += immutable(obj, old, "spec.selector")
         if _template(obj, old) != _template(old, old):
-            template = obj["spec"]["template"]
-            found.append(causes.invalid("spec.template", template, metadata.IMMUTABLE))
+            at = "spec.template.spec" if _waits(old) else "spec.template"
+            found.append(causes.invalid(at, at_path(obj, at), metadata.IMMUTABLE))
         for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy",
                       "successPolicy"):  # fmt: skip
             found += immutable(obj, old, f"spec.{field}")
@@ -133,11 +141,15 @@ def _elastic(spec: Obj) -> bool:
     return spec.get("completions") == spec.get("parallelism")
 
 
+def _waits(job: Obj) -> bool:
+    """It is suspended, and has never been started."""
+    return bool(job["spec"].get("suspend")) and not job.get("status", {}).get("startTime")
+
+
 def _template(obj: Obj, old: Obj) -> Obj:
     """The template without what may change while the Job waits to be started."""
     template: Obj = copy.deepcopy(obj["spec"]["template"])
-    waits = old["spec"].get("suspend") and not old.get("status", {}).get("startTime")
-    if waits:
+    if _waits(old):
         for field in ("nodeSelector", "affinity", "tolerations", "schedulingGates"):
             template["spec"].pop(field, None)
         for field in ("labels", "annotations"):

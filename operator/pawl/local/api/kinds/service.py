@@ -180,7 +180,10 @@ class ServiceKind(BuiltinKind):
         if after.get("clusterIP") == address and after.get("clusterIPs", [])[:1] == [address]:
             return []
         text = "may not change once set"
-        return [causes.invalid("spec.clusterIPs[0]", after.get("clusterIPs"), text)]
+        wanted = after.get("clusterIPs")
+        if after.get("clusterIP") != address:
+            wanted = [after.get("clusterIP")]
+        return [causes.invalid("spec.clusterIPs[0]", wanted, text)]
 
     def fields(self) -> dict[str, Getter]:
         return {

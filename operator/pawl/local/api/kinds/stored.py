@@ -96,6 +96,13 @@ class BudgetKind(BuiltinKind):
             "expectedPods": 0,
         }
 
+    def validate(self, context: Context, obj: Obj) -> list[Cause]:
+        spec = obj.get("spec") or {}
+        if spec.get("minAvailable") is None or spec.get("maxUnavailable") is None:
+            return []
+        text = "minAvailable and maxUnavailable cannot be both set"
+        return [causes.invalid("spec", spec, text)]
+
 
 class NetworkPolicyKind(BuiltinKind):
     """NetworkPolicies: stored, not enforced."""

@@ -75,7 +75,7 @@ def test_what_a_rule_allows_goes_through(ask: Asking, method: str, path: str, ve
         pytest.param("GET", "/api/v1/secrets", "cannot list .* at the cluster scope", id="secrets"),
         pytest.param("GET", f"{CORE}/secrets?watch=1", "cannot watch", id="secrets as they change"),
         pytest.param("PATCH", f"{APPS}/deployments/d/status", '"deployments/status"', id="status"),
-        pytest.param("GET", f"{CORE}/pods/p/log", '"pods/log"', id="logs"),
+        pytest.param("POST", f"{CORE}/pods/p/eviction", "pods/eviction", id="eviction"),
         pytest.param("DELETE", f"{CORE}/pods", "cannot deletecollection", id="all pods"),
         pytest.param("PATCH", f"{LEASES}/kube-system/leases/other", "patch", id="another lease"),
         pytest.param("GET", f"{LEASES}/ml/leases/pawl-operator", "get", id="a lease elsewhere"),

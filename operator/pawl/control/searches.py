@@ -1,0 +1,168 @@
+"""What a planner may look at of a search: its trials, and what its sampler proposes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pawl.api.search import Search
+from pawl.api.trainingjob import TrainingJob
+from pawl.artifacts.records import TrialTask
+from pawl.artifacts.trials import Reports, Trial, parse_reports
+from pawl.control.kube import Kube
+from pawl.control.queue import Key
+from pawl.control.studies import Studies
+from pawl.control.trials import Trials
+from pawl.core.run_status import job_condition, newest
+from pawl.core.run_work import FINISHED, SearchObserved, trial_of
+from pawl.core.search import Table, gaps, trial_jobs
+from pawl.search.protocol import Begin, Known
+
+Object = Mapping[str, Any]
+#: Bytes of a log that are read.
+_MOST_LOG = 1 << 20
+#: Seconds between two looks at the log of a trial.
+_PAUSE = 2.0
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What a trial has reported, when it is asked again, and whether it was asked at its end."""
+
+    reports: Reports = ()
+    again: float = 0.0
+    last: bool = False
+
+
+class Searches:
+    """Of all TrainingJobs; `wake` looks at one again."""
+
+    def __init__(self, trials: Trials, kube: Kube, wake: Callable[[Key], None]) -> None:
+        self._trials = trials
+        self._kube = kube
+        self._heard: dict[str, dict[int, _Heard]] = {}  # by uid of the TrainingJob
+        self._studies = Studies()
+        self._wake = wake
+
+    def forget(self, uids: Collection[str]) -> None:
+        """What was read for TrainingJobs that are not among `uids`."""
+        self._trials.forget(uids)
+        self._heard = {uid: heard for uid, heard in self._heard.items() if uid in uids}
+        self._studies.rest()
+
+    async def close(self) -> None:
+        """Ends all processes."""
+        await self._studies.close()
+
+    async def observed(
+        self, item: Object, jobs: tuple[Object, ...], pods: tuple[Object, ...], run: int
+    ) -> SearchObserved | None:
+        """Of the search of the current run; None without one, and when the run is over. StoreError
+        when the store does not answer."""
+        try:
+            job = TrainingJob.model_validate(item)
+        except ValidationError:
+            return None
+        search, current = job.spec.search, job.status.run
+        if search is None or (current is not None and current.phase in FINISHED):
+            return None
+        uid = item["metadata"]["uid"]
+        began = (current.resumes if current is not None else None) or run
+        records = await self._trials.records(uid, began)
+        there = trial_jobs(jobs, run)
+        lost = gaps(records, there)
+        over = {n for n, (job_, _) in there.items() if job_condition(job_, "Complete")}
+        scored = await self._trials.scored(uid, began, sorted((over | lost) - set(records)))
+        running = {n: task for n, (_, task) in there.items() if n not in records}
+        reports: Mapping[int, Reports] = {}
+        if search.pruner != "none":
+            reports = await self._listen(uid, set(running), over, pods)
+        key = f"{uid}-{began}"
+        table = Table(search, records)
+        if table.ended() and not running:
+            self._studies.end(key)
+            return SearchObserved(began, records, scored, reports=reports)
+        reply = self._studies.look(
+            key,
+            Begin(search=_fixed(search), seed=job.spec.seed),
+            _known(search, records, running, reports),
+            table.wanted(len(running)),  # those that are over are told first
+            lambda: self._wake(_key(item)),
+        )
+        return SearchObserved(
+            began,
+            records,
+            scored,
+            asked=reply.proposals,
+            prune=frozenset(reply.prune),
+            reports=reports,
+            error=reply.error,
+        )
+
+    async def _listen(
+        self, uid: str, running: set[int], over: set[int], pods: tuple[Object, ...]
+    ) -> dict[int, Reports]:
+        """What trials without a record have reported: each is asked now and then, and once more
+        when it is over."""
+        heard = self._heard.setdefault(uid, {})
+        for number in set(heard) - running:
+            del heard[number]
+        now = asyncio.get_running_loop().time()
+        for number in running:
+            pod = newest(pod for pod in pods if trial_of(pod) == number)
+            before = heard.get(number, _Heard())
+            if pod is None or before.last or (now < before.again and number not in over):
+                continue
+            meta = pod["metadata"]
+            log = await self._kube.logs(meta["namespace"], meta["name"], "train", _MOST_LOG)
+            found = parse_reports(log) or before.reports
+            heard[number] = _Heard(found, now + _PAUSE, last=number in over)
+        return {number: said.reports for number, said in heard.items()}
+
+
+def _fixed(search: Search) -> Search:
+    """Without what changes in place: that is not the sampler's."""
+    return Search(
+        algorithm=search.algorithm,
+        pruner=search.pruner,
+        objectives=search.objectives,
+        parameters=search.parameters,
+    )
+
+
+def _known(
+    search: Search,
+    records: Mapping[int, Trial],
+    running: Mapping[int, TrialTask],
+    reports: Mapping[int, Reports],
+) -> dict[int, Known]:
+    """The trials as a study is told of them; of one whose Job was deleted nothing is known."""
+    known = {
+        number: Known(
+            number=number,
+            parameters=trial.parameters,
+            beside=trial.beside,
+            outcome=trial.outcome,
+            values=tuple(trial.values[o.metric] for o in search.objectives if trial.values),
+            reports=trial.reports,
+        )
+        for number, trial in sorted(records.items())
+    }
+    return known | {
+        number: Known(
+            number=number,
+            parameters=task.parameters,
+            beside=task.beside,
+            reports=reports.get(number, ()),
+        )
+        for number, task in sorted(running.items())
+    }
+
+
+def _key(item: Object) -> Key:
+    meta = item["metadata"]
+    return Key(item["kind"], meta["namespace"], meta["name"])
