@@ -68,13 +68,15 @@ def loop(
     space: Space,
     retrain: Object = RETRAIN,
     recipe: Object = RECIPE,
+    rollout: Object | None = None,
     **changes: Any,
 ) -> Iterator[Loop]:
+    """Trains and serves `cancer`; `changes` are of `DRIFT`."""
     space.put("cancer.parquet", dated(rows(0), 1000, "p"))
     space.create("TrainingJob", "recipe", recipe)
     assert space.trained("recipe") == "cancer-v1"
     spec = {"model": "cancer", "replicas": 1, "drift": DRIFT | changes, "retrain": retrain}
-    space.create("Deployment", "cancer", spec)
+    space.create("Deployment", "cancer", spec | ({"rollout": rollout} if rollout else {}))
     space.serving("cancer", "cancer-v1")
     with Load(space.url("cancer"), "cancer", bodies(rows(0))) as load:
         yield Loop(space, load)

@@ -158,15 +158,20 @@ def test_a_leader_killed_at_every_turn_of_the_loop_does_nothing_twice(space: Spa
         lambda: space.get("ModelVersion", "cancer-v2") is not None,
         lambda: phase() == "Canary",
     )
-    steps = {"canary": canary((20, "8s"), (50, "8s")), "decision": {"minSamples": 20}}
-    with Killer(space.cluster, *moments) as killer, loop(space, rollout=steps) as seen:
+    long = {"canary": canary((20, "1s"), (50, "1h")), "decision": {"minSamples": 20}}
+    with Killer(space.cluster, *moments) as killer, loop(space, rollout=long) as seen:
         seen.until("Drifted", "False", "AsBefore")
         space.put("cancer.parquet", rows(13))
         seen.load.bodies = bodies(rows(13))
+        eventually(
+            lambda: killer.kills == len(moments),
+            lambda: f"kills: {killer.kills}, {seen.status()}",
+            120,
+        )
+        space.patch("Deployment", "cancer", {"rollout": {"canary": canary((20, "1s"), (50, "1s"))}})
         space.serving("cancer", "cancer-v2")
         assert len(seen.retrains) == 1
         status = seen.status()
-    assert killer.kills == len(moments)
     assert [(h["version"], h["reason"]) for h in status["history"]] == [
         ("cancer-v2", "Promoted"),
         ("cancer-v1", "Promoted"),
