@@ -23,6 +23,7 @@ import helm_python as helm
 import yaml
 from values import table
 
+from pawl.api.render import exit_code, stale
 from pawl.cli.alerts import readable
 from pawl.core.manifests.alerts import Limits, monitors, rule_file
 from pawl.core.manifests.dashboards import dashboards
@@ -161,21 +162,10 @@ def network() -> dict[str, str]:
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
-    stale = []
     # the base is made from the chart on disk
-    for files in (crd_templates, monitoring, base, network, overlay, documented):
-        for name, text in files().items():
-            path = ROOT / name
-            if path.exists() and path.read_text() == text:
-                continue
-            stale.append(name)
-            if not check:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text)
-    if check and stale:
-        print("stale, run `make generate`: " + ", ".join(stale))
-        return 1
-    return 0
+    makers = (crd_templates, monitoring, base, network, overlay, documented)
+    found = [name for made in makers for name in stale(made(), ROOT, check=check)]
+    return exit_code(found, check=check)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ With --check nothing is written and the exit code says whether the files are wha
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,23 +103,34 @@ def _messages(node: dict[str, Any]) -> list[str]:
     return found
 
 
+def stale(files: Mapping[str, str], root: Path, *, check: bool) -> list[str]:
+    """Which files (name below the root -> content) are not what they should be; they are written
+    unless `check`."""
+    found = []
+    for name, text in files.items():
+        path = root / name
+        if path.exists() and path.read_text() == text:
+            continue
+        found.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return found
+
+
+def exit_code(found: list[str], *, check: bool) -> int:
+    """1 when a check has found stale files, and says which."""
+    if check and found:
+        print("stale, run `make generate`: " + ", ".join(found))
+        return 1
+    return 0
+
+
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = "--check" in argv
     root = Path(next(arg for arg in argv if arg != "--check"))
-    stale = []
-    for name, text in rendered().items():
-        path = root / name
-        if path.exists() and path.read_text() == text:
-            continue
-        stale.append(name)
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    if check and stale:
-        print("stale, run `make generate`: " + ", ".join(stale))
-        return 1
-    return 0
+    return exit_code(stale(rendered(), root, check=check), check=check)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pawl.constants import FIELD_MANAGER, GROUP
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, TRAINING_JOBS, Resource
 from pawl.control.kube import Kube, KubeError
 from pawl.errors import UserError
 
@@ -19,10 +19,6 @@ Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Defaul
 Version = Annotated[str, typer.Argument(help="mv/NAME or NAME.", metavar="VERSION")]
 #: Field manager of what the command line writes.
 MANAGER = f"{FIELD_MANAGER}-cli"
-
-_VERSIONS = ("", "mv", "modelversion", "modelversions", f"modelversions.{GROUP}")
-_JOBS = ("", "tj", "trainingjob", "trainingjobs", f"trainingjobs.{GROUP}")
-_KINDS = ("", "mdep", "modeldeployment", "modeldeployments", f"modeldeployments.{GROUP}")
 
 
 @asynccontextmanager
@@ -40,35 +36,29 @@ async def cluster() -> AsyncIterator[Kube]:
 
 async def deployment(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
     """The Deployment that is meant. UserError when there is none."""
-    kind, _, name = target.rpartition("/")
-    if kind not in _KINDS or not name:
-        raise UserError(f"{target} is no Deployment of Pawl: write mdep/{name or 'NAME'}")
-    where = namespace or kube.namespace
-    item = await kube.get(DEPLOYMENTS, where, name)
-    if item is None:
-        raise UserError(f"there is no Deployment {name} in namespace {where}")
-    return item
+    return await _meant(kube, DEPLOYMENTS, "mdep", target, namespace)
 
 
 async def version(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
     """The ModelVersion that is meant. UserError when there is none."""
-    kind, _, name = target.rpartition("/")
-    if kind not in _VERSIONS or not name:
-        raise UserError(f"{target} is no ModelVersion: write mv/{name or 'NAME'}")
-    where = namespace or kube.namespace
-    item = await kube.get(MODEL_VERSIONS, where, name)
-    if item is None:
-        raise UserError(f"there is no ModelVersion {name} in namespace {where}")
-    return item
+    return await _meant(kube, MODEL_VERSIONS, "mv", target, namespace)
 
 
 async def training_job(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:
     """The TrainingJob that is meant. UserError when there is none."""
-    kind, _, name = target.rpartition("/")
-    if kind not in _JOBS or not name:
-        raise UserError(f"{target} is no TrainingJob: write tj/{name or 'NAME'}")
+    return await _meant(kube, TRAINING_JOBS, "tj", target, namespace)
+
+
+async def _meant(
+    kube: Kube, resource: Resource, short: str, target: str, namespace: str | None
+) -> dict[str, Any]:
+    """By a name, or by KIND/NAME in the words that kubectl takes."""
+    word, _, name = target.rpartition("/")
+    plural = resource.plural
+    if word not in ("", short, plural.removesuffix("s"), plural, f"{plural}.{GROUP}") or not name:
+        raise UserError(f"{target} is no {resource.kind} of Pawl: write {short}/{name or 'NAME'}")
     where = namespace or kube.namespace
-    item = await kube.get(TRAINING_JOBS, where, name)
+    item = await kube.get(resource, where, name)
     if item is None:
-        raise UserError(f"there is no TrainingJob {name} in namespace {where}")
+        raise UserError(f"there is no {resource.kind} {name} in namespace {where}")
     return item

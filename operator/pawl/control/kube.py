@@ -11,24 +11,25 @@ token is read anew before.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
-from urllib import request
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
-import yaml
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
 from pawl.constants import FIELD_MANAGER
+from pawl.control import login
+from pawl.control.answers import KubeError, pause_wanted, refusal, told
 from pawl.control.kinds import API_GROUPS, PODS, USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 from pawl.tracing import span
+
+__all__ = ["Kube", "KubeError"]
 
 Object = Mapping[str, Any]
 _TIMEOUT = 30.0
@@ -46,30 +47,8 @@ _VERBS = {
     "patch": ("PATCH", "application/merge-patch+json"),
     "delete": ("DELETE", _JSON),
 }
-#: As often is sent what is to be sent again later, at most so many seconds later.
-_TRIES, _LONGEST_PAUSE = 5, 30.0
-
-
-class KubeError(PawlError):
-    """The API server refused a request; `code` is the HTTP status (0: there was no answer), and
-    `causes` are the reasons that stand in its details."""
-
-    def __init__(
-        self, code: int, reason: str, message: str, causes: frozenset[str] = frozenset()
-    ) -> None:
-        super().__init__(message, reason=reason)
-        self.code = code
-        self.causes = causes
-
-    @property
-    def namespace_ends(self) -> bool:
-        """Nothing can be created any more where the request was for: trying again cannot help."""
-        return "NamespaceTerminating" in self.causes
-
-    @property
-    def may_be_done(self) -> bool:
-        """Whether a write may have been done in spite of it."""
-        return self.code == 0 or self.code >= 500
+#: As often is sent what is to be sent again later.
+_TRIES = 5
 
 
 class Kube:
@@ -96,14 +75,11 @@ class Kube:
         that cannot be read. `may_write` is called before every write and raises if it must not
         be."""
         configuration = client.Configuration()
-
-        async def log_in() -> str:
-            return await _log_in(configuration, kubeconfig)
-
-        namespace = await log_in()
-        configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        namespace = await login.log_in(configuration, kubeconfig)
+        configuration.proxy = configuration.proxy or login.proxy(configuration.host)
         configuration.client_session_kwargs = {"trust_env": False}
-        return cls(client.ApiClient(configuration), namespace, log_in, may_write)
+        again = partial(login.log_in, configuration, kubeconfig)
+        return cls(client.ApiClient(configuration), namespace, again, may_write)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -150,13 +126,13 @@ class Kube:
     async def logs(self, namespace: str, pod: str, container: str, most_bytes: int) -> str:
         """The beginning of a container's log; empty while there is none."""
         query = {"container": container, "limitBytes": str(most_bytes)}
-        with _told():
+        with told():
             response = await self._send("get", PODS, PODS.path(namespace, f"{pod}/log"), query)
             data = await response.read()
             if response.status in (400, 404):  # the container waits, or the pod is gone
                 return ""
             if response.status >= 400:
-                raise _error(response.status, data)
+                raise refusal(response.status, data)
             return data.decode(errors="replace")
 
     async def watch(
@@ -172,12 +148,12 @@ class Kube:
         if resource.selector:
             query["labelSelector"] = resource.selector
         limit = aiohttp.ClientTimeout(total=seconds + 30.0, sock_read=_SILENCE)
-        with _told():
+        with told():
             path = resource.path(namespace)
             response = await self._send("watch", resource, path, query, limit=limit)
             try:
                 if response.status >= 400:
-                    raise _error(response.status, await response.read())
+                    raise refusal(response.status, await response.read())
                 async for line in response.content:
                     event = orjson.loads(line)
                     if event["type"] == "ERROR":
@@ -244,11 +220,11 @@ class Kube:
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> dict[str, Any]:
-        with _told():
+        with told():
             response = await self._send(verb, resource, path, query or {}, body)
             data = await response.read()
             if response.status >= 400:
-                raise _error(response.status, data)
+                raise refusal(response.status, data)
             answer: dict[str, Any] = orjson.loads(data)
             return answer
 
@@ -266,7 +242,7 @@ class Kube:
             if _VERBS[verb][0] != "GET":
                 self._may_write()
             response = await self._once(verb, resource, path, query, body, limit)
-            pause = _pause_wanted(response)
+            pause = pause_wanted(response)
             if pause is None or attempt == _TRIES:
                 break
             response.release()
@@ -314,63 +290,3 @@ class Kube:
         finally:
             API_CALLS.labels(verb, resource.plural, code).inc()
         return response
-
-
-async def _log_in(configuration: client.Configuration, kubeconfig: str | None) -> str:
-    """Reads who we are into the configuration, and gives the context's namespace."""
-    namespace = "default"
-    kubeconfig = kubeconfig or os.environ.get("KUBECONFIG")
-    try:
-        if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-            config.load_incluster_config(  # type: ignore[no-untyped-call]
-                client_configuration=configuration
-            )
-        else:
-            await config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=kubeconfig, client_configuration=configuration
-            )
-            contexts = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
-            namespace = contexts[1]["context"].get("namespace") or namespace
-    except (config.ConfigException, yaml.YAMLError, OSError, TypeError, KeyError) as error:
-        where = kubeconfig or "~/.kube/config"
-        raise UserError(f"the kubeconfig {where} cannot be used: {error}") from error
-    return namespace
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Without an answer, or with half of one: a KubeError too."""
-    try:
-        yield
-    except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
-        raise KubeError(0, "NoAnswer", f"no answer of the API server: {error!r}") from error
-
-
-def _pause_wanted(response: aiohttp.ClientResponse) -> float | None:
-    """After how many seconds a request may be sent again, if that may help: at once with a new
-    token, else when the API server wants it."""
-    if response.status == 401:
-        return 0.1
-    after = response.headers.get("Retry-After", "")
-    if response.status not in (429, 503) or not after.isdigit():
-        return None
-    return min(float(after), _LONGEST_PAUSE)
-
-
-def _proxy(url: str) -> str | None:
-    """What the environment says of one, read once: aiohttp would read it for every request, in a
-    thread, and that is a third of what a request costs."""
-    parts = urlsplit(url)
-    if parts.hostname is None or request.proxy_bypass(parts.hostname):
-        return None
-    return request.getproxies().get(parts.scheme)
-
-
-def _error(code: int, data: bytes) -> KubeError:
-    try:
-        status = orjson.loads(data)
-        causes = (status.get("details") or {}).get("causes") or ()
-        reasons = frozenset(cause.get("reason", "") for cause in causes)
-        return KubeError(code, status.get("reason", ""), status.get("message", ""), reasons)
-    except (orjson.JSONDecodeError, AttributeError):
-        return KubeError(code, "Unknown", data[:300].decode(errors="replace"))
