@@ -39,7 +39,7 @@ from benchmarks.many_rollouts import operator
 from pawl import constants as c
 from pawl.api.search import Search
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import TrialTask
+from pawl.artifacts.runs import TrialTask
 from pawl.artifacts.store import open_store
 from pawl.artifacts.trials import Scored, scored_path
 from pawl.local.api.registry import Registry

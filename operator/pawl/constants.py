@@ -24,14 +24,14 @@ ROLE_WATCH = "watch"  # of the ConfigMap that keeps what was counted
 
 # Environment of the containers: paths come by environment because mount paths are only a
 # convention on a real kubelet and are rewritten by the embedded one.
-ENV_RUN_CONFIG = "PAWL_RUN_CONFIG"  # path of run.json (artifacts.records.RunConfig)
+ENV_RUN_CONFIG = "PAWL_RUN_CONFIG"  # path of run.json (artifacts.runs.RunConfig)
 ENV_WORK_DIR = "PAWL_WORK_DIR"  # the workspace that the stages of a training pod share
 ENV_DATA_DIR = "PAWL_DATA_DIR"  # file contract: where `train` finds its data
 ENV_CLAIM_DIR = "PAWL_CLAIM_DIR"  # where the claim of a pvc:// data URI is mounted
 ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
 ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
 ENV_SEED = "PAWL_SEED"
-ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.records.TrialTask as JSON
+ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.runs.TrialTask as JSON
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
 ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
 ENV_ALLOWED_ESTIMATORS = (

@@ -21,7 +21,7 @@ import pytest
 from image import Container, Image
 
 from pawl import __version__
-from pawl.artifacts.records import RunConfig, RunResult
+from pawl.artifacts.runs import RunConfig, RunResult
 
 NAMES = ("operator", "router", "server", "server-sklearn", "trainer")
 #: MB, at most: what is measured (images/README.md), and a sixth.

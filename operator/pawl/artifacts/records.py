@@ -1,4 +1,4 @@
-"""What is written in JSON to the artifact store and into pods: one frozen record per file.
+"""What is written in JSON into a bundle: one frozen record per file.
 
 Bundle layout (`<store>/bundles/<namespace>/<model>/<hex of the manifest's digest>/`):
 
@@ -20,17 +20,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 FORMAT_VERSION = 1
-
-# Names below PAWL_WORK_DIR, the workspace that the stages of a training pod share. The file
-# contract (docs/file-contract.md) promises the first three to a container trainer.
-WORK_DATA = "data"  # = PAWL_DATA_DIR: train.parquet, validation.parquet, schema.json
-WORK_PARAMETERS = "parameters.json"  # = PAWL_PARAMETERS
-WORK_OUTPUT = "output"  # = PAWL_OUTPUT_DIR: model.onnx or model.skops
-WORK_HELD_OUT = "held-out"  # test rows and bookkeeping: for publish only
 
 Task = Literal["binary", "multiclass", "regression"]
 #: Open Inference Protocol v2 tensor datatypes.
@@ -208,156 +201,3 @@ class Lineage(Record):
     # trainer was given (train and validation), and the columns that were hashed.
     training_row_digests: str | None = None
     training_row_columns: tuple[str, ...] = ()
-
-
-class Code(Record):
-    """The source that trained a model: a repository (credentials redacted) and a revision."""
-
-    repo: str
-    revision: str
-
-
-class StoreRef(Record):
-    """A bundle in the store."""
-
-    name: str
-    uri: str
-    digest: str
-
-
-class KnownVersion(Record):
-    """A version that the same recipe gave before, and for which data."""
-
-    version: StoreRef
-    data_digest: str
-    window: Window | None = None
-
-
-class TrialTask(Record):
-    """What a trial's pod is told beside run.json, as JSON in PAWL_TRIAL. `search_run` is the run in
-    which the search began, `data_digest` what the data must have, once a trial has seen them;
-    `steps` asks the built-in trainer for values on the way. `beside` are the trials that were under
-    way when it was asked for."""
-
-    number: int
-    search_run: int
-    parameters: dict[str, Any]
-    data_digest: str | None = None
-    steps: bool = False
-    beside: tuple[int, ...] = ()
-
-
-class RunConfig(Record):
-    """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
-
-    name: str
-    namespace: str
-    uid: str
-    run: int
-    started_at: str  # the run's, ISO 8601: a pod that is repeated takes the same rows
-    model: str
-    spec: dict[str, Any]  # TrainingJob.spec with its defaults filled in
-    recipe_digest: str
-    store: str
-    image: str
-    threads: int = 1  # OMP_NUM_THREADS of `train`
-    code: Code | None = None
-    champion: StoreRef | None = None
-    known: tuple[KnownVersion, ...] = ()
-    #: Of a search: the data that its trials saw, what it found, and which trial this is.
-    data_digest: str | None = None
-    search: SearchLineage | None = None
-    trial: TrialTask | None = None
-    allowed_estimators: tuple[str, ...] = ()
-
-
-class GateResult(Record):
-    """One gate, decided. `interval` is at 95 % and belongs to `value` (a difference for champion
-    gates)."""
-
-    metric: str
-    kind: Literal["min", "max", "champion", "dummy"]
-    required: bool
-    limit: float
-    value: float | None
-    interval: tuple[float, float] | None = None
-    n: int
-    verdict: Verdict
-    message: str
-
-
-class Disagreement(Record):
-    """How often the version and the champion then gave different labels, on the test rows that
-    neither was trained on: what a shadow of it is expected to show."""
-
-    version: str
-    digest: str
-    rows: int
-    share: float
-
-
-class RunResult(Record):
-    """`runs/<uid>-<run>/result.json`: what a run gave, put if absent. The termination message
-    carries only its digest."""
-
-    format_version: int = FORMAT_VERSION
-    uid: str
-    run: int
-    #: Recorded: the recipe and the data gave `artifact` before; nothing was trained.
-    outcome: Literal["Succeeded", "Recorded"] = "Succeeded"
-    artifact: StoreRef
-    format: Literal["onnx", "skops"]
-    size_bytes: int
-    signature: Signature
-    metrics: dict[str, float]
-    old_window: OldWindow | None = None
-    gates: tuple[GateResult, ...] = ()
-    warnings: tuple[str, ...] = ()
-    disagreement: Disagreement | None = None
-    lineage: Lineage
-    code: Code | None = None  # not in the lineage: another commit may train the same model
-
-
-class NoNewData(Record):
-    """result.json of a run that found the data that had been trained on before, or too few new
-    rows with a label (`message`), and trained nothing. `RunResult` does not read it, nor it a
-    `RunResult`."""
-
-    format_version: int = FORMAT_VERSION
-    uid: str
-    run: int
-    outcome: Literal["NoNewData"] = "NoNewData"
-    data_digest: str
-    message: str = ""
-
-    def sentence(self) -> str:
-        """For the user."""
-        short = self.data_digest[:19]  # sha256: and twelve digits
-        why = self.message or f"the data have not changed since {short} was trained on"
-        return f"{why}; nothing was trained"
-
-
-def read_result(data: bytes) -> RunResult | NoNewData:
-    """result.json. ValidationError when it is neither."""
-    return _RESULT.validate_json(data)
-
-
-_RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
-
-
-class Termination(Record):
-    """A stage's termination message (<= 1 KiB): how it ended, and where its result is."""
-
-    stage: Literal["prepare", "train", "score", "publish"]
-    reason: str = "Completed"
-    message: str = ""
-    result: str | None = None  # path in the store
-    digest: str | None = None  # of result.json
-    warnings: tuple[str, ...] = ()
-
-
-class LastWords(Record):
-    """A server's termination message: why it has no model to serve. `Termination` reads as one."""
-
-    reason: str
-    message: str

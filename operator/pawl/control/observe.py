@@ -10,7 +10,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.modelversion import Artifact
 from pawl.api.trainingjob import TrainingJobStatus
-from pawl.artifacts.records import NoNewData, RunResult
+from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.control.cache import Cache
 from pawl.control.kinds import (
     AUTOSCALERS,

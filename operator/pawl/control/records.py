@@ -21,9 +21,9 @@ from pydantic import ValidationError
 from pawl.api.modelversion import Artifact
 from pawl.artifacts import signing
 from pawl.artifacts.bundle import bundle_exists, fetch_bundle
-from pawl.artifacts.records import NoNewData, RunResult, read_result
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
+from pawl.artifacts.runs import NoNewData, RunResult, read_result
 from pawl.artifacts.store import open_store
 from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS

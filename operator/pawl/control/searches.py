@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pawl.api.search import Search
 from pawl.api.trainingjob import TrainingJob
-from pawl.artifacts.records import TrialTask
+from pawl.artifacts.runs import TrialTask
 from pawl.artifacts.trials import Reports, Trial, parse_reports
 from pawl.control.kube import Kube
 from pawl.control.queue import Key

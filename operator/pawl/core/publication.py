@@ -6,7 +6,7 @@ A run that found nothing new to train on ends without one.
 from __future__ import annotations
 
 from pawl.api.base import GateStatus, Verdict
-from pawl.artifacts.records import NoNewData, RunResult
+from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event

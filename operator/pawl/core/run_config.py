@@ -6,8 +6,9 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import Code, KnownVersion, RunConfig, Window
+from pawl.artifacts.records import Window
 from pawl.artifacts.redact import redact
+from pawl.artifacts.runs import Code, KnownVersion, RunConfig
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import train_threads
 from pawl.core.recall import missing

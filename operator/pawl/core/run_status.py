@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pawl.artifacts.records import LastWords, Termination
+from pawl.artifacts.runs import LastWords, Termination
 from pawl.constants import EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
 
 Object = Mapping[str, Any]

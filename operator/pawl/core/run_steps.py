@@ -4,7 +4,7 @@ published."""
 from __future__ import annotations
 
 from pawl.api.search import Search
-from pawl.artifacts.records import NoNewData
+from pawl.artifacts.runs import NoNewData
 from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import run_status, search
 from pawl.core.conditions import timestamp

@@ -9,7 +9,7 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
-from pawl.artifacts.records import NoNewData, RunResult
+from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.artifacts.trials import Reports, Scored, Trial
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation

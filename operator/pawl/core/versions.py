@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pawl.api.modelversion import ModelVersion, ModelVersionSpec, Stage
-from pawl.artifacts.records import StoreRef
+from pawl.artifacts.runs import StoreRef
 
 Object = Mapping[str, Any]
 

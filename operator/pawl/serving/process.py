@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from pawl import constants
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import LastWords
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import describe
+from pawl.artifacts.runs import LastWords
 from pawl.errors import PawlError, StoreError
 from pawl.serving.counters import Counters
 from pawl.serving.dataplane import Dataplane, Served

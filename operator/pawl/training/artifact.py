@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.bundle import MODEL_ONNX, MODEL_SKOPS
 from pawl.artifacts.onnx_scan import refuse_external_data
-from pawl.artifacts.records import Record, RunConfig
+from pawl.artifacts.records import Record
+from pawl.artifacts.runs import RunConfig
 from pawl.errors import UserError
 from pawl.training import parity, threshold
 from pawl.training.engines import Engine, OnnxEngine, SklearnEngine

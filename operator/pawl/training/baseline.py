@@ -11,12 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pawl.artifacts.records import (
-    Baseline,
-    CategoryBaseline,
-    NumericBaseline,
-    Task,
-)
+from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Task
 from pawl.stats.binning import category_table, numeric_bins
 from pawl.stats.metrics import Answers, Floats
 from pawl.training.features import Matrix

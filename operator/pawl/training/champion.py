@@ -10,8 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pawl.artifacts import bundle
-from pawl.artifacts.records import Lineage, Manifest, RunConfig, Signature, StoreRef
+from pawl.artifacts.records import Lineage, Manifest, Signature
 from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import RunConfig, StoreRef
 from pawl.errors import DataError, PawlError, UserError
 from pawl.stats.metrics import Answers
 from pawl.training.engines import Engine, OnnxEngine, SklearnEngine, answers

@@ -15,16 +15,8 @@ from numpy.typing import NDArray
 from pawl.api.evaluation import Evaluation
 from pawl.api.metrics import DEFAULT_METRICS
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import (
-    Disagreement,
-    GateResult,
-    Metrics,
-    OldWindow,
-    RunConfig,
-    StoreRef,
-    Task,
-    Window,
-)
+from pawl.artifacts.records import Metrics, OldWindow, Task, Window
+from pawl.artifacts.runs import Disagreement, GateResult, RunConfig, StoreRef
 from pawl.errors import IntegrityError, PawlError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
 from pawl.training import champion as champions

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 from pawl.api.evaluation import ChampionGate, Gate
 from pawl.api.metrics import DEFAULT_METRICS, METRICS
-from pawl.artifacts.records import GateResult, OldWindow, Task, Verdict, Window
+from pawl.artifacts.records import OldWindow, Task, Verdict, Window
+from pawl.artifacts.runs import GateResult
 from pawl.errors import PawlError
 from pawl.stats.intervals import Estimate, metric_interval, paired_difference
 from pawl.stats.metrics import Answers, Truth, UndefinedMetricError

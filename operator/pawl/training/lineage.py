@@ -10,7 +10,8 @@ from pawl import __version__
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.bundle import ROW_DIGESTS
 from pawl.artifacts.canonical import canonical_json, digest
-from pawl.artifacts.records import Lineage, RunConfig
+from pawl.artifacts.records import Lineage
+from pawl.artifacts.runs import RunConfig
 from pawl.training.workspace import Prepared, Trained
 
 #: Distributions whose version may change a model's numbers or its bytes.

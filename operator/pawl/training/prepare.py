@@ -15,8 +15,9 @@ from pawl import constants
 from pawl.api.data import Data
 from pawl.api.trainingjob import Cause, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, NoNewData, RunConfig
+from pawl.artifacts.records import DataLineage
 from pawl.artifacts.redact import redact
+from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.training import log, recorded, results, source, suspicions, times
 from pawl.training.checks import missing_mask, run_checks

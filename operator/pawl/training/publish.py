@@ -15,8 +15,9 @@ from pathlib import Path
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts import bundle, signing
 from pawl.artifacts.canonical import canonical_json, digest
-from pawl.artifacts.records import Lineage, NoNewData, RunConfig, RunResult, StoreRef, read_result
+from pawl.artifacts.records import Lineage
 from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.store import Store, open_store
 from pawl.constants import ENV_SIGNING_KEY
 from pawl.training import artifact, baseline, card, log, recorded, results

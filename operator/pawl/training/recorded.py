@@ -11,16 +11,9 @@ import tempfile
 from pathlib import Path
 
 from pawl.artifacts import bundle
-from pawl.artifacts.records import (
-    KnownVersion,
-    Lineage,
-    Metrics,
-    RunConfig,
-    RunResult,
-    Signature,
-    Window,
-)
+from pawl.artifacts.records import Lineage, Metrics, Signature, Window
 from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import KnownVersion, RunConfig, RunResult
 from pawl.training.workspace import Workspace, read_record
 
 

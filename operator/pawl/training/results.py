@@ -7,8 +7,8 @@ another node tells the same, also when the data have changed since.
 from __future__ import annotations
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import NoNewData, RunConfig, RunResult, read_result
 from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, read_result
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError
 from pawl.training import log

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import RunConfig, TrialTask
 from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import RunConfig, TrialTask
 from pawl.artifacts.store import open_store
 from pawl.artifacts.trials import Scored, scored_path
 from pawl.errors import ConflictError, PawlError

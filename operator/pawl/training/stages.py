@@ -19,9 +19,9 @@ from pawl import constants
 from pawl.api.metrics import unfit
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import RunConfig, Termination, TrialTask
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import describe
+from pawl.artifacts.runs import RunConfig, Termination, TrialTask
 from pawl.errors import IntegrityError, PawlError, StoreError, UserError
 from pawl.training import log
 from pawl.training.workspace import Outcome, Workspace

@@ -12,8 +12,8 @@ from sklearn.utils.validation import has_fit_parameter
 from pawl.api.trainer import SklearnTrainer
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.bundle import MODEL_SKOPS
-from pawl.artifacts.records import RunConfig
 from pawl.artifacts.retry import describe
+from pawl.artifacts.runs import RunConfig
 from pawl.errors import UserError
 from pawl.training import log, persist, recorded, trial
 from pawl.training.artifact import serve_pipeline

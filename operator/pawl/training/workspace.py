@@ -18,15 +18,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import (
-    WORK_DATA,
-    WORK_HELD_OUT,
-    WORK_OUTPUT,
-    WORK_PARAMETERS,
-    DataLineage,
-    Record,
-    Task,
-)
+from pawl.artifacts.records import DataLineage, Record, Task
+from pawl.artifacts.runs import WORK_DATA, WORK_HELD_OUT, WORK_OUTPUT, WORK_PARAMETERS
 from pawl.errors import PawlError, UserError
 
 Kind = Literal["numeric", "boolean", "categorical"]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pawl import constants as c
-from pawl.artifacts.records import DataLineage, Lineage, RunResult, Signature, StoreRef, Tensor
+from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
+from pawl.artifacts.runs import RunResult, StoreRef
 from pawl.core.routing.route import Route
 
 ROOT = Path(__file__).parents[3]

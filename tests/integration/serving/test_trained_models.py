@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pawl.artifacts.records import RunConfig, RunResult
+from pawl.artifacts.runs import RunConfig, RunResult
 from pawl.serving.dataplane import Served
 from pawl.serving.loading import load_once
 from pawl.serving.protocol import parse_infer

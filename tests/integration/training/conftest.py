@@ -20,14 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pawl.artifacts.records import (
-    Code,
-    KnownVersion,
-    RunConfig,
-    RunResult,
-    StoreRef,
-    Termination,
-)
+from pawl.artifacts.runs import Code, KnownVersion, RunConfig, RunResult, StoreRef, Termination
 from pawl.training.stages import run_stage
 
 SOURCE = Path(__file__).parents[3] / "operator"

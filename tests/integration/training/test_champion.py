@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pawl.artifacts.records import RunResult, StoreRef
+from pawl.artifacts.runs import RunResult, StoreRef
 
 TREE = {"estimator": "sklearn.tree.DecisionTreeClassifier", "parameters": {"max_depth": 1}}
 LOGISTIC = {"estimator": "sklearn.linear_model.LogisticRegression"}

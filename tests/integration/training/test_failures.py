@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pawl import constants
-from pawl.artifacts.records import Termination
 from pawl.artifacts.retry import Retry
+from pawl.artifacts.runs import Termination
 
 USER, STORE = constants.EXIT_USER_ERROR, constants.EXIT_STORE_UNREACHABLE
 

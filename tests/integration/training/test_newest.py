@@ -12,15 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pawl.artifacts.bundle import fetch_bundle
-from pawl.artifacts.records import (
-    KnownVersion,
-    Metrics,
-    NoNewData,
-    RunResult,
-    StoreRef,
-    Window,
-    read_result,
-)
+from pawl.artifacts.records import Metrics, Window
+from pawl.artifacts.runs import KnownVersion, NoNewData, RunResult, StoreRef, read_result
 from pawl.constants import EXIT_NO_NEW_DATA
 from pawl.training.rowhash import row_hashes
 

@@ -11,15 +11,9 @@ from typing import Any
 import pytest
 
 from pawl.artifacts.bundle import fetch_bundle, verify_bundle
-from pawl.artifacts.records import (
-    Code,
-    KnownVersion,
-    Metrics,
-    NoNewData,
-    StoreRef,
-    read_result,
-)
+from pawl.artifacts.records import Metrics
 from pawl.artifacts.retry import Retry
+from pawl.artifacts.runs import Code, KnownVersion, NoNewData, StoreRef, read_result
 from pawl.constants import EXIT_NO_NEW_DATA, EXIT_STORE_UNREACHABLE
 from pawl.training.source import collect, content_digest
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pawl.artifacts.records import KnownVersion, RunResult, TrialTask
+from pawl.artifacts.runs import KnownVersion, RunResult, TrialTask
 from pawl.artifacts.trials import Scored, parse_reports
 
 EXAMPLES = Path(__file__).parents[3] / "manifests/examples"

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pawl.artifacts.bundle import fetch_bundle
-from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, RunResult, Signature
+from pawl.artifacts.records import Baseline, CategoryBaseline, NumericBaseline, Signature
+from pawl.artifacts.runs import RunResult
 
 N = 900
 

@@ -15,7 +15,7 @@ from onnx.helper import make_graph, make_model
 
 from pawl.api.modelversion import Artifact
 from pawl.artifacts import signing
-from pawl.artifacts.records import NoNewData, RunResult
+from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.control.records import Records
 from pawl.core.plan import KeepHour, RecordDecision
 from pawl.core.recall import short, version_line

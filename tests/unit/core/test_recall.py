@@ -9,7 +9,7 @@ from serving_world import deployment, serving, version
 from test_deployment_rollout import ROLLOUT, Trial
 from world import INSTALLATION, World, run_result, training_job
 
-from pawl.artifacts.records import KnownVersion
+from pawl.artifacts.runs import KnownVersion
 from pawl.core.deployment_work import DeploymentObserved
 from pawl.core.recall import Recorded, approval, missing, recall, restored, version_line, wanted
 from pawl.core.run_work import TrainingJobObserved

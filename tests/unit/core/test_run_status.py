@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import LastWords
+from pawl.artifacts.runs import LastWords
 from pawl.core.run_status import last_words
 
 SAID = canonical_json(LastWords(reason="DigestMismatch", message="model.onnx differs")).decode()

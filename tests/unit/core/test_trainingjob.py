@@ -22,7 +22,8 @@ from world import (
 )
 
 from pawl.api.modelversion import ModelVersion
-from pawl.artifacts.records import Code, GateResult, NoNewData, OldWindow, Termination, Window
+from pawl.artifacts.records import OldWindow, Window
+from pawl.artifacts.runs import Code, GateResult, NoNewData, Termination
 from pawl.core.plan import Create
 from pawl.core.trainingjob import plan_training_job
 

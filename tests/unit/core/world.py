@@ -9,16 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pawl.artifacts.records import (
-    DataLineage,
-    GateResult,
-    Lineage,
-    NoNewData,
-    RunResult,
-    Signature,
-    StoreRef,
-    Tensor,
-)
+from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
+from pawl.artifacts.runs import GateResult, NoNewData, RunResult, StoreRef
 from pawl.core.installation import Images, Installation
 from pawl.core.modelversion import ModelVersionObserved, Verification, plan_model_version
 from pawl.core.plan import (

@@ -13,7 +13,7 @@ from serving_world import Serving, serving, version
 from test_deployment_rollout import Trial, trial
 from world import World, failed_pod, training_job
 
-from pawl.artifacts.records import Termination
+from pawl.artifacts.runs import Termination
 from pawl.core.modelversion import ModelVersionObserved, Verification, plan_model_version
 
 GOLDEN = Path(__file__).parents[2] / "golden/gitops"

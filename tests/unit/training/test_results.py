@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import NoNewData, RunConfig, read_result
+from pawl.artifacts.runs import NoNewData, RunConfig, read_result
 from pawl.artifacts.store import open_store
 from pawl.training import results
 

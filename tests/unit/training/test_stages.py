@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawl.artifacts.records import RunConfig, Termination
+from pawl.artifacts.runs import RunConfig, Termination
 from pawl.errors import UserError
 from pawl.training.stages import fitting, parse_spec
 

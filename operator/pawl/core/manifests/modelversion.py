@@ -7,7 +7,8 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.names import version_name
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import OldWindow, RunResult
+from pawl.artifacts.records import OldWindow
+from pawl.artifacts.runs import RunResult
 from pawl.artifacts.trials import table_path
 
 

@@ -10,7 +10,7 @@ from pawl import constants as c
 from pawl.api.names import child_name
 from pawl.api.quantity import parse
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import RunConfig, TrialTask
+from pawl.artifacts.runs import RunConfig, TrialTask
 from pawl.core.installation import Installation
 from pawl.core.manifests import common
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.search import Search
-from pawl.artifacts.records import TrialTask
+from pawl.artifacts.runs import TrialTask
 from pawl.artifacts.trials import Trial
 from pawl.core import run_status
 from pawl.core.manifests.training import TRIALS, build_job, build_run_config
