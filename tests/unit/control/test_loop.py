@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pawl.control.kube import KubeError, _error
+from pawl.control.answers import KubeError, refusal
 from pawl.control.loop import Loop
 from pawl.control.queue import Key, Queue
 from pawl.core.plan import Plan
@@ -79,7 +79,7 @@ def comes_back(queue: Queue) -> bool:
 
 
 async def test_a_refused_request_is_tried_again_and_told(caplog: pytest.LogCaptureFixture):
-    error = _error(403, orjson.dumps({"reason": "Forbidden", "message": "no right", "code": 403}))
+    error = refusal(403, orjson.dumps({"reason": "Forbidden", "message": "no right", "code": 403}))
     assert not error.namespace_ends
     queue = await after_one_round(error)
     assert comes_back(queue)
@@ -88,7 +88,7 @@ async def test_a_refused_request_is_tried_again_and_told(caplog: pytest.LogCaptu
 
 async def test_nothing_is_tried_again_in_a_namespace_that_ends(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
-    queue = await after_one_round(_error(403, orjson.dumps(ENDING)))
+    queue = await after_one_round(refusal(403, orjson.dumps(ENDING)))
     assert not comes_back(queue)
     assert caplog.text == ""
 
