@@ -120,7 +120,7 @@ class Hour:
             {
                 pod.name: np.array(
                     [
-                        tick(START + at, rng)
+                        tick(at + BEFORE, rng)  # rows are the same in whatever hour this runs
                         if pod.born <= at < pod.dead
                         else np.zeros(LAYOUT.width, dtype=np.uint32)
                         for at in seconds
