@@ -1,7 +1,7 @@
 """Categories -> cells, many at a time and never one by one.
 
-The texts of a batch are joined, NUL behind each, and kept as UTF-8. They are counted eight bytes at
-a time: key = sum over the words of a text of word_k · M^k mod 2^64, so that a text of up to eight
+The texts of a batch are joined, each in quotes, and kept as UTF-8. They are counted eight bytes at a
+time: key = sum over the words of a text of word_k · M^k mod 2^64, so that a text of up to eight
 bytes is its own key. Key and column together are looked up in one table of hashes, an eighth full
 at most and probed place by place. A text that is longer than all categories is none of them. Two
 longer than eight bytes of the same key would be taken for one: chance 2^-64 a pair.
@@ -13,18 +13,27 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 
-_WORD: Final = 8
+#: Bytes of two words.
+_READ: Final = 16
+_QUOTE: Final = ord('"')
+_ESCAPE: Final = b"\\"
+#: JSON has both in a text, but no surrogate alone.
+_APART: Final = {ord('"'): "\udc22", 0: "\udc00"}
 #: Texts that are counted at once, to bound the memory; fewer cost more each.
 _AT_ONCE: Final = 16384
-#: The first so many bytes of a word.
-_MASKS: Final = np.array([(1 << 8 * size) - 1 for size in range(_WORD + 1)], dtype=np.uint64)
+#: The first so many bytes of two words.
+_MASKS: Final = np.array(
+    [[(1 << 8 * min(size, 8)) - 1, (1 << 8 * max(size - 8, 0)) - 1] for size in range(_READ + 1)],
+    dtype=np.uint64,
+)
 # Odd, and of no pattern.
-_FOLD: Final = np.uint64(0x9E3779B97F4A7C15)
+_FOLD: Final = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)  # wraps around unwarned
 _SALT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 _SPREAD: Final = np.uint64(0xD6E8FEB86659FD93)
 #: The key of a place that is empty.
@@ -32,7 +41,7 @@ _EMPTY: Final = np.uint64(0xA0761D6478BD642F)
 
 
 class Texts(NamedTuple):
-    """Texts in `raw`, which goes on for a word: where they begin, and their sizes in bytes."""
+    """Texts in `raw`, which goes on for two words: where they begin, and their sizes in bytes."""
 
     raw: bytes
     starts: Ints
@@ -40,25 +49,22 @@ class Texts(NamedTuple):
 
 
 def join(texts: Sequence[str]) -> bytes:
-    """UTF-8, with NUL behind each text and nowhere else."""
-    joined = _joined(texts)
-    if np.count_nonzero(np.frombuffer(joined, np.uint8) == 0) != len(texts):
-        # JSON has NUL, but no surrogate alone.
-        joined = _joined([text.replace("\0", "\udc00") for text in texts])
+    """UTF-8, with a quote before and behind each text and nowhere else, and no NUL."""
+    try:
+        joined = orjson.dumps(texts)
+    except TypeError:  # a surrogate alone
+        joined = _ESCAPE
+    if _ESCAPE in joined:
+        inner = '","'.join(text.translate(_APART) for text in texts)
+        joined = f'"{inner}"'.encode("utf-8", "surrogatepass")
     return joined
 
 
-def _joined(texts: Sequence[str]) -> bytes:
-    return "\0".join([*texts, ""]).encode("utf-8", "surrogatepass")
-
-
 def _found(joined: Sequence[bytes]) -> Texts:
-    raw = b"".join([*joined, bytes(_WORD)])
-    (ends,) = (np.frombuffer(raw, np.uint8)[:-_WORD] == 0).nonzero()
-    starts = np.empty_like(ends)
-    starts[:1] = 0
-    starts[1:] = ends[:-1] + 1
-    return Texts(raw, starts, ends - starts)
+    raw = b"".join([*joined, bytes(_READ)])
+    (quotes,) = (np.frombuffer(raw, np.uint8) == _QUOTE).nonzero()
+    starts = quotes[::2] + 1
+    return Texts(raw, starts, quotes[1::2] - starts)
 
 
 class Lookup:
@@ -113,19 +119,25 @@ def _spread(keys: Keys) -> Keys:
 
 def _folded(texts: Texts, longest: int) -> Keys:
     """The keys; of texts that are longer, of their beginnings."""
-    words = np.ndarray((len(texts.raw) - _WORD + 1,), "<u8", texts.raw, 0, (1,))
-    _, starts, sizes = texts
-    keys = words[starts]
-    keys &= _MASKS[np.minimum(sizes, _WORD)]
+    raw, starts, sizes = texts
+    keys = _begun(raw, starts, sizes)
     power = np.ones(1, dtype=np.uint64)
-    for at in range(_WORD, longest, _WORD):
+    for at in range(_READ, longest, _READ):
         (longer,) = (sizes > at).nonzero()
         if not len(longer):
             break
-        power *= _FOLD
-        word = words[starts[longer] + at]
-        word &= _MASKS[np.minimum(sizes[longer] - at, _WORD)]
-        keys[longer] += word * power
+        power *= _FOLD * _FOLD
+        keys[longer] += _begun(raw, starts[longer] + at, sizes[longer] - at) * power
+    return keys
+
+
+def _begun(raw: bytes, starts: Ints, sizes: Ints) -> Keys:
+    """The keys of the first two words. Both are fetched at once: finding them is what costs."""
+    pairs = np.ndarray((len(raw) - _READ + 1,), f"V{_READ}", raw, 0, (1,))
+    words = pairs[starts].view("<u8").reshape(-1, 2)
+    words &= _MASKS.take(sizes, axis=0, mode="clip")
+    keys: Keys = words[:, 1] * _FOLD
+    keys += words[:, 0]
     return keys
 
 
