@@ -1,14 +1,15 @@
 """Writes images/*/requirements.txt: the parts of requirements.lock that each image needs.
 
 `python images/requirements.py [--check]` from the project's root, in the project's environment. The
-closure of an extra is taken from the metadata of the installed distributions, for every Python that
-the lock covers; versions, markers and hashes are the lock's own lines.
+closure of an extra is taken from pyproject.toml and the metadata of installed distributions, for
+every Python that the lock covers; versions, markers and hashes are the lock's own lines.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def closure(wanted: list[str]) -> set[str]:
         seen.add((name, extras))
         found.add(name)
         try:
-            lines = requires(name) or []
+            lines = _own() if name == "pawl-operator" else requires(name) or []
         except PackageNotFoundError:  # only for a Python that is not this one
             continue
         for line in lines:
@@ -56,6 +57,15 @@ def closure(wanted: list[str]) -> set[str]:
             if _applies(needed, extras):
                 todo.append(needed)
     return found - {"pawl-operator"}
+
+
+def _own() -> list[str]:
+    """What this project needs, as the metadata of a distribution say it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    return project["dependencies"] + [
+        f'{line}; extra == "{extra}"' for extra, lines in extras.items() for line in lines
+    ]
 
 
 def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:

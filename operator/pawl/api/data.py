@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pawl.api.base import ApiModel, Column, Columns, Uri, cel
+from pawl.api.base import ApiModel, Column, Columns, Time, Uri, cel
+from pawl.api.duration import Duration
 from pawl.api.metrics import Task
 
 
@@ -36,17 +37,26 @@ class Check(ApiModel):
 
     model_config = cel(
         (
-            "has(self.minRows) != has(self.column)",
-            "a check has either minRows or column",
+            "[has(self.minRows), has(self.unique) && size(self.unique) > 0, has(self.column)]"
+            ".exists_one(x, x)",
+            "a check has one of minRows, unique and column",
         ),
         (
             "has(self.column) || !(has(self.type) || has(self.min) || has(self.max) || "
-            "has(self.maxMissing) || has(self.allowed))",
-            "type, min, max, maxMissing and allowed need a column",
+            "has(self.maxMissing) || has(self.allowed) || has(self.pattern) || "
+            "has(self.notBefore) || has(self.notAfter) || has(self.maxAge))",
+            "only minRows and unique do without a column",
+        ),
+        (
+            "!has(self.pattern) || ''.matches(self.pattern) in [true, false]",
+            "pattern must be a regular expression (RE2)",
         ),
     )
     min_rows: Annotated[int, Field(ge=1)] | None = Field(
         None, description="The data must have at least this many rows."
+    )
+    unique: Annotated[tuple[Column, ...], Field(max_length=8)] = Field(
+        (), description="No two rows may have the same values in these columns."
     )
     column: Column | None = Field(None, description="The column that is checked.")
     type: Literal["number", "string", "boolean", "datetime"] | None = Field(
@@ -59,6 +69,14 @@ class Check(ApiModel):
     )
     allowed: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=256)] = (
         Field((), description="The only values there may be.")
+    )
+    pattern: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, description="A regular expression (RE2) that whole values must match."
+    )
+    not_before: Time | None = Field(None, description="No date may be before.")
+    not_after: Time | None = Field(None, description="No date may be after.")
+    max_age: Duration | None = Field(
+        None, description="The newest date may be so much older than the start of the run."
     )
 
 

@@ -55,8 +55,8 @@ def named_columns(data: Data) -> dict[str, str]:
         if column is not None:
             named.setdefault(column, f"data.{field}")
     for i, check in enumerate(data.checks):
-        if check.column is not None:
-            named.setdefault(check.column, f"data.checks[{i}]")
+        for name in (*check.unique, *([check.column] if check.column else [])):
+            named.setdefault(name, f"data.checks[{i}]")
     return named
 
 

@@ -20,7 +20,6 @@ from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.training import log, recorded, results, source, suspicions, times
-from pawl.training.checks import missing_mask, run_checks
 from pawl.training.columns import (
     Roles,
     assign_roles,
@@ -32,7 +31,7 @@ from pawl.training.features import as_texts, matrix
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
-from pawl.training.tables import read_table, text
+from pawl.training.tables import missing_mask, read_table, text
 from pawl.training.window import Labelled, Newest, labelled
 from pawl.training.workspace import Outcome, Prepared, Schema, Workspace, write_record
 
@@ -51,7 +50,10 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     if told is not None:
         return _nothing_new(config, told)
     require_columns(table, named_columns(data))
-    run_checks(table, data.checks)
+    if data.checks:
+        from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
+
+        run_checks(table, data.checks, now)
     table, warnings = _with_target(table, data.target)
     labels, beside = _labelled(table, spec, now)
     newest: Newest | None = None

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pawl.artifacts.retry import describe
 from pawl.errors import DataError
@@ -163,6 +165,14 @@ def text(column: Any) -> Any:
     if column.type == TIMESTAMP:
         return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
     return pc.cast(column, pa.string())
+
+
+def missing_mask(column: Any) -> NDArray[np.bool_]:
+    """Rows without a value: null, NaN or an empty text."""
+    mask = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
+    if pa.types.is_string(column.type):
+        mask = mask | np.asarray(pc.fill_null(pc.equal(column, ""), False))
+    return mask.astype(bool)
 
 
 def _whole(column: Any) -> bool:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pawl.errors import DataError
-from pawl.training.checks import missing_mask
+from pawl.training.tables import missing_mask
 
 Moments = NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
