@@ -185,7 +185,7 @@ def capture(bench: Bench, store: Path) -> None:
             _take(folder)
         bench.report.at_most("capture-throughput-share", 1 - median(left), MAX_CAPTURE_SHARE)
         bench.report.at_most("capture-dropped-share", _dropped(on), MAX_DROPPED)
-        with (folder / "predictions.waiting.jsonl").open("wb") as file:
+        with (folder / "predictions.waiting.rows").open("wb") as file:
             file.truncate(FULL)
         slower = [_p99(bench, on) / _p99(bench, off) for _ in range(bench.rounds)]
         bench.report.at_most("capture-store-down-p99", median(slower), MAX_SLOWER)

@@ -23,7 +23,7 @@ from pawl.capture.names import Kind
 #: A segment ends at so many rows, or bytes.
 MAX_ROWS: Final = 50_000
 MAX_BYTES: Final = 16 << 20
-_ENDING = ".jsonl"
+_ENDING = ".rows"
 
 
 class Segment:
@@ -40,7 +40,7 @@ class Segment:
         self.rows = 0
         self._bytes = 0
         self._since = 0.0
-        self._write(orjson.dumps({"format": 1, "kind": kind, **head}) + b"\n")
+        self._write(orjson.dumps({"format": 2, "kind": kind, **head}) + b"\n")
         hidden.rename(self._path)
 
     def append(self, lines: bytes, rows: int, now: float) -> None:

@@ -250,7 +250,7 @@ class Dataplane:
         if self._recorder is not None:
             self._recorder.answered(jobs, feed, said, count, _sealed(jobs, tokens, count))
         if self._capture is not None:
-            self._capture.answered(jobs, tokens, said)
+            self._capture.answered(jobs, tokens, feed, said)
 
     def _loaded(self) -> Served:
         if self._served is None:

@@ -39,15 +39,18 @@ def captured(tmp_path: Path, breast_cancer: Path) -> str:
         "model": "tumours",
         "version": "1",
         "columns": [{"name": name, "type": "number"} for name in names],
+        "numbers": len(names),
         "label": {"name": "pawl_label", "type": "text"},
     }
     made = Segment(spool, "predictions", "pod-1-1", head)
     told = Segment(spool, "feedback", "pod-1-1", {"model": "tumours"})
     for minute, row in enumerate(order.tolist()):
         common = {"id": f"{row:016d}", "t": START + 60 * minute, "r": 0, "n": 1, "g": None}
-        values = [[table.column(name)[row].as_py()] for name in names]
-        line = {**common, "w": 1.0, "v": values, "y": ["benign"], "p": None}
-        made.append(json.dumps(line).encode(), 1, 0)
+        line = {key: [value] for key, value in common.items()}
+        line |= {"t": common["t"], "w": [1.0], "v": [], "y": ["benign"], "p": None}
+        numbers = np.array([table.column(name)[row].as_py() for name in names], "<f8").tobytes()
+        text = json.dumps(line | {"b": len(numbers)}).encode()
+        made.append(text + b"\n" + numbers, 1, 0)
         if minute % 10:
             truth = {"version": "1", "age": 3600, "truth": [truths[row]]}
             line = {**common, "t": common["t"] + 3600, **truth}

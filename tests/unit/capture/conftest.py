@@ -42,7 +42,7 @@ class Lake:
     ) -> str:
         """Rows of id, age and email, made so many days after NOON. Gives the path."""
         head = Head(
-            format=1,
+            format=2,
             kind="predictions",
             model="churn",
             version=version,
@@ -52,15 +52,15 @@ class Lake:
             hashed=("email",) if hashed else (),
         )
         lines = [
-            {"id": id_, "t": NOON + days * DAY, "r": 0, "n": 1, "g": None, "w": 1.0,
-             "v": [[age], [mail]], "y": None, "p": [0.5]}
+            {"id": [id_], "t": NOON + days * DAY, "r": [0], "n": [1], "g": [None], "w": [1.0],
+             "v": [[age], [mail]], "y": None, "p": [0.5], "b": b""}
             for id_, age, mail in rows
         ]  # fmt: skip
         return self._put("predictions", version, head, lines)
 
     def feedback(self, *told: tuple[str, Any], days: float = 1.0) -> str:
         """Truth by id."""
-        head = Head(format=1, kind="feedback", model="churn")
+        head = Head(format=2, kind="feedback", model="churn")
         lines = [
             {"id": id_, "t": NOON + days * DAY, "r": 0, "n": 1, "g": None, "version": "7",
              "age": days * DAY, "truth": [truth]}

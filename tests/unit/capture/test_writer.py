@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +30,7 @@ HEAD = {
         {"name": "vip", "type": "boolean"},
         {"name": "email", "type": "text"},
     ],
+    "numbers": 2,
     "label": {"name": "pawl_label", "type": "text"},
     "value": {"name": "pawl_value", "type": "number"},
     "hashed": ["email"],
@@ -36,11 +38,12 @@ HEAD = {
 
 
 def line(id_: str, age: float | None = 1.0, at: float = NOON) -> bytes:
+    numbers = np.array([[age, 1.0], [2.5, np.nan]], dtype="<f8").tobytes()
     row = {
-        "id": id_, "t": at, "r": 0, "n": 2, "g": "new", "w": 0.25,
-        "v": [[age, 2.5], [1.0, None], ["ab", None]], "y": ["yes", None], "p": [0.75, None],
+        "id": [id_], "t": at, "r": [0], "n": [2], "g": ["new"], "w": [0.25], "b": len(numbers),
+        "v": [["ab", None]], "y": ["yes", None], "p": [0.75, None],
     }  # fmt: skip
-    return json.dumps(row).encode()
+    return json.dumps(row).encode() + b"\n" + numbers
 
 
 def segment(folder: Path, name: str = "pod-1-1", *lines: bytes, kind: Any = "predictions") -> None:

@@ -13,11 +13,13 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import compress, zip_longest
 from typing import Any, ClassVar, Final, Protocol
 from zlib import crc32
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from pawl.artifacts.records import Signature
 from pawl.artifacts.retry import describe
@@ -27,7 +29,7 @@ from pawl.constants import HEADER_WEIGHT
 from pawl.errors import UserError
 from pawl.serving.capture.columns import Columns, Kept
 from pawl.serving.capture.outlet import Outlet
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Feed, Predictions, Rows
 from pawl.serving.counters import Counters
 from pawl.serving.protocol import InferRequest, percent
 from pawl.serving.settings import Settings
@@ -119,19 +121,24 @@ class Capture:
         )
 
     def answered(
-        self, jobs: Sequence[Job], tokens: Sequence[bytes | None], said: Predictions
+        self, jobs: Sequence[Job], tokens: Sequence[bytes | None], feed: Feed, said: Predictions
     ) -> None:
         """A batch was answered with these tokens (none at all without a key)."""
-        start = 0
         try:
-            for job, token in zip_longest(jobs, tokens):
-                stop = start + job.rows.size
-                name = token[:_NAME] if token is not None else _name(job)
-                if crc32(name) < self._limit:
-                    self._keep(job, name, said, start, stop)
-                start = stop
+            names = [
+                token[:_NAME] if token is not None else _name(job)
+                for job, token in zip_longest(jobs, tokens)
+            ]
+            chosen = [crc32(name) < self._limit for name in names]
+            if not any(chosen):
+                return
+            if not all(chosen):
+                rows = np.repeat(chosen, [job.rows.size for job in jobs])
+                feed, said = {name: array[rows] for name, array in feed.items()}, _of(said, rows)
+                jobs, names = [*compress(jobs, chosen)], [*compress(names, chosen)]
+            self._keep(jobs, names, feed, said)
         except Exception:
-            LOGGER.exception("a prediction could not be captured")
+            LOGGER.exception("predictions could not be captured")
 
     def told(
         self, token: str, version: str, made: float, group: str | None, truth: list[Any]
@@ -142,24 +149,29 @@ class Capture:
             told = Truth(name, time.time(), made, version, group, truth)
             self.outlet.put(told, _TRUTH * len(truth))
 
-    def _keep(self, job: Job, name: bytes, said: Predictions, start: int, stop: int) -> None:
-        values, labels, width = said
-        request = job.reply.request
+    def _keep(self, jobs: Sequence[Job], names: list[bytes], feed: Feed, said: Predictions) -> None:
+        asked = [job.reply.request for job in jobs]
         kept = Kept(
             self._columns,
-            name.decode("latin-1"),
             time.time(),
-            job.rows.feed,
-            stop - start,
-            Predictions(
-                None if values is None else values[start * width : stop * width],
-                None if labels is None else labels[start:stop],
-                width,
-            ),
-            job.request.group,
-            percent(request.headers.get(_WEIGHT)),
+            [name.decode("latin-1") for name in names],
+            [job.rows.size for job in jobs],
+            [job.request.group for job in jobs],
+            [percent(request.headers.get(_WEIGHT)) for request in asked],
+            feed,
+            said,
         )
-        self.outlet.put(kept, len(request.body))
+        self.outlet.put(kept, sum(len(request.body) for request in asked))
+
+
+def _of(said: Predictions, rows: NDArray[np.bool_]) -> Predictions:
+    """Some of the rows."""
+    values, labels, width = said
+    return Predictions(
+        None if values is None else [*compress(values, np.repeat(rows, width).tolist())],
+        None if labels is None else [*compress(labels, rows.tolist())],
+        width,
+    )
 
 
 def _name(job: Job) -> bytes:

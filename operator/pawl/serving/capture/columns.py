@@ -1,4 +1,5 @@
-"""Rows of a request -> lines of a segment (see `pawl.capture.tables`), for one signature.
+"""Rows of a batch -> lines of a segment (see `pawl.capture.tables`), for one signature. Features of
+numbers go as they are in memory: as text they would cost more than all else.
 
 Features that are dropped are never written anywhere, and of hashed ones only the hashes.
 """
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from math import isnan, prod
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import orjson
 from numpy.typing import NDArray
 
@@ -28,26 +28,39 @@ LINE_ROWS: Final = 256
 
 
 class Kept(NamedTuple):
-    """A request that is captured, as `columns` want it. `time`: epoch seconds; `said` of its own
-    rows only."""
+    """The captured requests of a batch, as `columns` want them: of each its id, how many rows, its
+    group, and its weight (per cent). `time`: epoch seconds; `feed` and `said`: of their rows."""
 
     columns: Columns
-    id: str
     time: float
+    ids: list[str]
+    sizes: list[int]
+    groups: list[str | None]
+    weights: list[int]
     feed: Feed
-    size: int
     said: Predictions
-    group: str | None
-    weight: int
 
     @property
     def kind(self) -> Kind:
         """As `outlet.Item` has it."""
         return "predictions"
 
+    @property
+    def size(self) -> int:
+        """Rows."""
+        return sum(self.sizes)
+
     def lines(self) -> Iterator[tuple[bytes, int]]:
         """Of LINE_ROWS rows each, and how many."""
         return self.columns.lines(self)
+
+
+class _Part(NamedTuple):
+    """Rows of one request in a line: `n` from the request's row `first` on."""
+
+    request: int
+    first: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,10 @@ class Columns:
         wanted = {tensor.name for tensor in signature.inputs} - {*choice.drop}
         wanted = {name for name in wanted if not name.startswith(n.OWN)}
         plain = [name for name in signature.numeric if name in wanted - self._hashed]
-        self._plain = np.array([signature.numeric.index(name) for name in plain], dtype=np.intp)
+        self._plain = plain
+        # A slice copies nothing, and nearly always all are taken.
+        places = [signature.numeric.index(name) for name in plain]
+        self._taken = slice(None) if len(places) == len(signature.numeric) else places
         self._others = [
             column for column in _others(signature) if column.name in wanted and
             column.name not in plain
@@ -101,6 +117,7 @@ class Columns:
         """What a segment begins with."""
         return {
             "columns": self._columns,
+            "numbers": len(self._plain),
             "label": self._label,
             "value": self._value,
             "hashed": sorted(self._hashed),
@@ -108,38 +125,39 @@ class Columns:
 
     def lines(self, kept: Kept) -> Iterator[tuple[bytes, int]]:
         """As `Kept.lines`."""
-        for start in range(0, kept.size, LINE_ROWS):
-            stop = min(start + LINE_ROWS, kept.size)
-            values, labels, width = kept.said
+        values, labels, width = kept.said
+        start = 0
+        for parts in _cut(kept.sizes):
+            stop = start + sum(part.n for part in parts)
+            rows = slice(start, stop)
+            numbers = self._numbers(kept.feed, rows)
             line = {
-                "id": kept.id,
                 "t": kept.time,
-                "r": start,
-                "n": stop - start,
-                "g": kept.group,
-                "w": kept.weight / 100,
-                "v": self._values(kept.feed, slice(start, stop)),
-                "y": None if labels is None else labels[start:stop],
+                "id": [kept.ids[part.request] for part in parts],
+                "r": [part.first for part in parts],
+                "n": [part.n for part in parts],
+                "g": [kept.groups[part.request] for part in parts],
+                "w": [kept.weights[part.request] / 100 for part in parts],
+                "v": [self._values(column, kept.feed, rows) for column in self._others],
+                "y": None if labels is None else labels[rows],
                 "p": None if values is None else _rows(values, start, stop, width),
+                "b": len(numbers),
             }
-            yield orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY), stop - start
+            yield b"%s\n%s" % (orjson.dumps(line), numbers), stop - start
+            start = stop
 
-    def _values(self, feed: Feed, rows: slice) -> Any:
-        """By column, as orjson writes them."""
-        found: list[Any] = []
-        if len(self._plain):
-            numbers = feed["numeric"][rows].T.take(self._plain, axis=0)
-            if not self._others:
-                return numbers
-            found += numbers.tolist()
-        for column in self._others:
-            values = column.take(feed, rows).tolist()
-            if column.name in self._hashed:
-                values = [self._hash(value) for value in values]
-            elif column.type == "text":
-                values = [_present(value) for value in values]
-            found.append(values)
-        return found
+    def _numbers(self, feed: Feed, rows: slice) -> bytes:
+        """[rows, columns] as float64, lowest byte first."""
+        if not self._plain:
+            return b""
+        return feed["numeric"][rows, self._taken].astype("<f8", copy=False).tobytes()
+
+    def _values(self, column: _Column, feed: Feed, rows: slice) -> list[Any]:
+        """As orjson writes them."""
+        values: list[Any] = column.take(feed, rows).tolist()
+        if column.name in self._hashed:
+            return [self._hash(value) for value in values]
+        return [_present(value) for value in values] if column.type == "text" else values
 
     def _hash(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -147,6 +165,23 @@ class Columns:
         if self._key is None or _present(value) is None:
             return None
         return keyed_hash(self._key, value)
+
+
+def _cut(sizes: Sequence[int]) -> Iterator[list[_Part]]:
+    """The parts of each line, for requests of so many rows."""
+    parts: list[_Part] = []
+    room = LINE_ROWS
+    for request, size in enumerate(sizes):
+        first = 0
+        while first < size:
+            n = min(size - first, room)
+            parts.append(_Part(request, first, n))
+            first, room = first + n, room - n
+            if not room:
+                yield parts
+                parts, room = [], LINE_ROWS
+    if parts:
+        yield parts
 
 
 def _others(signature: Signature) -> Iterator[_Column]:

@@ -38,7 +38,7 @@ _WRITTEN: Final = {"predictions": c.CAPTURED, "feedback": c.FED_BACK}
 
 
 class Item(Protocol):
-    """Rows of one request that become lines."""
+    """Rows that become lines."""
 
     @property
     def kind(self) -> Kind:
@@ -101,6 +101,9 @@ class Outlet:
 
     def put(self, item: Item, size: int) -> None:
         """Takes about so many bytes, or drops them."""
+        if self._full:
+            self._counters.mine[c.DROPPED_SPOOL] += item.size
+            return
         put, taken = self._put, self._taken
         if put[0] - taken[0] + item.size > QUEUE_ROWS or put[1] - taken[1] + size > QUEUE_BYTES:
             self._counters.mine[c.DROPPED_QUEUE] += item.size

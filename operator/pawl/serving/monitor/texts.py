@@ -2,9 +2,9 @@
 
 The texts of a batch are joined, each in quotes, and kept as UTF-8. They are counted by words of
 eight bytes: key = sum over the words of a text of word_k · M^k mod 2^64, so that a text of up to
-eight bytes is its own key. Key and column together are looked up in one table of hashes, an eighth full
-at most and probed place by place. A text that is longer than all categories is none of them. Two
-longer than eight bytes of the same key would be taken for one: chance 2^-64 a pair.
+eight bytes is its own key. Key and column together are looked up in one table of hashes, an eighth
+full at most and probed place by place. A text that is longer than all categories is none of them.
+Two longer than eight bytes of the same key would be taken for one: chance 2^-64 a pair.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from pawl.capture import spool
 from pawl.capture.config import CaptureSettings, Choice
 from pawl.serving.capture.capture import Capture
 from pawl.serving.capture.columns import Columns
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Predictions, Rows, join
 from pawl.serving.counters import Counters
 from pawl.serving.protocol import InferRequest
 
@@ -76,22 +77,50 @@ class Taken:
         """A batch; every row says yes with 0.75."""
         count = sum(one.rows.size for one in jobs)
         said = Predictions([0.75] * count, ["yes"] * count)
-        self.capture.answered(jobs, tokens, said)
+        self.capture.answered(jobs, tokens, join([one.rows.feed for one in jobs]), said)
 
     def segments(self) -> list[list[dict[str, Any]]]:
         """Head and lines of every segment."""
-        return [
-            [orjson.loads(line) for line in path.read_bytes().splitlines()]
-            for path in spool.names(self.folder)
-        ]
+        return [read(path.read_bytes()) for path in spool.names(self.folder)]
 
     def lines(self, kind: str = "predictions") -> list[dict[str, Any]]:
-        """All that was written."""
+        """All that was written, request by request."""
         self.capture.outlet.drain()
-        return [line for head, *rows in self.segments() if head["kind"] == kind for line in rows]
+        lines = [line for head, *rows in self.segments() if head["kind"] == kind for line in rows]
+        return [one for line in lines for one in (each(line) if "b" in line else [line])]
 
     def count(self, slot: int) -> float:
         return self.counters.total(slot)
+
+
+def read(data: bytes) -> list[dict[str, Any]]:
+    """Head and lines; a line's `v` begins with its columns of numbers."""
+    file = io.BytesIO(data)
+    head, *lines = [orjson.loads(file.readline())]
+    while text := file.readline():
+        line = orjson.loads(text)
+        if "b" in line:
+            numbers = np.frombuffer(file.read(line["b"]), "<f8").reshape(-1, head["numbers"] or 1)
+            line["v"] = [*numbers.T[: head["numbers"]].tolist(), *line["v"]]
+            assert file.read(1) == b"\n"
+        lines.append(line)
+    return [head, *lines]
+
+
+def each(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The requests of a line."""
+    start = 0
+    for place, n in enumerate(line["n"]):
+        stop = start + n
+        one = {key: line[key][place] for key in ("id", "r", "n", "g", "w")}
+        of_rows = {key: line[key] and line[key][start:stop] for key in ("y", "p")}
+        yield {**one, **of_rows, "v": [values[start:stop] for values in line["v"]]}
+        start = stop
+
+
+@pytest.fixture(scope="session")
+def read_lines() -> Callable[[bytes], list[dict[str, Any]]]:
+    return read
 
 
 @pytest.fixture

@@ -85,6 +85,20 @@ def test_every_request_of_a_batch_has_its_own_rows(capture_of: CaptureOf, job_of
     assert taken.count(c.CAPTURED) == 3
 
 
+def test_of_a_batch_only_the_chosen_requests_are_written(
+    capture_of: CaptureOf, job_of: JobOf
+) -> None:
+    """As if each came alone."""
+    together, alone = capture_of(percent=50), capture_of(percent=50)
+    made = tokens(40)
+    jobs = [job_of(1 + number % 3) for number in range(40)]
+    together.answer(*jobs, tokens=made)
+    for one, token in zip(jobs, made, strict=True):
+        alone.answer(one, tokens=[token])
+    assert 5 < len(alone.lines()) < 35
+    assert together.lines() == alone.lines()
+
+
 def test_long_requests_become_several_lines(capture_of: CaptureOf, job_of: JobOf) -> None:
     taken = capture_of()
     taken.answer(job_of(600))
@@ -121,6 +135,9 @@ def test_rows_are_dropped_while_too_much_waits_for_the_writer(
     assert taken.count(c.DROPPED_SPOOL) == 3
     for path in spool.names(taken.folder):
         os.truncate(path, 0)  # the writer took it
+    taken.answer(job_of(2))
+    assert taken.count(c.DROPPED_SPOOL) == 5  # until it is looked again
+    taken.capture.outlet.drain()
     taken.answer(job_of(4))
     taken.capture.outlet.drain()
     assert taken.count(c.CAPTURED) == 24
@@ -180,7 +197,7 @@ def test_what_was_captured_is_written_when_it_ends(capture_of: CaptureOf, job_of
     taken.answer(job_of())
     taken.capture.outlet.close()
     ((_, line),) = taken.segments()
-    assert line["n"] == 1
+    assert line["n"] == [1]
     empty = capture_of()
     empty.capture.outlet.close()
     assert empty.segments() == []
