@@ -15,6 +15,7 @@ LABEL_VERSION = f"{GROUP}/version"
 LABEL_ROLE = f"{GROUP}/role"
 LABEL_RUN = f"{GROUP}/run"
 LABEL_TRIAL = f"{GROUP}/trial"  # of a search, from 0
+LABEL_ATTEMPT = f"{GROUP}/attempt"  # of a run of several workers, from 1
 
 # The two things a pod of ours may be to its router or its job.
 ROLE_SERVER = "server"
@@ -33,6 +34,7 @@ ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its mo
 ENV_SEED = "PAWL_SEED"
 ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.runs.TrialTask as JSON
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
+ENV_INDEX = "JOB_COMPLETION_INDEX"  # which of several workers; Kubernetes sets it
 ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation
 ENV_ALLOWED_ESTIMATORS = (
     "PAWL_ALLOWED_ESTIMATORS"  # comma-separated import paths or prefixes `pkg.`
@@ -85,6 +87,9 @@ ANNOTATION_CODE_REVISION = f"{GROUP}/code-revision"
 ANNOTATION_OUTCOME = f"{GROUP}/outcome"
 ANNOTATION_WINDOW = f"{GROUP}/window"  # on a ConfigMap: which window of which version it holds
 ANNOTATION_RECIPE = f"{GROUP}/recipe-digest"  # on a Job: core.recipe.recipe_digest
+# on a Job of several workers: how many attempts have failed before, and that a disruption ended it
+ANNOTATION_FAILURES = f"{GROUP}/failures"
+ANNOTATION_DISRUPTED = f"{GROUP}/disrupted"
 ANNOTATION_TRIAL = f"{GROUP}/trial"  # on a trial's Job: what is in PAWL_TRIAL
 # on a Job of a search that an earlier run began: that run
 ANNOTATION_SEARCH_RUN = f"{GROUP}/search-run"

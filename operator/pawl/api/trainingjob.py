@@ -78,9 +78,9 @@ class Cause(ApiModel):
 class TrainingJobSpec(ApiModel):
     """What to train, on what, and when the result is good enough.
 
-    A change of model, data, trainer, search, seed, evaluation or template ends a running run and
-    starts the next; the other fields, and in search those that say how long it goes on, change in
-    place.
+    A change of model, data, trainer, workers, search, seed, evaluation or template ends a running
+    run and starts the next; the other fields, and in search those that say how long it goes on,
+    change in place.
     """
 
     model_config = cel(
@@ -90,10 +90,19 @@ class TrainingJobSpec(ApiModel):
             "self.data.task == 'binary'",
             "evaluation.threshold is for task binary",
         ),
+        (
+            "!has(self.workers) || self.workers == 1 || has(self.trainer.container)",
+            "workers is for trainer.container: scikit-learn trains in one pod",
+        ),
     )
     model: Name = Field(description="The series of ModelVersions that runs add to.")
     data: Data
     trainer: Trainer
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        1,
+        description="How many pods train together; all begin anew when one fails, and worker 0 "
+        "publishes.",
+    )
     search: Search | None = Field(None, description="Which parameters to try; default: none.")
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         0, description="Of everything random; the same seed gives the same bundle."

@@ -233,7 +233,7 @@ class Report:
             pods = self._labelled(c.LABEL_ROLE, c.ROLE_ROUTER)
         else:
             return ""
-        blocked = run_status.blocked(run_status.newest(pods))
+        blocked = run_status.blocked(pods)
         words = blocked.message if blocked is not None else run_status.last_words(pods)
         return f": {words}" if words else ""
 

@@ -10,6 +10,7 @@ Reason = Literal[
     "RunStarted",
     "StageStarted",
     "RunBlocked",
+    "AttemptFailed",
     "BestTrial",
     "TrialFailed",
     "SearchFinished",

@@ -13,7 +13,9 @@ from pawl.api.search import IN_PLACE
 from pawl.api.trainingjob import TrainingJobSpec
 
 #: A change of these starts a run; all other fields change in place.
-RECIPE_FIELDS = frozenset({"model", "data", "trainer", "search", "seed", "evaluation", "template"})
+RECIPE_FIELDS = frozenset(
+    {"model", "data", "trainer", "workers", "search", "seed", "evaluation", "template"}
+)
 
 
 def recipe_digest(spec: TrainingJobSpec) -> str:

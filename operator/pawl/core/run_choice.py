@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus
+from pawl.core.attempts import attempt_of
 from pawl.core.conditions import timestamp
 from pawl.core.plan import Delete, Event
 from pawl.core.recipe import recipe_digest
@@ -32,9 +33,13 @@ def choose_run(work: Work) -> None:
         _start(work, run.number + 1, digest, resumes=run.resumes or run.number)
     else:
         work.values["run"] = run
-    over = work.run.phase in FINISHED
+    over, last = work.run.phase in FINISHED, work.job_of(work.run.number)
     for job in work.observed.jobs:
-        left = run_of(job) < work.run.number or (over and trial_of(job) is not None)
+        left = run_of(job) < work.run.number
+        if trial_of(job) is not None:
+            left |= over
+        elif last is not None:
+            left |= attempt_of(job).number < attempt_of(last).number
         if left and "deletionTimestamp" not in job["metadata"]:
             meta = job["metadata"]
             work.draft.actions.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ Object = Mapping[str, Any]
 #: Per cent done when a stage begins.
 _PROGRESS = {"prepare": 5, "train": 30, "publish": 75}
 _PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_INDEX = "batch.kubernetes.io/job-completion-index"
 _OTHER_WAITS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
 
@@ -37,13 +38,24 @@ def job_condition(job: Object, type_: str) -> Object | None:
     return None
 
 
+def latest(pods: Iterable[Object]) -> list[Object]:
+    """The newest pod of each worker, that of worker 0 first; one where there is a single worker."""
+    found = {worker_of(pod): pod for pod in sorted(pods, key=_age)}
+    return [found[worker] for worker in sorted(found)]
+
+
 def newest(pods: Iterable[Object]) -> Object | None:
-    """The pod of the latest attempt."""
-    return max(
-        pods,
-        key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]),
-        default=None,
-    )
+    """The pod of the latest attempt; of several workers that of worker 0."""
+    return next(iter(latest(pods)), None)
+
+
+def worker_of(pod: Object) -> int:
+    """Which of several workers a pod is."""
+    return int(pod["metadata"].get("annotations", {}).get(_INDEX, 0))
+
+
+def _age(pod: Object) -> tuple[str, str]:
+    return pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]
 
 
 def container_statuses(pod: Object) -> list[Object]:
@@ -77,10 +89,12 @@ def stage_succeeded(pods: Iterable[Object], stage: str) -> bool:
     )
 
 
-def blocked(pod: Object | None) -> Trouble | None:
+def blocked(pods: Iterable[Object]) -> Trouble | None:
     """What keeps a pod from starting: an image, the scheduler, a missing Secret or ConfigMap."""
-    if pod is None:
-        return None
+    return next((trouble for pod in latest(pods) if (trouble := _blocked(pod))), None)
+
+
+def _blocked(pod: Object) -> Trouble | None:
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Trouble("Unschedulable", condition.get("message", ""))
@@ -130,15 +144,21 @@ def failure(job: Object, pods: Iterable[Object]) -> Trouble:
             stage,
         )
     failed = [pod for pod in pods if pod.get("status", {}).get("phase") == "Failed"]
-    for pod in sorted(
-        failed, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), reverse=True
-    ):
-        for status in container_statuses(pod):
-            ended = status.get("state", {}).get("terminated") or {}
-            if ended.get("exitCode", 0) != 0:
-                return _ended(pod, status["name"], ended)
-    reason = condition.get("reason", "Failed")
-    return Trouble(reason, condition.get("message", "the Job failed"))
+    ends = [
+        (pod, status["name"], ended)
+        for pod in sorted(failed, key=_age, reverse=True)
+        for status in container_statuses(pod)
+        if (ended := status.get("state", {}).get("terminated") or {}).get("exitCode", 0) != 0
+    ]
+    if not ends:
+        reason = condition.get("reason", "Failed")
+        return Trouble(reason, condition.get("message", "the Job failed"))
+    if job["spec"].get("completionMode") != "Indexed":
+        return _ended(*ends[0])
+    # the first that failed: without it the others could not go on
+    first = min(ends, key=lambda end: str(end[2].get("finishedAt", "")))
+    told = _ended(*first)
+    return replace(told, message=f"worker {worker_of(first[0])}: {told.message}")
 
 
 def _ended(pod: Object, stage: str, ended: Object) -> Trouble:

@@ -3,13 +3,18 @@ published."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pawl import constants as c
 from pawl.api.search import Search
 from pawl.artifacts.runs import NoNewData
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import run_status, search
+from pawl.core import attempts, run_status, search
+from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
-from pawl.core.plan import Create, Event
+from pawl.core.manifests.workers import build_service
+from pawl.core.plan import Apply, Create, Event, MergePatch
 from pawl.core.publication import finish, nothing_new, publish
 from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
 from pawl.core.run_status import Trouble
@@ -33,6 +38,8 @@ def drive(work: Work) -> None:
         publish(work, made, result)
         return
     job = work.job_of(work.run.number)
+    if work.job.spec.workers > 1:
+        work.draft.actions.append(Apply(build_service(dict(work.observed.object))))
     if work.observed.store_error is not None:
         message = f"the artifact store cannot be read: {work.observed.store_error}"
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
@@ -46,7 +53,7 @@ def drive(work: Work) -> None:
     elif begins:
         _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
-        _fail(work, run_status.failure(job, work.pods_of(None)))
+        _failed(work, job)
     elif _complete(job):
         message = "the Job is complete, but the store holds no result of it"
         _fail(work, Trouble("ResultMissing", message, "publish"))
@@ -73,8 +80,8 @@ def _search(work: Work, spec: Search) -> None:
 
 
 def _create(work: Work, found: Found | None = None) -> None:
-    """The Job of the run; of a search, with the parameters that were `found`."""
-    run, spec = work.run, work.job.spec
+    """The first Job of the run; of a search, with the parameters that were `found`."""
+    spec = work.job.spec
     if found is None:
         config = run_config(work, known=known(work))
     else:
@@ -82,13 +89,41 @@ def _create(work: Work, found: Found | None = None) -> None:
         table = found.table
         changes = {"search": table.lineage(found.best), "data_digest": table.data_digest()}
         config = run_config(work, spec=recorded_spec(spec), **changes)
-    labels, owner = labels_of(work), dict(work.observed.object)
-    job = build_job(owner, spec, run.number, labels, work.installation)
-    job["metadata"]["annotations"] = annotations_of(work)
-    work.draft.actions += [Create(build_run_config(owner, config, labels)), Create(job)]
+    owner = dict(work.observed.object)
+    work.draft.actions.append(Create(build_run_config(owner, config, labels_of(work))))
+    _begin(work, Attempt())
+
+
+def _begin(work: Work, attempt: Attempt) -> None:
+    """The Job of an attempt."""
+    run, spec, labels, told = work.run, work.job.spec, labels_of(work), annotations_of(work)
+    if spec.workers > 1:
+        labels |= {c.LABEL_ATTEMPT: str(attempt.number)}
+        told |= {c.ANNOTATION_FAILURES: str(attempt.failures)}
+    owner, suffix = dict(work.observed.object), attempt.suffix
+    job = build_job(owner, spec, run.number, labels, work.installation, attempt=suffix)
+    job["metadata"]["annotations"] = told
+    work.draft.actions.append(Create(job))
     started(work)
     tell_suspended(work)
     work.draft.requeue(30)
+
+
+def _failed(work: Work, job: Object) -> None:
+    """The Job has failed: the run has, or several workers begin anew."""
+    trouble, pods = run_status.failure(job, work.pods_of(None)), work.pods_of(None)
+    limit, several = work.job.spec.backoff_limit, work.job.spec.workers > 1
+    attempt = attempts.following(job, pods, limit) if several else None
+    if attempt is None:
+        _fail(work, trouble)
+        return
+    seconds = attempts.wait(job, attempt.failures, work.now)
+    if seconds > 0:
+        work.draft.requeue(seconds)
+        return
+    text = f"attempt {attempt.number - 1}: {trouble.message}; all workers begin anew"
+    work.draft.events.append(Event("AttemptFailed", text, "Warning"))
+    _begin(work, attempt)
 
 
 def _not_allowed(work: Work) -> str | None:
@@ -108,12 +143,23 @@ def _follow(work: Work, job: Object) -> None:
     tell_suspended(work)
     pods = work.pods_of(None)
     pod = run_status.newest(pods)
-    tell_blocked(work, run_status.blocked(pod))
+    if work.job.spec.workers > 1:
+        _note_disruption(work, job, pods)
+    tell_blocked(work, run_status.blocked(pods))
     if run_status.stage_succeeded(pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
     _advance(work, pod)
     if work.values["progress"]:
         work.update_run(phase="Running")
+
+
+def _note_disruption(work: Work, job: Object, pods: Sequence[Object]) -> None:
+    """Its peers fail when a pod is taken away, and when the Job has, that pod may be gone."""
+    meta = job["metadata"]
+    if c.ANNOTATION_DISRUPTED in meta.get("annotations", {}) or not attempts.is_disrupted(pods):
+        return
+    patch = {"metadata": {"annotations": {c.ANNOTATION_DISRUPTED: "true"}}}
+    work.draft.actions.append(MergePatch("batch/v1", "Job", meta["namespace"], meta["name"], patch))
 
 
 def _advance(work: Work, pod: Object | None) -> None:

@@ -11,6 +11,7 @@ from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
 from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.artifacts.trials import Reports, Scored, Trial
+from pawl.core.attempts import attempt_of
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, MergePatch
@@ -94,19 +95,29 @@ class Work:
         self.values["run"] = self.run.model_copy(update=changes)
 
     def job_of(self, number: int) -> Object | None:
-        """The Job of a run that publishes, while there is one."""
-        return next(
-            (j for j in self.observed.jobs if run_of(j) == number and trial_of(j) is None), None
-        )
+        """The Job of a run that publishes, while there is one: that of the latest attempt."""
+        found = (j for j in self.observed.jobs if run_of(j) == number and trial_of(j) is None)
+        return max(found, key=lambda job: attempt_of(job).number, default=None)
 
     def pods_of(self, trial: int | None) -> list[Object]:
-        """The pods of a trial, or of the Job that publishes."""
-        return [pod for pod in self.observed.pods if trial_of(pod) == trial]
+        """The pods of a trial, or of the Job that publishes: of its latest attempt."""
+        job = self.job_of(self.run.number)
+        attempt = job["metadata"].get("labels", {}).get(c.LABEL_ATTEMPT) if job else None
+        return [
+            pod
+            for pod in self.observed.pods
+            if trial_of(pod) == trial
+            and (trial is not None or attempt in (None, _labels(pod).get(c.LABEL_ATTEMPT)))
+        ]
 
 
 def run_of(job: Object) -> int:
     """The number of the run that a Job is of."""
     return int(job["metadata"].get("labels", {}).get(c.LABEL_RUN, "0"))
+
+
+def _labels(item: Object) -> Mapping[str, str]:
+    return item["metadata"].get("labels", {})  # type: ignore[no-any-return]
 
 
 def trial_of(item: Object) -> int | None:
@@ -120,7 +131,7 @@ def adjust(work: Work, job: Object) -> None:
     spec = work.job.spec
     wanted = {
         "suspend": spec.suspend,
-        "backoffLimit": spec.backoff_limit,
+        "backoffLimit": spec.backoff_limit if spec.workers == 1 else 0,
         "activeDeadlineSeconds": spec.active_deadline_seconds,
         "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished,
     }

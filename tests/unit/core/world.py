@@ -160,7 +160,9 @@ class World:
                 key = (item["kind"], item["metadata"]["name"])
                 old = self.objects.get(key, {"metadata": {}})
                 meta = {**old["metadata"], **item["metadata"]}
-                self.add({**old, **copy.deepcopy(dict(item)), "metadata": meta})
+                new = {**old, **copy.deepcopy(dict(item)), "metadata": meta}
+                if new != old:
+                    self.add(new)
             case Create(item):
                 key = (item["kind"], item["metadata"]["name"])
                 if key in self.objects:
@@ -174,8 +176,11 @@ class World:
             case Delete(_, kind, _, name, _):
                 self.objects.pop((kind, name), None)
             case MergePatch(_, kind, _, name, patch):
-                live = self.objects[(kind, name)]
-                self.add({**live, "spec": {**live["spec"], **patch["spec"]}})
+                live = copy.deepcopy(self.objects[(kind, name)])
+                live["spec"] |= patch.get("spec", {})
+                meta = patch.get("metadata", {})
+                live["metadata"].setdefault("annotations", {}).update(meta.get("annotations", {}))
+                self.add(live)
             case ClaimNumber(_, _, number, key):
                 if self.claims.setdefault(number, key) != key:
                     raise ConflictError

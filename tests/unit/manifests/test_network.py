@@ -57,6 +57,7 @@ ROUTER = pod(router.build_router(OWNER, SPEC, INSTALLATION))
 OPERATOR, PROMETHEUS = Peer(render.NAMESPACE), Peer("monitoring")
 GATEWAY, STRANGER, NEIGHBOUR = Peer("gateways"), Peer("other"), Peer("ml", (("app", "web"),))
 FALSE_ROUTER = Peer("other", ROUTER.labels)
+FALSE_TRAINER = Peer("other", TRAINER.labels)
 OUTSIDE, METADATA = Peer(address="52.1.2.3"), Peer(address="169.254.169.254")
 
 
@@ -121,6 +122,7 @@ def allowed(
         pytest.param(ROUTER, OUTSIDE, 8080, id="from outside, too"),
         pytest.param(ROUTER, OPERATOR, 8081, id="the operator reads routers"),
         pytest.param(ROUTER, PROMETHEUS, 8081, id="Prometheus scrapes routers"),
+        pytest.param(TRAINER, TRAINER, 41234, id="workers meet"),
         pytest.param(NEIGHBOUR, STRANGER, 80, id="other pods of the namespace are as they were"),
     ],
 )
@@ -140,6 +142,7 @@ def test_who_has_to_is_let_in(subject: Peer, other: Peer, port: int):
         pytest.param(ROUTER, STRANGER, 8081, id="the state of routers is the operator's"),
         pytest.param(TRAINER, OPERATOR, 8080, id="nobody asks training pods"),
         pytest.param(TRAINER, NEIGHBOUR, 8080, id="neighbours neither"),
+        pytest.param(TRAINER, FALSE_TRAINER, 29500, id="nor workers of another namespace"),
     ],
 )
 def test_nobody_else_is(subject: Peer, other: Peer, port: int):
@@ -175,7 +178,7 @@ def test_ports_are_those_that_the_pods_have():
 
     told = {
         policy["metadata"]["name"]: {
-            entry["port"] for rule in policy["spec"]["ingress"] for entry in rule["ports"]
+            entry["port"] for rule in policy["spec"]["ingress"] for entry in rule.get("ports", ())
         }
         for policy in RULES
     }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pawl.artifacts.runs import RunConfig, Termination
 from pawl.errors import UserError
-from pawl.training.stages import fitting, parse_spec
+from pawl.training.stages import fitting, parse_spec, run_stage
 
 SPEC: dict[str, Any] = {
     "model": "m",
@@ -53,6 +53,15 @@ def test_every_message_fits_and_is_readable(
     assert len(data) <= 1024
     again = Termination.model_validate_json(data)
     assert (again.result, again.digest) == (result, "d" * 71)
+
+
+@pytest.mark.parametrize("stage", ["publish", "score"])
+def test_of_several_workers_the_first_alone_publishes(stage: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    env = {"PAWL_TERMINATION_LOG": str(log), "JOB_COMPLETION_INDEX": "1"}
+    assert run_stage(stage, env) == 0
+    assert "worker 0" in Termination.model_validate_json(log.read_bytes()).message
+    assert run_stage(stage, env | {"JOB_COMPLETION_INDEX": "0"}) == 10  # it begins: has no config
 
 
 def test_a_short_message_is_kept_whole() -> None:

@@ -12,7 +12,7 @@ from pawl.api.quantity import parse
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.runs import RunConfig, TrialTask
 from pawl.core.installation import Installation
-from pawl.core.manifests import common
+from pawl.core.manifests import common, workers
 
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
@@ -26,10 +26,10 @@ _MOST_THREADS = 1024
 _INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 
 
-def run_name(job_name: str, run: int, trial: str = "") -> str:
-    """Name of a run's Job and ConfigMap; of a search's `trial`: the Job of one, or the ConfigMap of
-    all."""
-    suffix = f"r{run}-{trial}" if trial else f"r{run}"
+def run_name(job_name: str, run: int, part: str = "") -> str:
+    """Name of a run's Job and ConfigMap, or of a `part` of it: of a search the Job of a trial, or
+    the ConfigMap of all; of several workers the Job of an attempt."""
+    suffix = f"r{run}-{part}" if part else f"r{run}"
     return child_name(job_name, suffix, limit=52)  # pods add "-" and five characters
 
 
@@ -73,11 +73,12 @@ def build_job(
     labels: dict[str, str],
     installation: Installation,
     task: TrialTask | None = None,
+    attempt: str = "",
 ) -> dict[str, Any]:
     """The Job of a run: prepare and train as init containers, publish as the main one; of a trial
-    score in its place."""
+    score in its place. `attempt` is a part of its name."""
     meta = owner["metadata"]
-    name = run_name(meta["name"], run, f"t{task.number}" if task else "")
+    name = run_name(meta["name"], run, f"t{task.number}" if task else attempt)
     config = run_name(meta["name"], run, TRIALS if task else "")
     job_spec: dict[str, Any] = {
         "completions": 1,
@@ -110,12 +111,15 @@ def build_job(
         job_spec["activeDeadlineSeconds"] = spec.active_deadline_seconds
     if spec.ttl_seconds_after_finished is not None and task is None:  # it is read, then deleted
         job_spec["ttlSecondsAfterFinished"] = spec.ttl_seconds_after_finished
-    return {
+    job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": common.metadata(name, meta["namespace"], owner, labels),
         "spec": job_spec,
     }
+    if spec.workers > 1:
+        workers.spread(job, spec.workers, workers.service_name(meta["name"]))
+    return job
 
 
 def _pod(

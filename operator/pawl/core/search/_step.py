@@ -159,9 +159,8 @@ def _tell(work: Work, table: Table, running: set[int]) -> None:
     """What the trials say of the run."""
     work.update_run(phase="Running")
     tell_suspended(work)
-    pods = (run_status.newest(work.pods_of(number)) for number in sorted(running))
-    troubles = (trouble for pod in pods if (trouble := run_status.blocked(pod)) is not None)
-    tell_blocked(work, next(troubles, None))
+    troubles = (run_status.blocked(work.pods_of(number)) for number in sorted(running))
+    tell_blocked(work, next(filter(None, troubles), None))
     best, before = table.best_status(), work.job.status.best
     if best is not None and (before is None or before.trial != best.trial):
         values = ", ".join(f"{name} {value:.6g}" for name, value in best.values.items())

@@ -1,0 +1,54 @@
+"""A run of several workers: they meet, one publishes, all begin anew when one fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import recipes
+from harness import Space
+
+PODS = "pawl.dev/training-job=spread"
+
+
+def spread(space: Space, **changes: Any) -> dict[str, Any]:
+    """Two workers that sum their gradients (`allreduce.py`)."""
+    uri = space.put("cancer.parquet", recipes.cancer())
+    script = Path(__file__).with_name("allreduce.py").read_text()
+    container = {
+        "image": "pawl/trainer:0.1.0",
+        "command": ["python", "-c", script],
+        **changes.pop("container", {}),
+    }
+    return recipes.sklearn_job(uri, trainer={"container": container}, workers=2, **changes)
+
+
+def said(space: Space) -> list[dict[str, int]]:
+    """The last line of each worker, worker 0 first."""
+    names = [pod["metadata"]["name"] for pod in space.list("Pod", PODS)]
+    logs = (space.cluster.kubectl("logs", "-n", space.name, n, "-c", "train") for n in names)
+    return sorted((json.loads(log.splitlines()[-1]) for log in logs), key=lambda line: line["rank"])
+
+
+def test_workers_meet_and_worker_0_publishes(space: Space):
+    space.create("TrainingJob", "spread", spread(space))
+    version = space.trained("spread")
+    lines = said(space)
+    assert [line["rank"] for line in lines] == [0, 1]
+    assert {line["rows"] for line in lines} == {sum(line["own"] for line in lines)}
+    metrics = (space.get("ModelVersion", version) or {})["spec"]["metrics"]
+    assert metrics["roc_auc"] > 0.95
+    (job,) = space.list("Job", PODS)
+    assert job["status"]["succeeded"] == 2
+
+
+def test_when_one_fails_all_begin_anew(space: Space):
+    changes = {"container": {"parameters": {"stumble": True}}, "backoffLimit": 1}
+    space.create("TrainingJob", "spread", spread(space, **changes))
+    space.trained("spread")
+    told = space.told("spread", "AttemptFailed")
+    assert "attempt 1: worker " in told
+    (job,) = space.list("Job", PODS)
+    assert job["metadata"]["name"] == "spread-r1-a2"
+    assert job["status"]["succeeded"] == 2
