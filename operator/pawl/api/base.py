@@ -149,6 +149,16 @@ class EnvVar(ApiModel):
     value: Annotated[str, Field(max_length=4096)] = ""
 
 
+class SliceStatus(StatusModel):
+    """One slice of a gate. Without a value it has too few rows to be judged."""
+
+    name: Annotated[str, Field(max_length=128)]
+    verdict: Verdict
+    value: float | None = None
+    interval: Annotated[tuple[float, ...], Field(max_length=2)] = ()
+    n: int = 0
+
+
 class GateStatus(StatusModel):
     """One gate, decided: what was measured, with its 95 % interval, and what follows."""
 
@@ -161,6 +171,12 @@ class GateStatus(StatusModel):
     interval: Annotated[tuple[float, ...], Field(max_length=2)] = ()
     n: int = 0
     message: Annotated[str, Field(max_length=512)] = ""
+    column: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="Whose values tell the slices, or the groups, apart."
+    )
+    slices: Annotated[tuple[SliceStatus, ...], Field(max_length=10)] = Field(
+        (), description="The worst ones first; value, interval and n above are of the worst."
+    )
 
 
 class ObjectStatus(StatusModel):

@@ -8,13 +8,11 @@ from pydantic import Field
 
 from pawl.api.base import ApiModel, Column, Name, cel
 from pawl.api.duration import Duration
+from pawl.api.metrics import FairnessMetric
 from pawl.api.trainingjob import TrainingJobSpec
 
 DriftMetric = Literal["psi", "js", "ks", "wasserstein", "chi2"]
 PerformanceMetric = Literal["accuracy", "precision", "recall", "f1", "fpr", "mae", "rmse"]
-FairnessMetric = Literal[
-    "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"
-]
 DriftBaseline = Literal["training", "firstWeek", "sameHourLastWeek"]
 RetrainCause = Literal["features", "prediction", "quality", "age", "performance", "fairness"]
 _Share = Annotated[float, Field(ge=0, lt=1)]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pawl.api.base import ApiModel, cel
-from pawl.api.metrics import METRICS
+from pawl.api.base import ApiModel, Column, cel
+from pawl.api.metrics import METRICS, FairnessMetric
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": sorted(METRICS)}, max_length=64)]
 
@@ -55,20 +55,113 @@ class ChampionGate(ApiModel):
     )
 
 
+class Slice(ApiModel):
+    """Rows that a gate looks at apart: those of each value of a column, or of one of them."""
+
+    column: Column = Field(description="Any column of the data; it need not be a feature.")
+    value: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="Only the rows with this value; default: of every value, at most 50."
+    )
+    min_rows: Annotated[int, Field(ge=20)] = Field(
+        100, description="Slices with fewer rows that the metric is about are named, not judged."
+    )
+
+
+class Calibration(ApiModel):
+    """Do probabilities mean what they say? The expected calibration error on the test rows."""
+
+    max: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Passes when the upper 95 % bound of the error is at most this."
+    )
+
+
+class SizeBytes(ApiModel):
+    """How large the file is that a server loads."""
+
+    max: Annotated[int, Field(ge=1)]
+
+
+class LatencyMillis(ApiModel):
+    """How long the model computes, on one thread of the training pod, without any HTTP."""
+
+    max: Annotated[float, Field(gt=0)] = Field(description="Of the 95th percentile of calls.")
+    batch: Annotated[int, Field(ge=1, le=10_000)] = Field(1, description="Rows per call.")
+
+
 class Gate(ApiModel):
     """A condition on the finished model; required ones must all pass, else it is Rejected."""
 
     model_config = cel(
         (
+            "[has(self.metric), has(self.fairness), has(self.calibration), has(self.sizeBytes), "
+            "has(self.latencyMillis)].filter(x, x).size() == 1",
+            "exactly one of metric, fairness, calibration, sizeBytes and latencyMillis",
+        ),
+        (
+            "!has(self.metric) || "
             "[has(self.min), has(self.max), has(self.champion)].filter(x, x).size() == 1",
-            "exactly one of min, max and champion",
-        )
+            "metric: exactly one of min, max and champion",
+        ),
+        (
+            "has(self.fairness) == has(self.attribute)",
+            "fairness needs an attribute, and nothing else takes one",
+        ),
+        (
+            "!has(self.fairness) || (has(self.max) && self.max > 0.0 && self.max < 1.0)",
+            "fairness needs a max above 0 and below 1",
+        ),
+        (
+            "has(self.metric) || (!has(self.min) && !has(self.champion) && "
+            "(has(self.fairness) || !has(self.max)))",
+            "min and champion are for a metric; calibration, sizeBytes and latencyMillis have a "
+            "max of their own",
+        ),
+        ("!has(self.slice) || has(self.metric)", "slice is for a metric"),
     )
-    metric: MetricName
+    metric: MetricName | None = None
     min: float | None = Field(None, description="Passes at this value or above.")
-    max: float | None = Field(None, description="Passes at this value or below.")
+    max: float | None = Field(
+        None,
+        description="Passes at this value or below; of fairness, when the upper 95 % bound of "
+        "every difference is below.",
+    )
     champion: ChampionGate | None = None
+    slice: Slice | None = Field(
+        None,
+        description="Every slice must hold. Fails when one is proved not to, with Holm's "
+        "correction for their number.",
+    )
+    fairness: FairnessMetric | None = Field(
+        None,
+        description="The largest difference between groups, as in Fairlearn: of the shares of "
+        "positive answers, of the recalls, or of recalls and false positive rates.",
+    )
+    attribute: Column | None = Field(None, description="Of fairness: the column with the groups.")
+    calibration: Calibration | None = None
+    size_bytes: SizeBytes | None = None
+    latency_millis: LatencyMillis | None = None
     required: bool = Field(True, description="A gate that is not required only reports.")
+
+    @property
+    def name(self) -> str:
+        """What it is about, in a word."""
+        if self.calibration is not None:
+            return "calibration_error"
+        if self.size_bytes is not None:
+            return "size_bytes"
+        if self.latency_millis is not None:
+            return "latency_millis"
+        return self.metric or self.fairness or ""
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it is about answers to rows; else about the artifact."""
+        return self.size_bytes is None and self.latency_millis is None
+
+    @property
+    def column(self) -> str | None:
+        """Whose values tell rows apart."""
+        return self.slice.column if self.slice is not None else self.attribute
 
 
 class Evaluation(ApiModel):
@@ -93,7 +186,7 @@ def metric_rules() -> list[tuple[str, str]]:
                 f"self.data.task != '{task}' || !has(self.evaluation) || "
                 f"((!has(self.evaluation.metrics) || self.evaluation.metrics.all(m, m in {listed}))"
                 f" && (!has(self.evaluation.gates) || "
-                f"self.evaluation.gates.all(g, g.metric in {listed})))",
+                f"self.evaluation.gates.all(g, !has(g.metric) || g.metric in {listed})))",
                 message,
             )
         )
@@ -104,4 +197,15 @@ def metric_rules() -> list[tuple[str, str]]:
                 message,
             )
         )
+    rules += [
+        (
+            f"self.data.task {others} || !has(self.evaluation) || !has(self.evaluation.gates) || "
+            f"self.evaluation.gates.all(g, !has(g.{kind}))",
+            message,
+        )
+        for kind, others, message in (
+            ("fairness", "== 'binary'", "fairness gates are for task binary"),
+            ("calibration", "!= 'regression'", "calibration gates are for classification"),
+        )
+    ]
     return rules

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["binary", "multiclass", "regression"]
+#: Of groups; Fairlearn's names.
+FairnessMetric = Literal[
+    "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"
+]
 #: What a metric is computed from, beside the true values.
 Needs = Literal["labels", "scores", "values"]
 

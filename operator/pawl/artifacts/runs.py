@@ -88,9 +88,19 @@ class RunConfig(Record):
     allowed_estimators: tuple[str, ...] = ()
 
 
+class SliceResult(Record):
+    """One slice of a gate, or one group's rate. `value` is None where it is not judged."""
+
+    name: str
+    value: float | None
+    interval: tuple[float, float] | None = None
+    n: int
+    verdict: Verdict
+
+
 class GateResult(Record):
     """One gate, decided. `interval` is at 95 % and belongs to `value` (a difference for champion
-    gates)."""
+    gates). `slices` are by the values of `column`, the worst first."""
 
     metric: str
     kind: Literal["min", "max", "champion", "dummy"]
@@ -101,6 +111,8 @@ class GateResult(Record):
     n: int
     verdict: Verdict
     message: str
+    column: str | None = None
+    slices: tuple[SliceResult, ...] = ()
 
 
 class Disagreement(Record):

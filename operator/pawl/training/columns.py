@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pawl.api.data import Data
+from pawl.api.evaluation import Evaluation
 from pawl.errors import DataError
 from pawl.training.workspace import Feature, Kind, Label
 
 _MOST_CLASSES = 1000
 _MOST_CATEGORIES = 10_000
+_NONE = Evaluation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Roles:
     warnings: tuple[str, ...]
 
 
-def named_columns(data: Data) -> dict[str, str]:
+def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
     """Every column that the spec names, with the field that names it first."""
     named: dict[str, str] = {data.target: "data.target"}
     single = {
@@ -57,6 +59,9 @@ def named_columns(data: Data) -> dict[str, str]:
     for i, check in enumerate(data.checks):
         for name in (*check.unique, *([check.column] if check.column else [])):
             named.setdefault(name, f"data.checks[{i}]")
+    for i, gate in enumerate(evaluation.gates):
+        if gate.column is not None:
+            named.setdefault(gate.column, f"evaluation.gates[{i}]")
     return named
 
 

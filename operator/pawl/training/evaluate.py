@@ -20,7 +20,7 @@ from pawl.artifacts.runs import Disagreement, GateResult, RunConfig, StoreRef
 from pawl.errors import IntegrityError, PawlError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
 from pawl.training import champion as champions
-from pawl.training import gates, log
+from pawl.training import gate_kinds, gates, log
 from pawl.training.artifact import Served
 from pawl.training.champion import Champion
 from pawl.training.engines import answers
@@ -62,9 +62,9 @@ def judge(
     names = metric_names(spec.evaluation, schema.task)
     values, warnings = _values(names, truth, test)
     decided = [
-        gates.bound(gate, truth, test, spec.seed)
+        gate_kinds.on_rows(gate, parts.test, test, spec.seed)
         for gate in spec.evaluation.gates
-        if gate.champion is None
+        if gate.champion is None and gate.of_rows
     ]
     differ: Disagreement | None = None
     champion: Champion | PawlError | None = None
@@ -74,11 +74,12 @@ def judge(
     else:
         champion = _champion(config, config.champion, work)
         rival_or_error = scoring.rival(champion, parts.test, test)
-        decided += _champion_gates(spec, config.champion.name, rival_or_error)
+        decided += gate_kinds.champion(spec, config.champion.name, rival_or_error)
         differ = _disagreement(config.champion, rival_or_error)
     old = scoring.old_window(names, parts.old, champion) if parts.old is not None else None
     if window is not None:
         decided = [gates.of_window(result, window, old) for result in decided]
+    decided += gate_kinds.of_artifact(spec, served, work, parts.test.features)
     metrics = Metrics(
         rows=len(truth),
         values=values,
@@ -129,6 +130,7 @@ class _Scoring:
             candidate=said.take(unseen),
             rival=other,
             left_out=int(np.count_nonzero(~unseen)),
+            table=rows.table.filter(pa.array(unseen)),
         )
 
     def old_window(
@@ -172,7 +174,8 @@ def _sound(scores: Floats, part: str) -> Floats:
 def metric_names(evaluation: Evaluation, task: Task) -> tuple[str, ...]:
     """The metrics asked for (else the usual ones), then those that gates name."""
     asked = evaluation.metrics or DEFAULT_METRICS[task]
-    return tuple(dict.fromkeys((*asked, *(gate.metric for gate in evaluation.gates))))
+    gated = (gate.metric for gate in evaluation.gates if gate.metric is not None)
+    return tuple(dict.fromkeys((*asked, *gated)))
 
 
 def dummy_answers(task: Task, train_truth: NDArray[Any], classes: int, n: int) -> Answers:
@@ -195,14 +198,6 @@ def _values(
         except UndefinedMetricError as error:
             missing.append(f"{name} is not defined on the test rows: {error}")
     return values, missing
-
-
-def _champion_gates(spec: TrainingJobSpec, name: str, rival: Rival | PawlError) -> list[GateResult]:
-    """Every champion gate, on one scoring of the champion."""
-    wanted = [(gate, gate.champion) for gate in spec.evaluation.gates if gate.champion is not None]
-    if isinstance(rival, PawlError):
-        return [gates.not_comparable(gate, limits, rival) for gate, limits in wanted]
-    return [gates.champion(gate, limits, rival, name, spec.seed) for gate, limits in wanted]
 
 
 def _disagreement(champion: StoreRef, rival: Rival | PawlError) -> Disagreement | None:

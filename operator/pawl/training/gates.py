@@ -14,6 +14,9 @@ neither was trained on, with a paired two-sided 95 % interval [lower, upper] and
 dummy: the first version of a model is compared in the same way, margin 0, with a model that ignores
 the features.
 
+Slices of the rows, fairness, and gates on the artifact: `gate_slices`, `gate_fairness`,
+`gate_artifact`.
+
 After a retrain the test rows are the newest window; a result then names it, and says what the
 metric is on older rows. Nothing is decided by that.
 """
@@ -21,6 +24,8 @@ metric is on older rows. Nothing is decided by that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from pawl.api.evaluation import ChampionGate, Gate
 from pawl.api.metrics import DEFAULT_METRICS, METRICS
@@ -42,6 +47,7 @@ class Rival:
     candidate: Answers
     rival: Answers
     left_out: int = 0  # test rows that the rival was trained on
+    table: pa.Table | None = None  # all columns of the rows, for slices
 
 
 def bound(gate: Gate, truth: Truth, said: Answers, seed: int) -> GateResult:
@@ -50,39 +56,39 @@ def bound(gate: Gate, truth: Truth, said: Answers, seed: int) -> GateResult:
     if limit is None:
         raise ValueError("neither min nor max")
     try:
-        found = metric_interval(gate.metric, truth, said, seed=seed)
+        found = metric_interval(gate.name, truth, said, seed=seed)
     except UndefinedMetricError as error:
-        return _undecided(gate.metric, kind, limit, len(truth), str(error), gate.required)
+        return undecided(gate.name, kind, limit, len(truth), str(error), gate)
     holds = found.value >= limit if kind == "min" else found.value <= limit
     gap = abs(found.value - limit)
     side = "above" if found.value >= limit else "below"
     message = (
-        f"{gate.metric} {found.value:.4g} is {gap:.3g} {side} the limit {kind} {limit:g} "
+        f"{gate.name} {found.value:.4g} is {gap:.3g} {side} the limit {kind} {limit:g} "
         f"(95 % interval {found.lower:.4g} to {found.upper:.4g}, {found.n:,} rows)"
     )
-    return _result(gate.metric, kind, limit, found, "Pass" if holds else "Fail", message, gate)
+    return result_of(gate.name, kind, limit, found, "Pass" if holds else "Fail", message, gate)
 
 
 def champion(gate: Gate, wanted: ChampionGate, rival: Rival, name: str, seed: int) -> GateResult:
     """Decides a champion gate against the champion called `name`."""
     n, margin = len(rival.truth), wanted.not_worse_by
     if n < wanted.min_rows:
-        return _undecided(
-            gate.metric,
+        return undecided(
+            gate.name,
             "champion",
             margin,
             n,
             f"{n:,} test rows are left that {name} was not trained on ({rival.left_out:,} left "
             f"out), {wanted.min_rows:,} are needed",
-            gate.required,
+            gate,
         )
     try:
-        found = _advantage(gate.metric, rival, seed)
+        found = _advantage(gate.name, rival, seed)
     except UndefinedMetricError as error:
-        return _undecided(gate.metric, "champion", margin, n, str(error), gate.required)
+        return undecided(gate.name, "champion", margin, n, str(error), gate)
     verdict = decide(found, margin)
     message = (
-        _compared(gate.metric, found, name)
+        _compared(gate.name, found, name)
         + {
             "Pass": f": not worse by {margin:g}",
             "Fail": f": worse by more than {margin:g}",
@@ -90,7 +96,7 @@ def champion(gate: Gate, wanted: ChampionGate, rival: Rival, name: str, seed: in
             "Error": "",
         }[verdict]
     )
-    return _result(gate.metric, "champion", margin, found, verdict, message, gate)
+    return result_of(gate.name, "champion", margin, found, verdict, message, gate)
 
 
 def dummy(task: Task, metrics: tuple[str, ...], rival: Rival, seed: int) -> GateResult:
@@ -101,18 +107,18 @@ def dummy(task: Task, metrics: tuple[str, ...], rival: Rival, seed: int) -> Gate
     try:
         found = _advantage(metric, rival, seed)
     except UndefinedMetricError as error:
-        return _undecided(metric, "dummy", 0.0, len(rival.truth), str(error), True)
+        return undecided(metric, "dummy", 0.0, len(rival.truth), str(error), None)
     verdict = decide(found, 0.0)
     message = _compared(metric, found, "a model that ignores the features") + (
         "" if verdict == "Pass" else ": it must be shown to be better"
     )
-    return _result(metric, "dummy", 0.0, found, verdict, message, None)
+    return result_of(metric, "dummy", 0.0, found, verdict, message, None)
 
 
 def not_comparable(gate: Gate, wanted: ChampionGate, error: PawlError) -> GateResult:
     """The champion could not be scored on these data."""
     return GateResult(
-        metric=gate.metric,
+        metric=gate.name,
         kind="champion",
         required=gate.required,
         limit=wanted.not_worse_by,
@@ -126,7 +132,8 @@ def not_comparable(gate: Gate, wanted: ChampionGate, error: PawlError) -> GateRe
 def of_window(result: GateResult, window: Window, old: OldWindow | None) -> GateResult:
     """`result` with the window in its sentence, and beside it the metric on older rows."""
     message = f"{result.message}; rows since {window.start}"
-    value = old.values.get(result.metric) if old is not None else None
+    whole = old is not None and result.column is None
+    value = old.values.get(result.metric) if old is not None and whole else None
     if old is not None and value is not None:
         message += f", on {old.rows:,} older ones {value:.4g}"
         champion = old.champion.get(result.metric)
@@ -157,7 +164,7 @@ def _compared(metric: str, found: Estimate, name: str) -> str:
     )
 
 
-def _result(
+def result_of(
     metric: str,
     kind: str,
     limit: float,
@@ -166,6 +173,7 @@ def _result(
     message: str,
     gate: Gate | None,
 ) -> GateResult:
+    """A gate that was decided by `found`; without a `gate` it is one that every version has."""
     return GateResult.model_validate(
         {
             "metric": metric,
@@ -181,14 +189,15 @@ def _result(
     )
 
 
-def _undecided(
-    metric: str, kind: str, limit: float, n: int, why: str, required: bool
+def undecided(
+    metric: str, kind: str, limit: float, n: int, why: str, gate: Gate | None
 ) -> GateResult:
+    """A gate that says nothing of these rows."""
     return GateResult.model_validate(
         {
             "metric": metric,
             "kind": kind,
-            "required": required,
+            "required": True if gate is None else gate.required,
             "limit": limit,
             "value": None,
             "n": n,

@@ -28,6 +28,7 @@ from pawl.training.columns import (
     require_columns,
 )
 from pawl.training.features import as_texts, matrix
+from pawl.training.gate_slices import require_values
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
@@ -49,12 +50,13 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     told = _unchanged(config, spec.cause, digest) if spec.cause is not None else None
     if told is not None:
         return _nothing_new(config, told)
-    require_columns(table, named_columns(data))
+    require_columns(table, named_columns(data, spec.evaluation))
     if data.checks:
         from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
 
         run_checks(table, data.checks, now)
     table, warnings = _with_target(table, data.target)
+    require_values(table, spec.evaluation.gates)
     labels, beside = _labelled(table, spec, now)
     newest: Newest | None = None
     if labels is not None:

@@ -117,7 +117,7 @@ def parse_spec(config: RunConfig) -> TrainingJobSpec:
         raise UserError(f"spec.{where}: {first['msg']}") from error
     if (spec.trainer.sklearn is None) == (spec.trainer.container is None):
         raise UserError("spec.trainer: exactly one of sklearn and container")
-    named = (*spec.evaluation.metrics, *(gate.metric for gate in spec.evaluation.gates))
+    named = (*spec.evaluation.metrics, *filter(None, (g.metric for g in spec.evaluation.gates)))
     if sentence := unfit(named, spec.data.task):
         raise UserError(f"spec.evaluation: {sentence}")
     return spec.with_parameters(config.trial.parameters) if config.trial else spec

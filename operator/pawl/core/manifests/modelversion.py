@@ -11,6 +11,9 @@ from pawl.artifacts.records import OldWindow
 from pawl.artifacts.runs import RunResult
 from pawl.artifacts.trials import table_path
 
+#: Of a gate; result.json has them all.
+MOST_SLICES = 10
+
 
 def build_model_version(
     owner: dict[str, Any], spec: TrainingJobSpec, result: RunResult, number: int, parent: str | None
@@ -100,9 +103,18 @@ def _comparison(result: RunResult) -> dict[str, Any]:
 
 
 def gate_status(gate: dict[str, Any]) -> dict[str, Any]:
-    """A gate result as the API shows it: no nulls, bounded text."""
-    shown = {key: value for key, value in gate.items() if value is not None}
+    """A gate result as the API shows it: no nulls, bounded text, the worst slices."""
+    shown = _without_nulls(gate)
     shown["message"] = shown.get("message", "")[:512]
+    if slices := shown.pop("slices", ()):
+        shown["slices"] = [
+            {**_without_nulls(part), "name": part["name"][:128]} for part in slices[:MOST_SLICES]
+        ]
+    return shown
+
+
+def _without_nulls(result: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in result.items() if value is not None}
     if "interval" in shown:
         shown["interval"] = list(shown["interval"])
     return shown

@@ -24,11 +24,11 @@ import numpy as np
 
 from pawl.stats.drift.performance import HUNDRED, Confusion
 from pawl.stats.drift.rates import newcombe
+from pawl.stats.holm import holm
 from pawl.stats.intervals import Estimate
 from pawl.stats.metrics import Floats
 from pawl.stats.sequential.evidence import Verdict
 
-LEVEL = 0.05
 _FURTHEST = 40.0  # standard errors; p is 0 to the last digit
 
 
@@ -99,7 +99,7 @@ def judge(rates: Sequence[Rate], maximum: float, *, effect: float = 1.0) -> Fair
     enough = [rate for rate in rates if rate.n / effect >= HUNDRED]
     few = tuple(dict.fromkeys(rate.group for rate in rates if rate.n / effect < HUNDRED))
     gaps = _gaps(enough, maximum, effect)
-    failed = _holm(gaps)
+    failed = tuple(gaps[at] for at in holm([gap.p for gap in gaps]))
     verdict: Verdict = "Inconclusive"
     if failed:
         verdict = "Fail"
@@ -137,13 +137,3 @@ def _p_values(p: Floats, n: Floats, q: Floats, m: Floats, maximum: float) -> Flo
         above = newcombe(p, n, q, m, z)[0] > maximum
         near, far = np.where(above, z, near), np.where(above, far, z)
     return np.array([math.erfc(z / math.sqrt(2)) for z in near])
-
-
-def _holm(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
-    """The gaps that are proved: from the smallest p, as long as p ≤ 5 % / those that are left."""
-    found = []
-    for step, gap in enumerate(sorted(gaps, key=lambda gap: gap.p)):
-        if gap.p > LEVEL / (len(gaps) - step):
-            break
-        found.append(gap)
-    return tuple(found)
