@@ -9,18 +9,14 @@ a sampler is rebuilt from the `Trial` records alone, so they say what it was tol
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from pawl.artifacts.records import Record
+from pawl.artifacts.reports import Reports
 
-#: (step, value) in order.
-Reports = tuple[tuple[int, float], ...]
 Outcome = Literal["Succeeded", "Pruned", "Failed"]
-#: A trial reports at most so many intermediate values.
-MOST_REPORTS = 1000
 
 
 class Scored(Record):
@@ -46,27 +42,6 @@ class Trial(Record):
     data_digest: str | None = None
     seconds: float | None = None
     message: str = ""
-
-
-def parse_reports(log: str) -> Reports:
-    """What a log of `train` reports: lines `{"pawl": "report", "step": 1, "value": 0.87}` with
-    growing whole steps. Other lines are nobody's business, and so is what comes after the first
-    `MOST_REPORTS`."""
-    found: list[tuple[int, float]] = []
-    for line in log.splitlines():
-        if '"pawl"' not in line or len(found) == MOST_REPORTS:
-            continue
-        with suppress(ValidationError):
-            report = _Report.model_validate_json(line)
-            if not found or report.step > found[-1][0]:
-                found.append((report.step, report.value))
-    return tuple(found)
-
-
-class _Report(BaseModel):
-    pawl: Literal["report"]
-    step: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
-    value: Annotated[float, Field(allow_inf_nan=False)]
 
 
 def folder(uid: str, run: int) -> str:

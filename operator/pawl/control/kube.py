@@ -123,9 +123,14 @@ class Kube:
                 return items, page["metadata"]["resourceVersion"]
             query["continue"] = token
 
-    async def logs(self, namespace: str, pod: str, container: str, most_bytes: int) -> str:
-        """The beginning of a container's log; empty while there is none."""
+    async def logs(
+        self, namespace: str, pod: str, container: str, most_bytes: int, tail: int | None = None
+    ) -> str:
+        """The beginning of a container's log, or of its last `tail` lines; empty while there is
+        none."""
         query = {"container": container, "limitBytes": str(most_bytes)}
+        if tail is not None:
+            query["tailLines"] = str(tail)
         with told():
             response = await self._send("get", PODS, PODS.path(namespace, f"{pod}/log"), query)
             data = await response.read()

@@ -33,6 +33,7 @@ from pawl.control.labels import Labels
 from pawl.control.measure import Measure
 from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
+from pawl.control.reports import TrainLogs
 from pawl.control.routers import Routers
 from pawl.control.searches import Searches
 from pawl.control.windows import Windows
@@ -63,8 +64,10 @@ class Observer:
         windows: Windows,
         labels: Labels,
         searches: Searches,
+        logs: TrainLogs,
     ) -> None:
         self._searches = searches
+        self._logs = logs
         self._measure = measure
         self._windows = windows
         self._labels = labels
@@ -80,13 +83,13 @@ class Observer:
         self._windows.forget(known)
         self._labels.forget(known)
         self._recalled.forget(known)
-        self._searches.forget(
-            {
-                item["metadata"]["uid"]
-                for item in self._cache.all(TRAINING_JOBS)
-                if (item.get("status") or {}).get("phase") not in FINISHED
-            }
-        )
+        training = {
+            item["metadata"]["uid"]
+            for item in self._cache.all(TRAINING_JOBS)
+            if (item.get("status") or {}).get("phase") not in FINISHED
+        }
+        self._searches.forget(training)
+        self._logs.forget(training)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -126,7 +129,15 @@ class Observer:
             claim=claim,
             recorded=recorded,
             search=search,
+            percent=await self._percent(item, pods),
         )
+
+    async def _percent(self, item: Object, pods: tuple[Object, ...]) -> float | None:
+        """The built-in trainer does not say how far it is."""
+        if "container" not in item["spec"].get("trainer", {}):
+            return None
+        ours = (pod for pod in pods if trial_of(pod) is None)
+        return await self._logs.percent(item["metadata"]["uid"], ours)
 
     async def model_version(self, item: Object, installation: Installation) -> ModelVersionObserved:
         """For `plan_model_version`."""

@@ -29,6 +29,7 @@ from pawl.control.old_hours import OldHours
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
+from pawl.control.reports import TrainLogs
 from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
 from pawl.control.searches import Searches
@@ -73,8 +74,9 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
     windows = Windows(monitors, Baselines(records), scraped)
-    searches = Searches(records.trials, kube, queue.add)
-    observer = Observer(cache, kube, records, routers, measure, windows, labels, searches)
+    logs = TrainLogs(kube)
+    searches = Searches(records.trials, logs, queue.add)
+    observer = Observer(cache, kube, records, routers, measure, windows, labels, searches, logs)
     webhooks = Webhooks(kube, private=settings.notify_private)
     notifier = Notifier(kube, webhooks.send)
     executor = Executor(kube, cache, records, notifier=notifier, may_write=may_write)

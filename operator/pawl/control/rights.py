@@ -56,7 +56,7 @@ RULES = (
     Rule("policy", ("poddisruptionbudgets",), _OWN),
     Rule("autoscaling", ("horizontalpodautoscalers",), _OWN),
     Rule("", ("pods",), (*_SEEN, "patch")),
-    # what trials of a search report on the way, where they may be pruned
+    # what train tells on the way: how far it is, and what prunes a trial
     Rule("", ("pods/log",), ("get",)),
     Rule("", ("events",), ("create",)),
     # the key that seals feedback tokens: made once, never read

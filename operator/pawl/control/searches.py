@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from pawl.api.search import Search
 from pawl.api.trainingjob import TrainingJob
+from pawl.artifacts.reports import Reports
 from pawl.artifacts.runs import TrialTask
-from pawl.artifacts.trials import Reports, Trial, parse_reports
-from pawl.control.kube import Kube
+from pawl.artifacts.trials import Trial
 from pawl.control.queue import Key
+from pawl.control.reports import TrainLogs
 from pawl.control.studies import Studies
 from pawl.control.trials import Trials
 from pawl.core.run_status import job_condition, newest
@@ -23,35 +22,20 @@ from pawl.core.search import Table, gaps, trial_jobs
 from pawl.search.protocol import Begin, Known
 
 Object = Mapping[str, Any]
-#: Bytes of a log that are read.
-_MOST_LOG = 1 << 20
-#: Seconds between two looks at the log of a trial.
-_PAUSE = 2.0
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """What a trial has reported, when it is asked again, and whether it was asked at its end."""
-
-    reports: Reports = ()
-    again: float = 0.0
-    last: bool = False
 
 
 class Searches:
     """Of all TrainingJobs; `wake` looks at one again."""
 
-    def __init__(self, trials: Trials, kube: Kube, wake: Callable[[Key], None]) -> None:
+    def __init__(self, trials: Trials, logs: TrainLogs, wake: Callable[[Key], None]) -> None:
         self._trials = trials
-        self._kube = kube
-        self._heard: dict[str, dict[int, _Heard]] = {}  # by uid of the TrainingJob
+        self._logs = logs
         self._studies = Studies()
         self._wake = wake
 
     def forget(self, uids: Collection[str]) -> None:
         """What was read for TrainingJobs that are not among `uids`."""
         self._trials.forget(uids)
-        self._heard = {uid: heard for uid, heard in self._heard.items() if uid in uids}
         self._studies.rest()
 
     async def close(self) -> None:
@@ -80,7 +64,8 @@ class Searches:
         running = {n: task for n, (_, task) in there.items() if n not in records}
         reports: Mapping[int, Reports] = {}
         if search.pruner != "none":
-            reports = await self._listen(uid, set(running), over, pods)
+            newest_of = {n: newest(p for p in pods if trial_of(p) == n) for n in running}
+            reports = await self._logs.intermediate(uid, newest_of, over)
         key = f"{uid}-{began}"
         table = Table(search, records)
         if table.ended() and not running:
@@ -102,26 +87,6 @@ class Searches:
             reports=reports,
             error=reply.error,
         )
-
-    async def _listen(
-        self, uid: str, running: set[int], over: set[int], pods: tuple[Object, ...]
-    ) -> dict[int, Reports]:
-        """What trials without a record have reported: each is asked now and then, and once more
-        when it is over."""
-        heard = self._heard.setdefault(uid, {})
-        for number in set(heard) - running:
-            del heard[number]
-        now = asyncio.get_running_loop().time()
-        for number in running:
-            pod = newest(pod for pod in pods if trial_of(pod) == number)
-            before = heard.get(number, _Heard())
-            if pod is None or before.last or (now < before.again and number not in over):
-                continue
-            meta = pod["metadata"]
-            log = await self._kube.logs(meta["namespace"], meta["name"], "train", _MOST_LOG)
-            found = parse_reports(log) or before.reports
-            heard[number] = _Heard(found, now + _PAUSE, last=number in over)
-        return {number: said.reports for number, said in heard.items()}
 
 
 def _fixed(search: Search) -> Search:

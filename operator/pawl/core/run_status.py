@@ -64,19 +64,31 @@ def container_statuses(pod: Object) -> list[Object]:
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
 
 
-def progress(pod: Object | None) -> int:
-    """Per cent, by the stage that is running."""
+def is_running(pod: Object, container: str) -> bool:
+    """Whether that container of a pod runs now."""
+    return any(
+        status["name"] == container and "running" in status.get("state", {})
+        for status in container_statuses(pod)
+    )
+
+
+def progress(pod: Object | None, percent: float | None = None) -> int:
+    """Per cent, by the stage that is running; `train` is done to `percent`, where it says so."""
     done = 0
     for status in container_statuses(pod) if pod else []:
         state = status.get("state", {})
         if "running" in state or "terminated" in state:
             done = max(done, _PROGRESS.get(status["name"], 0))
+    first, after = _PROGRESS["train"], _PROGRESS["publish"]
+    if percent is not None and done == first:
+        return min(first + int((after - first) * percent / 100), after - 1)
     return done
 
 
 def stage_of(done: int) -> str:
-    """The stage that begins there."""
-    return next(stage for stage, begins in _PROGRESS.items() if begins == done)
+    """The stage that runs then; empty before the first."""
+    begun = [stage for stage, begins in _PROGRESS.items() if begins <= done]
+    return begun[-1] if begun else ""
 
 
 def stage_succeeded(pods: Iterable[Object], stage: str) -> bool:

@@ -21,6 +21,9 @@ from pawl.core.run_status import Trouble
 from pawl.core.run_work import Object, Work, adjust, started, tell_blocked, tell_suspended
 from pawl.core.search import Found
 
+#: Seconds between two looks at how far `train` is.
+_LOOK = 10.0
+
 
 def drive(work: Work) -> None:
     """One step of a run that is not finished."""
@@ -164,11 +167,14 @@ def _note_disruption(work: Work, job: Object, pods: Sequence[Object]) -> None:
 
 def _advance(work: Work, pod: Object | None) -> None:
     """How far the run is. A stage is told once, also if a later attempt begins anew."""
-    before, reached = work.values.get("progress") or 0, run_status.progress(pod)
+    before = work.values.get("progress") or 0
+    reached = run_status.progress(pod, work.observed.percent)
     work.values["progress"] = max(before, reached)
-    if reached > before:
-        text = f"run {work.run.number}: {run_status.stage_of(reached)}"
-        work.draft.events.append(Event("StageStarted", text))
+    stage = run_status.stage_of(reached)
+    if reached > before and stage != run_status.stage_of(before):
+        work.draft.events.append(Event("StageStarted", f"run {work.run.number}: {stage}"))
+    if work.job.spec.trainer.container is not None and pod and run_status.is_running(pod, "train"):
+        work.draft.requeue(_LOOK)
 
 
 def _fail(work: Work, trouble: Trouble) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
+from pawl.artifacts.reports import Reports
 from pawl.artifacts.runs import NoNewData, RunResult
-from pawl.artifacts.trials import Reports, Scored, Trial
+from pawl.artifacts.trials import Scored, Trial
 from pawl.core.attempts import attempt_of
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
@@ -46,7 +47,8 @@ class TrainingJobObserved:
     the store could not be asked. `highest_claim` is the highest number claimed for the model in
     the store, `claim` who holds the number that `status.run` has reserved. `recorded` are the
     ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
-    `search` is what is known of the search of the current run, if it has one.
+    `search` is what is known of the search of the current run, if it has one; `percent` how far
+    `train` says it is.
     """
 
     object: Object
@@ -60,6 +62,7 @@ class TrainingJobObserved:
     claim: str | None = None
     recorded: tuple[Object, ...] = ()
     search: SearchObserved | None = None
+    percent: float | None = None
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typing import Any
 
 from pawl.api.search import Search
 from pawl.artifacts.records import Record
-from pawl.artifacts.trials import Outcome, Reports
+from pawl.artifacts.reports import Reports
+from pawl.artifacts.trials import Outcome
 
 #: Bytes of a line.
 MOST_BYTES = 16 << 20

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from pawl.artifacts.reports import parse_reports
 from pawl.artifacts.runs import KnownVersion, RunResult, TrialTask
-from pawl.artifacts.trials import Scored, parse_reports
+from pawl.artifacts.trials import Scored
 
 EXAMPLES = Path(__file__).parents[3] / "manifests/examples"
 SEARCH = {

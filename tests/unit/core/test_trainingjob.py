@@ -112,6 +112,33 @@ def test_a_stage_is_told_once_also_when_a_later_attempt_begins_anew():
     assert told == ["run 1: prepare", "run 1: train", "run 1: publish"]
 
 
+@pytest.mark.parametrize(
+    ("percent", "progress"), [(None, 30), (0, 30), (50, 52), (100, 74)], ids=str
+)
+def test_train_s_own_progress_is_a_part_of_the_run_s(percent: float | None, progress: int):
+    w = world()
+    w.settle()
+    w.pods = [running_pod("train")]
+    observed = replace(w.observe_job(NAME), percent=percent)
+    plan = plan_training_job(observed, INSTALLATION, w.clock)
+    assert plan.status is not None
+    assert plan.status["progress"] == progress
+    assert [event.message for event in plan.events] == ["run 1: train"]
+
+
+def test_progress_within_a_stage_is_no_event_and_never_goes_back():
+    w = world()
+    w.settle()
+    w.pods = [running_pod("train")]
+    told = []
+    for percent in (20.0, 60.0, 40.0):
+        observed = replace(w.observe_job(NAME), percent=percent)
+        plan = plan_training_job(observed, INSTALLATION, w.clock)
+        w.carry_out(observed.object, plan)
+        told.append((w.status("TrainingJob", NAME)["progress"], len(plan.events)))
+    assert told == [(39, 1), (57, 0), (57, 0)]
+
+
 def test_what_keeps_a_pod_from_starting_is_told_once():
     w = world()
     w.settle()

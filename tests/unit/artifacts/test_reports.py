@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawl.artifacts.trials import MOST_REPORTS, parse_reports
+from pawl.artifacts.reports import MOST_REPORTS, parse_progress, parse_reports
 
 
 def line(step: object, value: object) -> str:
@@ -53,3 +53,22 @@ def test_steps_grow_and_values_are_numbers_whatever_is_printed(
     assert all(math.isfinite(value) for _, value in reports)
     assert steps == sorted(set(steps))
     assert all(0 <= step < 2**31 for step in steps)
+
+
+def progress(percent: object) -> str:
+    return json.dumps({"pawl": "progress", "percent": percent})
+
+
+@pytest.mark.parametrize(
+    ("log", "percent"),
+    [
+        pytest.param("", None, id="nothing yet"),
+        pytest.param(f"{progress(10)}\nepoch 2\n{progress(20.5)}\n", 20.5, id="the last counts"),
+        pytest.param(f"{progress(10)}\n{progress(101)}", 10, id="more than all"),
+        pytest.param(progress("half"), None, id="a word"),
+        pytest.param(line(1, 0.5), None, id="a report"),
+        pytest.param(progress(40)[:-4], None, id="half a line"),
+    ],
+)
+def test_how_far_it_is(log: str, percent: float | None):
+    assert parse_progress(log) == percent
