@@ -3,11 +3,12 @@ and checked."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pawl.api.base import ApiModel, Column, Columns, Time, Uri, cel
+from pawl.api.derived import Derived, refuse_hidden
 from pawl.api.duration import Duration
 from pawl.api.metrics import Task
 
@@ -139,3 +140,24 @@ class Data(ApiModel):
     )
     split: Split = Split()
     checks: Annotated[tuple[Check, ...], Field(max_length=64)] = ()
+    derived: Annotated[
+        tuple[Derived, ...],
+        Field(
+            max_length=64,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+            },
+        ),
+    ] = Field(
+        (),
+        description="Features computed from the columns, in training and by the server. They are "
+        "features like columns: all of them, or those that `features` names, less `ignore`.",
+    )
+
+    @model_validator(mode="after")
+    def _derived_show_nothing_hidden(self) -> Self:
+        hidden = dict.fromkeys(self.id_columns, "an id column")
+        hidden |= dict.fromkeys(self.sensitive, "sensitive")
+        refuse_hidden(self.derived, hidden | {self.target: "the target"})
+        return self

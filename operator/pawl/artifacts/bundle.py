@@ -31,6 +31,7 @@ SIGNATURE = "signature.json"
 METRICS = "metrics.json"
 BASELINE = "baseline.json"
 LINEAGE = "lineage.json"
+DERIVED = "derived.json"
 CARD = "card.md"
 ROW_DIGESTS = "training-rows.npy"
 

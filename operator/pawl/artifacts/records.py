@@ -8,6 +8,7 @@ Bundle layout (`<store>/bundles/<namespace>/<model>/<hex of the manifest's diges
     signature.json  Signature
     metrics.json    Metrics
     baseline.json   Baseline: what held-out rows looked like, as bins and counts
+    derived.json    derivation.Derivation, of a model with derived features
     lineage.json    Lineage (a *pure* function of recipe, data and image: no run identity, no time,
                     so the same training gives the same digest twice)
     card.md         for people
@@ -81,6 +82,9 @@ class Signature(Record):
       A client may also send all numeric columns as one matrix input named `input` [N, k].
     * `tensor`: `inputs` are the graph's own, by name (imported ONNX models).
 
+    With derived features (`derivation`), `inputs` are the columns that a client sends, and
+    `numeric` and `categorical` are the features; the skops engine is given them in that order.
+
     For `binary`, `threshold` is applied by the server to the probability of `classes[1]`.
     """
 
@@ -92,6 +96,13 @@ class Signature(Record):
     categorical: tuple[str, ...] = ()
     classes: tuple[str | int | float | bool, ...] = ()
     threshold: float | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of layout `tabular`: the features in the order that scikit-learn knows."""
+        names = tuple(tensor.name for tensor in self.inputs)
+        features = (*self.numeric, *self.categorical)
+        return names if set(names) == set(features) else features
 
 
 class Metrics(Record):

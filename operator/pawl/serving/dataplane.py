@@ -20,7 +20,7 @@ from pawl.artifacts.records import Baseline, Signature, Tensor
 from pawl.serving import counters as c
 from pawl.serving.batching import Batcher, Limits
 from pawl.serving.capture.exposition import exposition as capture_exposition
-from pawl.serving.codec import Codec, Feed, Outputs, Rows, answer
+from pawl.serving.codec import Codec, Feed, Outputs, Rows, answer, join
 from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
@@ -57,9 +57,11 @@ class Reply(Protocol):
 
 @dataclass(frozen=True)
 class Served:
-    """A loaded and verified model."""
+    """A loaded and verified model. `sent`: the signature with the columns that clients send in the
+    place of the features."""
 
     signature: Signature
+    sent: Signature
     codec: Codec
     engine: Engine
     baseline: Baseline | None
@@ -250,7 +252,7 @@ class Dataplane:
         if self._recorder is not None:
             self._recorder.answered(jobs, feed, said, count, _sealed(jobs, tokens, count))
         if self._capture is not None:
-            self._capture.answered(jobs, tokens, feed, said)
+            self._capture.answered(jobs, tokens, _sent(jobs, feed), said)
 
     def _loaded(self) -> Served:
         if self._served is None:
@@ -265,6 +267,12 @@ def _sealed(jobs: list[_InferJob], tokens: list[bytes | None], count: int) -> in
     if None not in tokens:
         return count
     return sum(job.rows.size for job, token in zip(jobs, tokens, strict=True) if token is not None)
+
+
+def _sent(jobs: list[_InferJob], feed: Feed) -> Feed:
+    """What the clients sent, which may not be what the model was fed."""
+    sent = [job.rows.sent for job in jobs if job.rows.sent is not None]
+    return join(sent) if sent else feed
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:

@@ -18,15 +18,18 @@ from pydantic import ValidationError
 from pawl.artifacts import signing
 from pawl.artifacts.bundle import (
     BASELINE,
+    DERIVED,
     LINEAGE,
     MODEL_ONNX,
     MODEL_SKOPS,
     SIGNATURE,
     fetch_bundle,
 )
+from pawl.artifacts.derivation import Derivation
 from pawl.artifacts.records import Baseline, Lineage, Signature
 from pawl.errors import IntegrityError, SignatureError, StoreError
 from pawl.serving.codec import Codec, Feed, Outputs, codec_for
+from pawl.serving.codec.derived import sent
 from pawl.serving.dataplane import Served
 from pawl.serving.engine.base import Engine
 from pawl.serving.engine.onnx import OnnxEngine
@@ -38,6 +41,7 @@ _WARM_UP_RUNS = 3
 _SECONDS_PER_ROW = 0.001
 #: Of a file that is read whole: about 3,000 features.
 _MAX_BASELINE_BYTES = 16 << 20
+_WANTED = (SIGNATURE, LINEAGE, BASELINE, DERIVED, MODEL_ONNX)
 
 
 def load(settings: Settings, wait: Callable[[float], bool]) -> Served:
@@ -66,7 +70,8 @@ def load_once(settings: Settings) -> Served:
         folder = Path(name)
         signature, engine = _engine(settings, folder)
         baseline = _baseline(folder / BASELINE)
-    codec = codec_for(signature, settings.max_rows)
+        derivation = _derivation(folder / DERIVED)
+    codec = codec_for(signature, settings.max_rows, derivation)
     if isinstance(engine, OnnxEngine):
         engine.fit(codec.example(1), codec.wanted, tabular=signature.layout == "tabular")
     seconds_per_row = _warm_up(engine, codec)
@@ -75,6 +80,7 @@ def load_once(settings: Settings) -> Served:
     )
     return Served(
         signature=signature,
+        sent=sent(signature, derivation) if derivation else signature,
         codec=codec,
         engine=engine,
         baseline=baseline,
@@ -89,7 +95,7 @@ def _engine(settings: Settings, folder: Path) -> tuple[Signature, Engine]:
     uri, digest = settings.artifact_uri, settings.artifact_digest
     if settings.verify_keys:
         signing.verify(uri, digest, settings.verify_keys)
-    manifest = fetch_bundle(uri, digest, folder, names=(SIGNATURE, LINEAGE, BASELINE, MODEL_ONNX))
+    manifest = fetch_bundle(uri, digest, folder, names=_WANTED)
     if (folder / MODEL_ONNX).exists():
         engine = OnnxEngine(folder / MODEL_ONNX)
         if (folder / SIGNATURE).exists():
@@ -138,6 +144,16 @@ def _baseline(path: Path) -> Baseline | None:
         raise IntegrityError(
             f"the bundle has no readable {BASELINE}", reason="BadBaseline"
         ) from error
+
+
+def _derivation(path: Path) -> Derivation | None:
+    """How features follow from what clients send, where the bundle says so."""
+    if not path.exists():
+        return None
+    try:
+        return Derivation.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise IntegrityError(f"the bundle has no readable {DERIVED}", reason="BadBundle") from error
 
 
 def _warm_up(engine: Engine, codec: Codec) -> float:

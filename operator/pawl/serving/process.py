@@ -125,7 +125,7 @@ class Process:
         if self._settings.capture is not None:
             from pawl.serving.capture.capture import capture_of  # noqa: PLC0415
 
-            capture = capture_of(self._settings, served.signature, self._counters)
+            capture = capture_of(self._settings, served.sent, self._counters)
         if self._monitor is not None:
             told = capture.told if capture is not None else None
             sealer, taker = self._monitor.install(served.signature, served.baseline, told)

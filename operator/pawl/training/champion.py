@@ -10,11 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pawl.artifacts import bundle
+from pawl.artifacts.derivation import Derivation
 from pawl.artifacts.records import Lineage, Manifest, Signature
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import RunConfig, StoreRef
 from pawl.errors import DataError, PawlError, UserError
 from pawl.stats.metrics import Answers
+from pawl.training import derive
 from pawl.training.engines import Engine, OnnxEngine, SklearnEngine, answers
 from pawl.training.features import matrix
 from pawl.training.rowhash import row_hashes
@@ -30,6 +32,7 @@ class Champion:
     lineage: Lineage
     engine: Engine
     trained_on: NDArray[np.uint64]
+    derivation: Derivation | None = None
 
 
 def load(reference: StoreRef, config: RunConfig, into: Path) -> Champion:
@@ -42,7 +45,7 @@ def load(reference: StoreRef, config: RunConfig, into: Path) -> Champion:
             reference.uri, reference.digest, into, names=wanted, retry=PATIENT
         )
 
-    manifest = fetch([bundle.SIGNATURE, bundle.LINEAGE, bundle.ROW_DIGESTS])
+    manifest = fetch([bundle.SIGNATURE, bundle.LINEAGE, bundle.ROW_DIGESTS, bundle.DERIVED])
     names = {file.name for file in manifest.files}
     model = bundle.MODEL_ONNX if bundle.MODEL_ONNX in names else bundle.MODEL_SKOPS
     fetch([model])
@@ -59,7 +62,10 @@ def load(reference: StoreRef, config: RunConfig, into: Path) -> Champion:
     trained_on = np.empty(0, dtype=np.uint64)
     if lineage.training_row_digests:
         trained_on = np.load(into / lineage.training_row_digests, allow_pickle=False)
-    return Champion(reference.name, signature, lineage, engine, trained_on)
+    derivation = None
+    if bundle.DERIVED in names:
+        derivation = Derivation.model_validate_json((into / bundle.DERIVED).read_bytes())
+    return Champion(reference.name, signature, lineage, engine, trained_on, derivation)
 
 
 def _sklearn_engine(
@@ -75,8 +81,9 @@ def _sklearn_engine(
             f"{name} was trained with scikit-learn {trained_with}, here is {sklearn.__version__}"
         )
     model = persist.load(into / bundle.MODEL_SKOPS, config.allowed_estimators)
-    order = [tensor.name for tensor in signature.inputs]
-    return SklearnEngine(model, signature.task or "binary", len(signature.classes), order)
+    return SklearnEngine(
+        model, signature.task or "binary", len(signature.classes), list(signature.columns)
+    )
 
 
 def unseen_rows(champion: Champion, test: pa.Table) -> NDArray[np.bool_]:
@@ -101,10 +108,14 @@ def answer(champion: Champion, test: pa.Table, schema: Schema) -> Answers:
         raise UserError(f"{champion.name} was trained for {task}, this is {schema.task}")
     if tuple(map(str, signature.classes)) != tuple(map(str, schema.classes)):
         raise UserError(f"{champion.name} knows other classes")
-    for name in (*signature.numeric, *signature.categorical):
-        if name not in test.column_names:
-            raise UserError(f'{champion.name} needs column "{name}", which the data do not have')
     try:
+        if champion.derivation is not None:
+            test = derive.apply(test, champion.derivation)
+        for name in (*signature.numeric, *signature.categorical):
+            if name not in test.column_names:
+                raise UserError(
+                    f'{champion.name} needs column "{name}", which the data do not have'
+                )
         features = matrix(test, signature.numeric, signature.categorical)
     except DataError as error:
         raise PawlError(f"{champion.name}: {error}") from error

@@ -18,17 +18,22 @@ import pyarrow.compute as pc
 from pawl.api.data import Data
 from pawl.api.evaluation import Evaluation
 from pawl.errors import DataError
+from pawl.expressions import Kind as Values
+from pawl.expressions import Program
 from pawl.training.workspace import Feature, Kind, Label
 
 _MOST_CLASSES = 1000
 _MOST_CATEGORIES = 10_000
 _NONE = Evaluation()
+_DERIVED: dict[Values, Kind | None] = {
+    "number": "numeric", "boolean": "boolean", "text": "categorical", "time": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The columns by what they are for. `row_columns` identify a row: the id columns, else the
-    features and the target."""
+    features (what derived ones are made of in their place) and the target."""
 
     features: tuple[Feature, ...]
     row_columns: tuple[str, ...]
@@ -37,7 +42,7 @@ class Roles:
 
 
 def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
-    """Every column that the spec names, with the field that names it first."""
+    """Every column that the data must have, with the field that names it first."""
     named: dict[str, str] = {data.target: "data.target"}
     single = {
         "timeColumn": data.time_column,
@@ -45,8 +50,8 @@ def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
         "weightColumn": data.weight_column,
     }
     several = {
-        "features": data.features,
-        "ignore": data.ignore,
+        "features": _without_derived(data.features, data),
+        "ignore": _without_derived(data.ignore, data),
         "idColumns": data.id_columns,
         "sensitive": data.sensitive,
     }
@@ -65,6 +70,11 @@ def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
     return named
 
 
+def _without_derived(names: tuple[str, ...], data: Data) -> tuple[str, ...]:
+    derived = {one.name for one in data.derived}
+    return tuple(name for name in names if name not in derived)
+
+
 def require_columns(table: pa.Table, named: dict[str, str]) -> None:
     """DataError that names the first missing column, where it was asked for, and likely others."""
     present = table.column_names
@@ -80,21 +90,25 @@ def require_columns(table: pa.Table, named: dict[str, str]) -> None:
         )
 
 
-def assign_roles(table: pa.Table, data: Data) -> Roles:
-    """Which columns are features and of which kind. DataError when none is left."""
+def assign_roles(table: pa.Table, data: Data, program: Program) -> Roles:
+    """Which columns, and definitions of `program`, are features and of which kind. DataError when
+    none is left."""
     apart = {data.target, *data.id_columns, *data.sensitive, *data.ignore}
     apart |= {c for c in (data.time_column, data.group_column, data.weight_column) if c}
-    names = data.features or [name for name in table.column_names if name not in apart]
+    every = (*table.column_names, *program.kinds)
+    names = data.features or [name for name in every if name not in apart]
     features: list[Feature] = []
     warnings: list[str] = []
     for name in names:
         if name in apart:
             raise DataError(f'column "{name}" is a feature and something else too; choose one')
-        kind = _feature_kind(table.column(name).type)
+        derived = program.kinds.get(name)
+        kind = _DERIVED[derived] if derived else _feature_kind(table.column(name).type)
         if kind is not None:
             features.append(Feature(name=name, kind=kind))
             continue
-        reason = f'column "{name}" is {_described(table.column(name).type)}'
+        what = "a date" if derived else _described(table.column(name).type)
+        reason = f'column "{name}" is {what}'
         if data.features:
             raise DataError(
                 f"{reason}, which a model cannot take; derive a number or a category from it, "
@@ -103,10 +117,11 @@ def assign_roles(table: pa.Table, data: Data) -> Roles:
         warnings.append(f"{reason}: left out of the features")
     if not features:
         raise DataError("no column is left as a feature")
-    _bound_categories(table, features)
     features.sort(key=lambda feature: feature.kind == "categorical")  # stable: numbers first
     ids = tuple(data.id_columns)
-    row_columns = ids or (*sorted(f.name for f in features), data.target)
+    chosen = {feature.name for feature in features}
+    read = (chosen - program.kinds.keys()) | program.only(chosen).inputs.keys()
+    row_columns = ids or (*sorted(read), data.target)
     return Roles(tuple(features), row_columns, bool(ids), tuple(warnings))
 
 
@@ -124,7 +139,8 @@ def _described(kind: Any) -> str:
     return "empty" if pa.types.is_null(kind) else f"of type {kind}"
 
 
-def _bound_categories(table: pa.Table, features: Iterable[Feature]) -> None:
+def bound_categories(table: pa.Table, features: Iterable[Feature]) -> None:
+    """DataError when a feature has too many categories."""
     for feature in features:
         if feature.kind != "categorical":
             continue

@@ -19,10 +19,12 @@ from pawl.artifacts.records import DataLineage
 from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
-from pawl.training import log, recorded, results, source, suspicions, times
+from pawl.expressions import Program
+from pawl.training import derive, log, recorded, results, source, suspicions, times
 from pawl.training.columns import (
     Roles,
     assign_roles,
+    bound_categories,
     encode_target,
     named_columns,
     require_columns,
@@ -71,12 +73,15 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         log.info("recorded before for the same recipe and data", version=known.version.name)
         if spec.trainer.sklearn is not None:
             return Outcome(f"{known.version.name} was made of the same recipe and data")
-    roles = assign_roles(table, data)
+    program = derive.compiled(table, data)
+    roles = assign_roles(table, data, program)
     target, classes = encode_target(table.column(data.target), data)
     parts = split(table, data, roles.row_columns, spec.model, newest.test if newest else None)
     sizes = np.bincount(parts, minlength=len(PARTS))
     log.info("rows split", **{name: int(n) for name, n in zip(PARTS, sizes, strict=True)})
     _require_classes(target, parts, classes)
+    table = _derived(table, parts, roles, data, program, work)
+    bound_categories(table, roles.features)
     schema = Schema(
         task=data.task,
         target=data.target,
@@ -101,6 +106,19 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         log.warning(sentence)
     write_record(work.prepared, _prepared(lineage, roles, warnings))
     return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
+
+
+def _derived(
+    table: pa.Table, parts: Parts, roles: Roles, data: Data, program: Program, work: Workspace
+) -> pa.Table:
+    """With the derived features as columns; how they came about is left for the bundle."""
+    if not program.definitions:
+        return table
+    program = derive.fitted(program, table, parts == TRAIN)
+    derivation = derive.derivation(program, data, roles.features)
+    if derivation.definitions:
+        write_record(work.derivation, derivation)
+    return derive.derived(table, program)
 
 
 def _write(

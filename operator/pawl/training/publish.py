@@ -15,7 +15,8 @@ from pathlib import Path
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts import bundle, signing
 from pawl.artifacts.canonical import canonical_json, digest
-from pawl.artifacts.records import Lineage
+from pawl.artifacts.derivation import Derivation
+from pawl.artifacts.records import Lineage, Signature
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.store import Store, open_store
@@ -76,7 +77,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
         format=served.choice.format,
         size_bytes=size,
-        signature=build_signature(schema, served.choice.threshold),
+        signature=_signature(work, schema, served),
         metrics=judgement.metrics.values,
         old_window=judgement.metrics.old_window,
         gates=judgement.gates,
@@ -85,6 +86,11 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         lineage=lineage,
         code=config.code,
     )
+
+
+def _signature(work: Workspace, schema: Schema, served: artifact.Served) -> Signature:
+    derivation = read_record(work.derivation, Derivation) if work.derivation.exists() else None
+    return build_signature(schema, served.choice.threshold, derivation)
 
 
 def _outcome(store: Store, path: str) -> Outcome:
@@ -130,7 +136,9 @@ def _write_folder(
     for name in served.files:
         shutil.copyfile(work.output / name, folder / name)
     shutil.copyfile(work.row_digests, folder / bundle.ROW_DIGESTS)
-    signature = build_signature(schema, served.choice.threshold)
+    signature = _signature(work, schema, served)
+    if work.derivation.exists():
+        shutil.copyfile(work.derivation, folder / bundle.DERIVED)
     profile = baseline.build(parts.train, judgement.test_answers, schema.task, schema.classes)
     records = {
         bundle.SIGNATURE: signature,

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pawl.artifacts.derivation import Derivation
 from pawl.artifacts.records import Datatype, Signature, Tensor
+from pawl.expressions import Kind as Values
 from pawl.training.workspace import Kind, Label, Schema
 
-_INPUTS: dict[Kind, Datatype] = {"numeric": "FP64", "boolean": "BOOL", "categorical": "BYTES"}
+_INPUTS: dict[Kind | Values, Datatype] = {
+    "numeric": "FP64", "number": "FP64", "boolean": "BOOL",
+    "categorical": "BYTES", "text": "BYTES", "time": "BYTES",
+}  # fmt: skip
 
 
-def build_signature(schema: Schema, threshold: float | None) -> Signature:
-    """One input per feature; `label` and `probabilities`, or `prediction`."""
+def build_signature(
+    schema: Schema, threshold: float | None, derivation: Derivation | None = None
+) -> Signature:
+    """One input per feature, or per column that the features are derived from; `label` and
+    `probabilities`, or `prediction`."""
     inputs = tuple(
-        Tensor(name=feature.name, datatype=_INPUTS[feature.kind], shape=(-1,))
-        for feature in schema.features
+        Tensor(name=one.name, datatype=_INPUTS[one.kind], shape=(-1,))
+        for one in (derivation.inputs if derivation else schema.features)
     )
     outputs: tuple[Tensor, ...] = (Tensor(name="prediction", datatype="FP64", shape=(-1,)),)
     if schema.task != "regression":

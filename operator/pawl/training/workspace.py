@@ -4,7 +4,8 @@ data/        train.parquet, validation.parquet, schema.json   (the file contract
 parameters.json                                               (the file contract)
 output/      model.onnx or model.skops                        (the file contract)
 held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json or, of
-             a trial, scored.json; or recorded.json
+             a trial, scored.json; or recorded.json; derived.json, if there are
+             derived features
 bundle/      what publish uploads
 """
 
@@ -148,6 +149,10 @@ class Workspace:
     @property
     def recorded(self) -> Path:
         return self.held_out / "recorded.json"
+
+    @property
+    def derivation(self) -> Path:
+        return self.held_out / "derived.json"
 
     @property
     def row_digests(self) -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pawl.api.crds import all_crds
+from pawl.api.data import Data
 from pawl.local.schema.structural import Structural
 
 
@@ -58,3 +60,25 @@ def test_a_check_is_of_rows_or_of_a_column(schema: Structural, check: dict[str, 
 )
 def test_what_is_no_check_is_refused(schema: Structural, check: dict[str, Any], said: str) -> None:
     assert said in complaints(schema, checks=[check])
+
+
+def _data(**changes: Any) -> Data:
+    base = {"uri": "file:///d.csv", "task": "binary", "target": "y", "sensitive": ["gender"]}
+    return Data.model_validate(base | {"idColumns": ["id"]} | changes)
+
+
+@pytest.mark.parametrize(
+    ("derived", "said"),
+    [
+        pytest.param({"name": "f", "expression": "y + 1"}, "uses y, which is the target", id="y"),
+        pytest.param(
+            {"name": "f", "expression": "gender == 'f'"}, "gender, which is sensitive", id="hidden"
+        ),
+        pytest.param({"name": "f", "expression": "len(id)"}, "id, which is an id column", id="id"),
+        pytest.param({"name": "y", "expression": "x"}, "the name of the target", id="named target"),
+        pytest.param({"name": "f", "expression": "eval(x)"}, "is not understood", id="grammar"),
+    ],
+)
+def test_a_derived_feature_that_cannot_be_is_told(derived: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        _data(derived=[derived])

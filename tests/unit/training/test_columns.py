@@ -10,7 +10,16 @@ import pytest
 
 from pawl.api.data import Data
 from pawl.errors import DataError
-from pawl.training.columns import assign_roles, encode_target, named_columns, require_columns
+from pawl.training import derive
+from pawl.training.columns import (
+    Roles,
+    assign_roles,
+    bound_categories,
+    encode_target,
+    named_columns,
+    require_columns,
+)
+from pawl.training.workspace import Feature
 
 TABLE = pa.table(
     {
@@ -31,9 +40,13 @@ def _data(**changes: Any) -> Data:
     return Data.model_validate(base | changes)
 
 
+def _roles(data: Data) -> Roles:
+    return assign_roles(TABLE, data, derive.compiled(TABLE, data))
+
+
 def test_by_default_features_are_what_is_nothing_else() -> None:
     data = _data(idColumns=["id"], sensitive=["gender"])
-    roles = assign_roles(TABLE, data)
+    roles = _roles(data)
     assert [(f.name, f.kind) for f in roles.features] == [
         ("age", "numeric"),
         ("flag", "boolean"),
@@ -50,12 +63,16 @@ def test_by_default_features_are_what_is_nothing_else() -> None:
         ({"idColumns": ["id"]}, ("id",)),
         ({"features": ["plan", "age"]}, ("age", "plan", "y")),
         ({"ignore": ["id", "gender", "flag", "plan"]}, ("age", "y")),
+        (
+            {"features": ["old"], "derived": [{"name": "old", "expression": "age > 30 and flag"}]},
+            ("age", "flag", "y"),
+        ),
     ],
 )
 def test_a_row_is_told_apart_by_its_ids_else_by_what_is_learnt(
     changes: dict[str, Any], row_columns: tuple[str, ...]
 ) -> None:
-    assert assign_roles(TABLE, _data(**changes)).row_columns == row_columns
+    assert _roles(_data(**changes)).row_columns == row_columns
 
 
 @pytest.mark.parametrize(
@@ -69,13 +86,32 @@ def test_a_row_is_told_apart_by_its_ids_else_by_what_is_learnt(
 )
 def test_what_cannot_be_a_feature_is_told(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        assign_roles(TABLE, _data(**changes))
+        _roles(_data(**changes))
+
+
+def test_derived_features_are_features_like_columns() -> None:
+    data = _data(
+        ignore=["plan", "flag", "id", "gender", "step"],
+        derived=[
+            {"name": "step", "expression": "age * 2"},
+            {"name": "big", "expression": "step > 3"},
+            {"name": "label", "expression": "lower(plan)"},
+            {"name": "when", "expression": "at"},
+        ],
+    )
+    roles = _roles(data)
+    assert [(f.name, f.kind) for f in roles.features] == [
+        ("age", "numeric"),
+        ("big", "boolean"),
+        ("label", "categorical"),
+    ]
+    assert 'column "when" is a date: left out of the features' in roles.warnings
 
 
 def test_too_many_texts_are_told() -> None:
     table = pa.table({"t": [f"text {i}" for i in range(10_001)], "y": [0] * 10_001})
     with pytest.raises(DataError, match="10,001 different texts, more than 10,000"):
-        assign_roles(table, _data())
+        bound_categories(table, [Feature(name="t", kind="categorical")])
 
 
 def test_a_missing_column_is_told_with_where_it_was_asked_for() -> None:

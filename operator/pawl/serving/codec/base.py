@@ -19,11 +19,13 @@ Outputs = dict[str, NDArray[Any]]
 
 class Rows(NamedTuple):
     """Decoded inputs of one request. Two requests can be scored together when their `key`s are
-    equal: then the arrays of `feed` can be joined along axis 0. `size` is the number of rows."""
+    equal: then the arrays of `feed` can be joined along axis 0. `size` is the number of rows,
+    `sent` what the client sent, where `feed` was derived from it."""
 
     feed: Feed
     size: int
     key: tuple[Any, ...] = ()
+    sent: Feed | None = None
 
 
 class Column(NamedTuple):

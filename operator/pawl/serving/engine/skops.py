@@ -41,7 +41,7 @@ class SkopsEngine:
         """`allowed` is what the administrator adds: paths, or prefixes that end in a dot."""
         _check_version(lineage)
         self._model = load_skops(path, allowed)
-        self._columns = [tensor.name for tensor in signature.inputs]
+        self._columns = list(signature.columns)
         self._numeric = {name: index for index, name in enumerate(signature.numeric)}
         self._categorical = {name: index for index, name in enumerate(signature.categorical)}
         method, self._output = _method(signature)
