@@ -4,7 +4,8 @@ The grammar is a small part of Python's: numbers, texts, True and False, column 
 where a name is no identifier), `+ - * / // % **`, comparisons (also `a < b < c`), `in`, `and`,
 `or`, `not`, `x if condition else y`, the functions of `kinds.FUNCTIONS`, and
 `fitted.<statistic>(column)`. Nothing else is understood, and nothing is ever executed: Python's
-`ast` reads the text, and what is not in the list is refused. Text, nodes, depth and constants are bounded.
+`ast` reads the text, and what is not in the list is refused. Text, nodes, depth and constants are
+bounded.
 """
 
 from __future__ import annotations
