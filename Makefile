@@ -5,11 +5,12 @@ STAMP  := $(VENV)/.ready
 PYTHON ?= python3
 SRC    := operator tests benchmarks helm images
 WORKERS ?= 2
+MLFLOW := benchmarks/.venvs/mlflow
 REQUESTS := $(VENV)/e2e-requests
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit integration e2e differential test-images sbom lint format verify generate lock bench clean
+.PHONY: help setup demo test unit integration e2e differential test-mlflow test-images sbom lint format verify generate lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,10 @@ endif
 
 differential: $(STAMP) ## the same requests to an embedded cluster and to that of OTHER=kubeconfig
 	$(VENV)/bin/pytest tests/differential --other $(OTHER)
+
+test-mlflow: $(STAMP) ## tracking with a real MLflow server on a real PostgreSQL; makes benchmarks/.venvs/mlflow
+	test -x $(MLFLOW)/bin/mlflow || { $(PYTHON) -m venv $(MLFLOW) && $(MLFLOW)/bin/pip install --quiet mlflow psycopg2-binary; }
+	PAWL_MLFLOW=$(CURDIR)/$(MLFLOW) $(VENV)/bin/pytest tests/integration/tracking -rs
 
 test-images: $(STAMP) ## builds and runs the images; as root, with buildah; PAWL_BASE_IMAGE=image, else debootstrap
 	$(if $(PAWL_BASE_IMAGE),PAWL_BASE_IMAGE=$(PAWL_BASE_IMAGE)) $(VENV)/bin/pytest tests/images -rs -s

@@ -41,6 +41,13 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   resourceNames: {{ toJson . }}
   verbs: [get]
 {{- end }}
+{{- with .Values.tracking.secretNames }}
+# with which runs are recorded at MLflow servers (spec.tracking)
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+{{- end }}
 {{- if .Values.gateway.enabled }}
 # routing.gateway
 - apiGroups: [gateway.networking.k8s.io]

@@ -25,6 +25,7 @@ from pawl.api.data import Data
 from pawl.api.duration import Duration
 from pawl.api.evaluation import Evaluation, metric_rules
 from pawl.api.search import BestTrial, Search, TrialCounts
+from pawl.api.tracking import TrackedStatus, Tracking
 from pawl.api.trainer import Trainer
 
 
@@ -122,6 +123,7 @@ class TrainingJobSpec(ApiModel):
     ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
         None, description="The finished run's Job is removed after this; the object stays."
     )
+    tracking: Tracking | None = Field(None, description="Where runs are recorded as well.")
     cause: Cause | None = Field(None, description="Why Pawl trains; users leave it out.")
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> TrainingJobSpec:
@@ -175,6 +177,7 @@ class TrainingJobStatus(ObjectStatus):
         description="Why the search has ended: MaxTrials, GridDone, GoalReached, NoImprovement or "
         "MaxFailedTrials.",
     )
+    tracking: TrackedStatus | None = None
     metrics: Annotated[dict[str, float], Field(max_length=64)] | None = Field(
         None, description="Of the model as it will be served, on the test rows."
     )

@@ -24,7 +24,8 @@ from pawl.control import events
 from pawl.control.cloudevents import Message, message
 from pawl.control.kube import Kube
 from pawl.control.metrics import NOTIFICATIONS
-from pawl.control.webhooks import Target, UnavailableError
+from pawl.control.outside import UnavailableError
+from pawl.control.webhooks import Target
 from pawl.core.plan import Event
 from pawl.errors import PawlError
 

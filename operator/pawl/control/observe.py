@@ -36,6 +36,7 @@ from pawl.control.records import Records
 from pawl.control.reports import TrainLogs
 from pawl.control.routers import Routers
 from pawl.control.searches import Searches
+from pawl.control.tracking import Tracker
 from pawl.control.windows import Windows
 from pawl.core.deployment import DeploymentObserved
 from pawl.core.front import FrontObserved
@@ -65,7 +66,9 @@ class Observer:
         labels: Labels,
         searches: Searches,
         logs: TrainLogs,
+        tracker: Tracker,
     ) -> None:
+        self._tracker = tracker
         self._searches = searches
         self._logs = logs
         self._measure = measure
@@ -78,18 +81,20 @@ class Observer:
         self._recalled = Recalled(records)
 
     def forget(self) -> None:
-        """What was counted for Deployments that are gone."""
+        """What was known of objects that are gone."""
         known = frozenset(item["metadata"]["uid"] for item in self._cache.all(DEPLOYMENTS))
         self._windows.forget(known)
         self._labels.forget(known)
         self._recalled.forget(known)
-        training = {
-            item["metadata"]["uid"]
-            for item in self._cache.all(TRAINING_JOBS)
+        training = {item["metadata"]["uid"]: item for item in self._cache.all(TRAINING_JOBS)}
+        self._tracker.forget(training)
+        running = {
+            uid
+            for uid, item in training.items()
             if (item.get("status") or {}).get("phase") not in FINISHED
         }
-        self._searches.forget(training)
-        self._logs.forget(training)
+        self._searches.forget(running)
+        self._logs.forget(running)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -117,11 +122,12 @@ class Observer:
                 recorded = await self._recalled.of_recipe(item, recipe)
         except StoreError as failure:
             error = str(failure)
+        versions = self._cache.of_model(MODEL_VERSIONS, namespace, model)
         return TrainingJobObserved(
             object=item,
             jobs=jobs,
             pods=pods,
-            versions=self._cache.of_model(MODEL_VERSIONS, namespace, model),
+            versions=versions,
             deployments=self._cache.of_model(DEPLOYMENTS, namespace, model),
             result=result,
             store_error=error,
@@ -130,6 +136,7 @@ class Observer:
             recorded=recorded,
             search=search,
             percent=await self._percent(item, pods),
+            tracking=self._tracker.look(item, versions),
         )
 
     async def _percent(self, item: Object, pods: tuple[Object, ...]) -> float | None:

@@ -26,6 +26,7 @@ from pawl.control.monitors import Monitors
 from pawl.control.notify import Notifier
 from pawl.control.observe import Observer
 from pawl.control.old_hours import OldHours
+from pawl.control.outside import Outside
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
@@ -35,6 +36,7 @@ from pawl.control.routers import Routers
 from pawl.control.searches import Searches
 from pawl.control.series import Series
 from pawl.control.settings import Settings
+from pawl.control.tracking import Tracker
 from pawl.control.webhooks import Webhooks
 from pawl.control.windows import Windows
 
@@ -76,9 +78,12 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     windows = Windows(monitors, Baselines(records), scraped)
     logs = TrainLogs(kube)
     searches = Searches(records.trials, logs, queue.add)
-    observer = Observer(cache, kube, records, routers, measure, windows, labels, searches, logs)
-    webhooks = Webhooks(kube, private=settings.notify_private)
-    notifier = Notifier(kube, webhooks.send)
+    outside = Outside(kube, private=settings.notify_private)
+    tracker = Tracker(outside, records, queue.add, may_write=may_write)
+    observer = Observer(
+        cache, kube, records, routers, measure, windows, labels, searches, logs, tracker
+    )
+    notifier = Notifier(kube, Webhooks(outside).send)
     executor = Executor(kube, cache, records, notifier=notifier, may_write=may_write)
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
@@ -95,7 +100,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     finally:
         await searches.close()
         records.close()
-        for connection in (notifier, webhooks, routers, monitors, prometheus, kube):
+        for connection in (tracker, notifier, outside, routers, monitors, prometheus, kube):
             if connection is not None:
                 await connection.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +23,7 @@ from pawl.artifacts import signing
 from pawl.artifacts.bundle import bundle_exists, fetch_bundle
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
-from pawl.artifacts.runs import NoNewData, RunResult, read_result
+from pawl.artifacts.runs import NoNewData, RunResult, StoreRef, read_result
 from pawl.artifacts.store import open_store
 from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
@@ -232,6 +232,29 @@ class Records:
                     self._store.delete(f"{folder}/{hour}")
 
         await self._do("drop", delete)
+
+    async def files(
+        self, bundle: StoreRef, namespace: str, names: Collection[str]
+    ) -> dict[str, bytes]:
+        """Files of a bundle by name, verified; none of one that has been removed."""
+        guard = Guard(self._uris.of(namespace))
+
+        def read() -> dict[str, bytes]:
+            with tempfile.TemporaryDirectory(prefix="pawl-files-") as scratch:
+                folder = Path(scratch)
+                with suppress(FileNotFoundError):
+                    fetch_bundle(
+                        bundle.uri,
+                        bundle.digest,
+                        folder,
+                        names=names,
+                        retry=self._retry,
+                        guard=guard,
+                    )
+                found = (folder / name for name in names)
+                return {path.name: path.read_bytes() for path in found if path.exists()}
+
+        return await self._do("files", read)
 
     async def verify(self, artifact: Artifact, namespace: str) -> Verification:
         """Look who has signed an artifact, where that is asked for, then read it whole and compare

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from pawl.constants import COMPONENT, GROUP
 
-#: The Secret whose key signs notifications; administrators may add others beside it.
+#: The Secret whose key signs notifications; administrators may add others beside each.
 NOTIFY_SECRET = "pawl-notify"  # noqa: S105 - the name of a Secret, not its content
+#: The Secret with which runs are recorded at an MLflow server.
+MLFLOW_SECRET = "pawl-mlflow"  # noqa: S105 - likewise
 _SEEN = ("list", "watch")
 _OWN = (*_SEEN, "create", "patch", "delete")
 
@@ -62,6 +64,7 @@ RULES = (
     # the key that seals feedback tokens: made once, never read
     Rule("", ("secrets",), ("create",)),
     Rule("", ("secrets",), ("get",), (NOTIFY_SECRET,)),
+    Rule("", ("secrets",), ("get",), (MLFLOW_SECRET,)),
     # routing.gateway
     Rule("gateway.networking.k8s.io", ("httproutes",), ("get", "create", "patch", "delete")),
     Rule("gateway.networking.k8s.io", ("gateways", "gatewayclasses"), ("get",)),

@@ -24,6 +24,8 @@ Reason = Literal[
     "ModelWarning",
     "Suspended",
     "Resumed",
+    "NotTracked",
+    "Tracked",
     # of a ModelVersion: its stage, its artifact, its approval
     "Pending",
     "Candidate",

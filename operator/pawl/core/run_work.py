@@ -17,6 +17,7 @@ from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
 from pawl.core.plan import Draft, Event, MergePatch
 from pawl.core.run_status import Trouble
+from pawl.core.tracking import TrackingObserved
 from pawl.core.versions import Version
 from pawl.search.protocol import Proposal
 
@@ -48,7 +49,7 @@ class TrainingJobObserved:
     the store, `claim` who holds the number that `status.run` has reserved. `recorded` are the
     ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
     `search` is what is known of the search of the current run, if it has one; `percent` how far
-    `train` says it is.
+    `train` says it is; `tracking` what is known of the tracking server.
     """
 
     object: Object
@@ -63,6 +64,7 @@ class TrainingJobObserved:
     recorded: tuple[Object, ...] = ()
     search: SearchObserved | None = None
     percent: float | None = None
+    tracking: TrackingObserved | None = None
 
 
 @dataclass

@@ -21,6 +21,7 @@ from pawl.core.plan import Plan
 from pawl.core.run_choice import choose_run
 from pawl.core.run_steps import drive
 from pawl.core.run_work import FINISHED, TrainingJobObserved, Work
+from pawl.core.tracking import plan_tracking
 from pawl.core.versions import read_versions
 
 __all__ = ["TrainingJobObserved", "plan_training_job"]
@@ -46,6 +47,7 @@ def plan_training_job(
         drive(work)
     else:
         _tell_finished(work)
+    work.values["tracking"] = plan_tracking(job, observed.tracking, conditions, work.draft)
     work.draft.events += transitions.events(conditions)
     work.values["phase"] = "Suspended" if _suspended(work) else work.run.phase
     status = TrainingJobStatus(**work.values | {"conditions": conditions.all()})

@@ -25,6 +25,8 @@ _TOLD: dict[tuple[str, Status], tuple[Reason, Literal["Normal", "Warning"], tupl
     ("Approved", "True"): ("Approved", "Normal", ("Unknown", "False")),
     ("Available", "True"): ("Available", "Normal", _ANY),
     ("Available", "False"): ("Unavailable", "Warning", ("True",)),
+    ("Tracked", "False"): ("NotTracked", "Warning", _ANY),
+    ("Tracked", "True"): ("Tracked", "Normal", ("False",)),
     ("Capturing", "False"): ("NotCapturing", "Warning", _ANY),
 }
 

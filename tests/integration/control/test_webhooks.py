@@ -16,7 +16,8 @@ from aiohttp import web
 from pawl.control.cloudevents import Message
 from pawl.control.kube import KubeError
 from pawl.control.notify import Notifier
-from pawl.control.webhooks import RefusedError, Target, UnavailableError, Webhooks
+from pawl.control.outside import Outside, RefusedError, UnavailableError
+from pawl.control.webhooks import Target, Webhooks
 from pawl.core.plan import Event
 from pawl.errors import NotAllowedError
 
@@ -80,9 +81,9 @@ def api() -> Api:
 
 @pytest.fixture
 async def webhooks(api: Api) -> AsyncIterator[Webhooks]:
-    made = Webhooks(cast(Any, api), private=True)
-    yield made
-    await made.close()
+    outside = Outside(cast(Any, api), private=True)
+    yield Webhooks(outside)
+    await outside.close()
 
 
 async def notified(api: Api, webhooks: Webhooks, receiver: Receiver) -> None:
@@ -197,8 +198,8 @@ async def test_a_port_that_nobody_listens_at_may_be_tried_again(webhooks: Webhoo
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"])
 async def test_the_operators_own_machine_is_not_asked(api: Api, receiver: Receiver, host: str):
     port = receiver.url.rsplit(":", 1)[1]
-    closed = Webhooks(cast(Any, api))
+    closed = Outside(cast(Any, api))
     with pytest.raises(NotAllowedError):
-        await closed.send(target(f"http://{host}:{port}/"), Message("a", b"{}"))
+        await Webhooks(closed).send(target(f"http://{host}:{port}/"), Message("a", b"{}"))
     await closed.close()
     assert receiver.got == []

@@ -17,10 +17,10 @@ from pawl.control.loop import Loop
 from pawl.control.metrics import REGISTRY
 from pawl.control.monitors import Monitors
 from pawl.control.notify import MOST_WAITING, Notifier
+from pawl.control.outside import RefusedError
 from pawl.control.queue import Key, Queue
 from pawl.control.records import Records
 from pawl.control.reflector import Reflector
-from pawl.control.webhooks import RefusedError
 from pawl.core.installation import Images, Installation
 from pawl.core.plan import Event, Plan
 from pawl.errors import ConflictError, StoreError

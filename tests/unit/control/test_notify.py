@@ -12,7 +12,8 @@ import pytest
 
 from pawl.control.cloudevents import Message
 from pawl.control.notify import MOST_WAITING, PAUSES, Notifier
-from pawl.control.webhooks import RefusedError, Target, UnavailableError
+from pawl.control.outside import RefusedError, UnavailableError
+from pawl.control.webhooks import Target
 from pawl.core.plan import Event
 
 HOOK = "https://hooks.example/T0/secret-path"

@@ -51,6 +51,13 @@ class Store:
         self.asked += 1
 
 
+class Tracker:
+    """Tracks nothing."""
+
+    def look(self, *_: Any) -> None:
+        return None
+
+
 @pytest.mark.parametrize(
     ("ended", "asked"),
     [
@@ -61,7 +68,7 @@ class Store:
 async def test_a_trial_may_end_the_run(ended: tuple[str, ...], asked: int):
     store, cache = Store(), Cache(*ended)
     cache.jobs[0]["metadata"]["labels"][LABEL_TRIAL] = "0"
-    parts: dict[str, Any] = {"cache": cache, "records": store}
+    parts: dict[str, Any] = {"cache": cache, "records": store, "tracker": Tracker()}
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     await observer.training_job(training_job("Running", None))
     assert store.asked == asked
@@ -86,7 +93,7 @@ async def test_the_store_is_asked_when_there_may_be_a_result(
     phase: str | None, ended: tuple[str, ...], cause: dict[str, Any] | None, asked: int
 ):
     store = Store()
-    parts: dict[str, Any] = {"cache": Cache(*ended), "records": store}  # it asks no others
+    parts: dict[str, Any] = {"cache": Cache(*ended), "records": store, "tracker": Tracker()}
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     await observer.training_job(training_job(phase, cause))
     assert store.asked == asked

@@ -73,7 +73,7 @@ def test_there_are_no_wildcards(name: str):
 
 def test_secrets_are_read_by_name_only():
     verbs = {(verb, name) for _, what, verb, name in WANTED if what == "secrets"}
-    assert verbs == {("create", ""), ("get", "pawl-notify")}
+    assert verbs == {("create", ""), ("get", "pawl-notify"), ("get", "pawl-mlflow")}
 
 
 @pytest.mark.parametrize("name", ["pawl-view", "pawl-edit", "pawl-approver"])
