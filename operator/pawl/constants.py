@@ -29,6 +29,7 @@ ENV_RUN_CONFIG = "PAWL_RUN_CONFIG"  # path of run.json (artifacts.runs.RunConfig
 ENV_WORK_DIR = "PAWL_WORK_DIR"  # the workspace that the stages of a training pod share
 ENV_DATA_DIR = "PAWL_DATA_DIR"  # file contract: where `train` finds its data
 ENV_CLAIM_DIR = "PAWL_CLAIM_DIR"  # where the claim of a pvc:// data URI is mounted
+ENV_CLAIMS_DIR = "PAWL_CLAIMS_DIR"  # holds a folder for each further claim, by its name
 ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
 ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
 ENV_SEED = "PAWL_SEED"

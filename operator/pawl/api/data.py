@@ -7,10 +7,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pawl.api.base import ApiModel, Column, Columns, Time, Uri, cel
+from pawl.api.base import ApiModel, Column, Columns, Name, Time, Uri, cel
 from pawl.api.derived import Derived, refuse_hidden
 from pawl.api.duration import Duration
 from pawl.api.metrics import Task
+
+Format = Literal["auto", "csv", "parquet", "jsonl"]
 
 
 class Split(ApiModel):
@@ -81,6 +83,21 @@ class Check(ApiModel):
     )
 
 
+class Source(ApiModel):
+    """Columns from elsewhere, joined to the rows of data.uri by key: at most one row a key."""
+
+    name: Name = Field(description="What messages call it.")
+    uri: Uri = Field(description="As data.uri.")
+    format: Format = Field("auto", description="auto goes by the file name.")
+    on: Annotated[tuple[Column, ...], Field(min_length=1, max_length=8)] = Field(
+        description="The key: columns of these names here and there, compared as text."
+    )
+    how: Literal["left", "inner"] = Field(
+        "left", description="left keeps rows without a match, inner leaves them out."
+    )
+    columns: Columns = Field((), description="Those that are joined; default: all but the key.")
+
+
 class Data(ApiModel):
     """Where the rows come from and what their columns mean."""
 
@@ -115,8 +132,10 @@ class Data(ApiModel):
     uri: Uri = Field(
         description="file, s3, http(s): one file, a folder or a glob of csv, parquet or JSON lines."
     )
-    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
-        "auto", description="auto goes by the file name."
+    format: Format = Field("auto", description="auto goes by the file name.")
+    sources: Annotated[tuple[Source, ...], Field(max_length=8)] = Field(
+        (),
+        description="Further columns, joined by key in this order, before anything else is done.",
     )
     task: Task = Field(description="What is predicted.")
     target: Column = Field(description="The column that is predicted.")
@@ -161,3 +180,9 @@ class Data(ApiModel):
         hidden |= dict.fromkeys(self.sensitive, "sensitive")
         refuse_hidden(self.derived, hidden | {self.target: "the target"})
         return self
+
+    @property
+    def uris(self) -> dict[str, str]:
+        """Every URI that is read, by the field that names it."""
+        joined = {f"data.sources[{i}].uri": s.uri for i, s in enumerate(self.sources)}
+        return {"data.uri": self.uri, **joined}

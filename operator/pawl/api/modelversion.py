@@ -71,16 +71,27 @@ class WindowRef(ApiModel):
     end: Time = Field(description="The newest of them; younger rows had no certain label yet.")
 
 
+class SourceRef(ApiModel):
+    """What was joined to the rows."""
+
+    name: Annotated[str, Field(max_length=40)]
+    uri: Annotated[str, Field(max_length=1024)]
+    digest: Annotated[str, Field(max_length=80)]
+
+
 class DataRef(ApiModel):
     """What the model was trained on."""
 
     uri: Annotated[str, Field(max_length=1024)]
-    digest: Annotated[str, Field(max_length=80)]
+    digest: Annotated[str, Field(max_length=80)] = Field(
+        description="Of the content of all files that were read."
+    )
     rows: Annotated[int, Field(ge=0)] | None = None
     newest: Time | None = Field(
         None, description="Time of the newest row of any part, by data.timeColumn."
     )
     window: WindowRef | None = None
+    sources: Annotated[tuple[SourceRef, ...], Field(max_length=8)] = ()
 
 
 class CodeRef(ApiModel):

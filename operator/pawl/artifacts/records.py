@@ -169,9 +169,17 @@ class Window(Record):
     end: str
 
 
+class SourceLineage(Record):
+    """What was joined to the rows."""
+
+    name: str
+    uri: str  # credentials redacted
+    digest: str
+
+
 class DataLineage(Record):
-    """What was read. `digest` is over content, not over names or times. `newest` is the time of
-    the newest row of any part, those of the future aside."""
+    """What was read. `digest` is over content, not over names or times, and covers `sources`.
+    `newest` is the time of the newest row of any part, those of the future aside."""
 
     uri: str  # credentials redacted
     digest: str
@@ -181,6 +189,7 @@ class DataLineage(Record):
     test_rows: int
     newest: str | None = None
     window: Window | None = None
+    sources: tuple[SourceLineage, ...] = ()
 
 
 class SearchLineage(Record):

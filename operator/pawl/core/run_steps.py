@@ -48,7 +48,7 @@ def drive(work: Work) -> None:
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
         work.draft.requeue(10)
     elif job is None and (problem := _not_allowed(work)):
-        _refuse(work, f"data.uri {problem}")
+        _refuse(work, problem)
     elif job is None and work.job.spec.search is not None:
         _search(work, work.job.spec.search)
     elif job is None:
@@ -130,7 +130,10 @@ def _failed(work: Work, job: Object) -> None:
 
 
 def _not_allowed(work: Work) -> str | None:
-    return work.installation.uris.problem(work.job.spec.data.uri, work.meta["namespace"])
+    for field, uri in work.job.spec.data.uris.items():
+        if problem := work.installation.uris.problem(uri, work.meta["namespace"]):
+            return f"{field} {problem}"
+    return None
 
 
 def _refuse(work: Work, message: str) -> None:

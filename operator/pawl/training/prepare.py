@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.expressions import Program
-from pawl.training import derive, log, recorded, results, source, suspicions, times
+from pawl.training import derive, log, recorded, results, suspicions, times
 from pawl.training.columns import (
     Roles,
     assign_roles,
@@ -31,10 +28,11 @@ from pawl.training.columns import (
 )
 from pawl.training.features import as_texts, matrix
 from pawl.training.gate_slices import require_values
+from pawl.training.gather import gather
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
-from pawl.training.tables import missing_mask, read_table, text
+from pawl.training.tables import missing_mask, text
 from pawl.training.window import Labelled, Newest, labelled
 from pawl.training.workspace import Outcome, Prepared, Schema, Workspace, write_record
 
@@ -46,8 +44,8 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     data, now = spec.data, times.read(config.started_at)
     work.fresh()
     _write_parameters(spec, work)
-    files, table = _read(data, work)
-    digest = source.content_digest(files)
+    gathered = gather(data, work.root / "fetched")
+    table, digest = gathered.table, gathered.digest
     _require_digest(config, digest)
     told = _unchanged(config, spec.cause, digest) if spec.cause is not None else None
     if told is not None:
@@ -98,10 +96,11 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         test_rows=int(sizes[TEST]),
         newest=times.newest(table, data.time_column, now),
         window=newest.window if newest else None,
+        sources=gathered.sources,
     )
     _write(work, table, target, parts, schema, roles)
     suspected = _suspicions(table, target, parts, schema, data)
-    warnings = (*warnings, *beside, *roles.warnings, *suspected)
+    warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
     write_record(work.prepared, _prepared(lineage, roles, warnings))
@@ -189,21 +188,6 @@ def _labelled(
 def _write_parameters(spec: TrainingJobSpec, work: Workspace) -> None:
     trainer = spec.trainer.container or spec.trainer.sklearn
     work.parameters.write_bytes(canonical_json(trainer.parameters if trainer else {}))
-
-
-def _read(data: Data, work: Workspace) -> tuple[list[source.SourceFile], pa.Table]:
-    scratch = work.root / "fetched"
-    log.info("reading data", uri=data.uri)
-    try:
-        claim = os.environ.get(constants.ENV_CLAIM_DIR)
-        mounted = Path(claim) if claim else None
-        files = source.collect(data.uri, data.format, scratch, claim=mounted)
-        as_text = {*data.id_columns, *([data.group_column] if data.group_column else [])}
-        table = read_table(files, frozenset(as_text))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    log.info("data read", files=len(files), rows=table.num_rows, columns=table.num_columns)
-    return files, table
 
 
 def _with_target(table: pa.Table, target: str) -> tuple[pa.Table, tuple[str, ...]]:

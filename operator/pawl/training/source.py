@@ -80,6 +80,12 @@ def collect(
         raise DataError(f"data.uri {redact(uri)} cannot be read: {describe(error)}") from error
 
 
+def claim_name(uri: str) -> str:
+    """Of a pvc:// URI, else empty."""
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme == "pvc" else ""
+
+
 def content_digest(files: list[SourceFile]) -> str:
     """The digest of the data: over the sorted digests of the files."""
     joined = "\n".join(sorted(file.sha256 for file in files))

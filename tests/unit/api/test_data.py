@@ -82,3 +82,21 @@ def _data(**changes: Any) -> Data:
 def test_a_derived_feature_that_cannot_be_is_told(derived: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         _data(derived=[derived])
+
+
+PLANS = {"name": "plans", "uri": "pvc://crm/plans.csv", "on": ["customer"]}
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        pytest.param([PLANS, {**PLANS, "name": "prices", "how": "inner"}], "", id="two"),
+        pytest.param([{**PLANS, "on": []}], "on", id="no key"),
+        pytest.param([{**PLANS, "how": "outer"}], "how", id="no such join"),
+        pytest.param([{**PLANS, "uri": "plans.csv"}], "uri", id="no URI"),
+    ],
+)
+def test_sources_have_a_name_and_a_key(schema: Structural, sources: list[Any], said: str) -> None:
+    found = complaints(schema, sources=sources)
+    assert said in found
+    assert bool(found) == bool(said)

@@ -121,6 +121,38 @@ def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
         assert all("hostPort" not in port for port in container.get("ports", ()))
 
 
+@pytest.mark.parametrize(
+    ("uri", "mounts"),
+    [
+        pytest.param(
+            "pvc://lake/rows/",
+            {"/pawl/claim": "lake", "/pawl/claims/crm": "crm"},
+            id="beside that of the rows",
+        ),
+        pytest.param("s3://lake/rows/", {"/pawl/claims/crm": "crm"}, id="rows from elsewhere"),
+        pytest.param("pvc://crm/rows/", {"/pawl/claim": "crm"}, id="in that of the rows"),
+    ],
+)
+def test_claims_of_joined_sources_are_mounted_once_and_for_prepare_only(
+    uri: str, mounts: dict[str, str]
+):
+    sources = [{"name": n, "uri": f"pvc://crm/{n}.csv", "on": ["id"]} for n in ("plans", "prices")]
+    data = {"uri": uri, "task": "binary", "target": "churned", "sources": sources}
+    pod = job(data=data)["spec"]["template"]["spec"]
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if volume["name"].startswith("claim")
+    }
+    assert {
+        mount["mountPath"]: claims[mount["name"]]
+        for mount in pod["initContainers"][0]["volumeMounts"]
+        if mount["name"] in claims
+    } == mounts
+    others = [pod["initContainers"][1], *pod["containers"]]
+    assert not any(m["name"] in claims for other in others for m in other["volumeMounts"])
+
+
 def test_train_has_neither_the_store_nor_its_credentials():
     for made in (job(), container_job()):
         train = made["spec"]["template"]["spec"]["initContainers"][1]

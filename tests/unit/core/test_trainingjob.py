@@ -526,6 +526,16 @@ def test_a_run_that_is_over_before_it_could_be_written_down_gives_its_version():
     assert (run["number"], run["phase"], run["modelVersion"]) == (2, "Succeeded", "churn-v2")
 
 
+def test_a_source_that_is_not_allowed_starts_nothing():
+    data = training_job()["spec"]["data"]
+    passwords = {"name": "x", "uri": "file:///etc/x.csv", "on": ["id"]}
+    w = world(data={**data, "sources": [passwords]})
+    w.settle()
+    assert not w.of("Job")
+    said = "data.sources[0].uri file:///etc/x.csv is a file outside the artifact store"
+    assert condition(w, "Stalled")["message"] == said
+
+
 def test_data_that_are_not_allowed_start_nothing_and_are_told_once():
     w = world(data={"uri": "file:///etc/x.csv", "task": "binary", "target": "y"})
     w.settle()

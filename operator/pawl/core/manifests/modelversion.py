@@ -58,7 +58,9 @@ def build_model_version(
                 "recipeDigest": lineage.recipe_digest,
                 **({"parent": parent} if parent else {}),
                 "data": lineage.data.model_dump(
-                    include={"uri", "digest", "rows", "newest", "window"}, exclude_none=True
+                    mode="json",
+                    include={"uri", "digest", "rows", "newest", "window", "sources"},
+                    exclude_defaults=True,
                 ),
                 **({"code": result.code.model_dump()} if result.code else {}),
                 "image": lineage.image,

@@ -17,6 +17,7 @@ from pawl.core.manifests import common, workers
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
 CLAIM = "/pawl/claim"
+CLAIMS = "/pawl/claims"
 #: In the name of the ConfigMap that all trials of a search share.
 TRIALS = "trials"
 #: OpenMP's, and also read by OpenBLAS, MKL and PyTorch.
@@ -146,11 +147,7 @@ def _pod(
     last = _publish(installation) if task is None else _stage("score", installation, store=True)
     for stage in (prepare, last):
         stage["env"] += told
-    if spec.data.uri.startswith("pvc://"):
-        claim = spec.data.uri.removeprefix("pvc://").split("/", 1)[0]
-        volumes.append({"name": "claim", "persistentVolumeClaim": {"claimName": claim}})
-        prepare["volumeMounts"].append({"name": "claim", "mountPath": CLAIM, "readOnly": True})
-        prepare["env"] += common.env(**{c.ENV_CLAIM_DIR: CLAIM})
+    _mount_claims(spec, prepare, volumes)
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -171,6 +168,27 @@ def _pod(
     if template.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": secret} for secret in template.image_pull_secrets]
     return pod
+
+
+def _mount_claims(
+    spec: TrainingJobSpec, prepare: dict[str, Any], volumes: list[dict[str, Any]]
+) -> None:
+    """The claim of data.uri, and those of the sources that are joined to it."""
+    main, *joined = (_claim(uri) for uri in spec.data.uris.values())
+    others = sorted({claim for claim in joined if claim is not None} - {main})
+    mounts = {CLAIM: ("claim", main)} if main is not None else {}
+    mounts |= {f"{CLAIMS}/{claim}": (f"claim-{i}", claim) for i, claim in enumerate(others)}
+    for path, (name, claim) in mounts.items():
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+        prepare["volumeMounts"].append({"name": name, "mountPath": path, "readOnly": True})
+    if main is not None:
+        prepare["env"] += common.env(**{c.ENV_CLAIM_DIR: CLAIM})
+    if others:
+        prepare["env"] += common.env(**{c.ENV_CLAIMS_DIR: CLAIMS})
+
+
+def _claim(uri: str) -> str | None:
+    return uri.removeprefix("pvc://").split("/", 1)[0] if uri.startswith("pvc://") else None
 
 
 def _publish(installation: Installation) -> dict[str, Any]:
