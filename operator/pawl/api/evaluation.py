@@ -75,6 +75,16 @@ class Calibration(ApiModel):
     )
 
 
+class ProxyTest(ApiModel):
+    """Do the features give a sensitive column away? A model of its own predicts it from them."""
+
+    column: Column = Field(description="One of data.sensitive.")
+    max: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Passes when the upper 95 % bound of the AUC (of a number: of R²) is at most "
+        "this."
+    )
+
+
 class SizeBytes(ApiModel):
     """How large the file is that a server loads."""
 
@@ -93,9 +103,9 @@ class Gate(ApiModel):
 
     model_config = cel(
         (
-            "[has(self.metric), has(self.fairness), has(self.calibration), has(self.sizeBytes), "
-            "has(self.latencyMillis)].filter(x, x).size() == 1",
-            "exactly one of metric, fairness, calibration, sizeBytes and latencyMillis",
+            "[has(self.metric), has(self.fairness), has(self.calibration), has(self.proxy), "
+            "has(self.sizeBytes), has(self.latencyMillis)].filter(x, x).size() == 1",
+            "exactly one of metric, fairness, calibration, proxy, sizeBytes and latencyMillis",
         ),
         (
             "!has(self.metric) || "
@@ -113,8 +123,8 @@ class Gate(ApiModel):
         (
             "has(self.metric) || (!has(self.min) && !has(self.champion) && "
             "(has(self.fairness) || !has(self.max)))",
-            "min and champion are for a metric; calibration, sizeBytes and latencyMillis have a "
-            "max of their own",
+            "min and champion are for a metric; calibration, proxy, sizeBytes and latencyMillis "
+            "have a max of their own",
         ),
         ("!has(self.slice) || has(self.metric)", "slice is for a metric"),
     )
@@ -138,6 +148,7 @@ class Gate(ApiModel):
     )
     attribute: Column | None = Field(None, description="Of fairness: the column with the groups.")
     calibration: Calibration | None = None
+    proxy: ProxyTest | None = None
     size_bytes: SizeBytes | None = None
     latency_millis: LatencyMillis | None = None
     required: bool = Field(True, description="A gate that is not required only reports.")
@@ -147,6 +158,8 @@ class Gate(ApiModel):
         """What it is about, in a word."""
         if self.calibration is not None:
             return "calibration_error"
+        if self.proxy is not None:
+            return "proxy"
         if self.size_bytes is not None:
             return "size_bytes"
         if self.latency_millis is not None:
@@ -155,8 +168,8 @@ class Gate(ApiModel):
 
     @property
     def of_rows(self) -> bool:
-        """Whether it is about answers to rows; else about the artifact."""
-        return self.size_bytes is None and self.latency_millis is None
+        """Whether it is about the model's answers."""
+        return self.proxy is None and self.size_bytes is None and self.latency_millis is None
 
     @property
     def column(self) -> str | None:
@@ -208,4 +221,12 @@ def metric_rules() -> list[tuple[str, str]]:
             ("calibration", "!= 'regression'", "calibration gates are for classification"),
         )
     ]
+    rules.append(
+        (
+            "!has(self.evaluation) || !has(self.evaluation.gates) || "
+            "self.evaluation.gates.all(g, !has(g.proxy) || (has(self.data.sensitive) && "
+            "g.proxy.column in self.data.sensitive))",
+            "the column of a proxy gate must be in data.sensitive",
+        )
+    )
     return rules

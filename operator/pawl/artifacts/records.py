@@ -113,6 +113,19 @@ class Metrics(Record):
     dummy: dict[str, float]  # the same metrics of a model that ignores the features
     validation: dict[str, float] = {}
     old_window: OldWindow | None = None
+    proxies: tuple[Proxy, ...] = ()
+
+
+class Proxy(Record):
+    """How well the features predict a sensitive column, cross-validated on training rows: the AUC
+    of `value` against the rest, or of a number the share of its variance that is explained."""
+
+    column: str
+    measure: Literal["roc_auc", "r2"]
+    value: str | None = None
+    estimate: float
+    interval: tuple[float, float]  # 95 %
+    rows: int
 
 
 class OldWindow(Record):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pawl.artifacts.records import Lineage, Metrics, OldWindow, Signature, Window
+from pawl.artifacts.records import Lineage, Metrics, OldWindow, Proxy, Signature, Window
+from pawl.training.proxies import told
 
 
 def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
@@ -31,6 +32,8 @@ def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
         lines.append(f"| {name} | {value:.4f} | {shown} |")
     if metrics.old_window is not None:
         lines += _old_window(metrics.old_window)
+    if metrics.proxies:
+        lines += _proxies(metrics.proxies)
     lines += [
         "",
         "## Data",
@@ -59,6 +62,15 @@ def _old_window(old: OldWindow) -> list[str]:
         other = old.champion.get(name)
         lines.append(f"| {name} | {value:.4f} | {'–' if other is None else f'{other:.4f}'} |")
     return lines
+
+
+def _proxies(found: tuple[Proxy, ...]) -> list[str]:
+    return [
+        "",
+        "## What the features tell of sensitive columns",
+        "",
+        *(f"* `{proxy.column}`: {told(proxy)}" for proxy in found),
+    ]
 
 
 def _cut(window: Window) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pawl.api.evaluation import Evaluation
 from pawl.api.metrics import DEFAULT_METRICS
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.records import Metrics, OldWindow, Task, Window
+from pawl.artifacts.records import Metrics, OldWindow, Task
 from pawl.artifacts.runs import Disagreement, GateResult, RunConfig, StoreRef
 from pawl.errors import IntegrityError, PawlError, UserError
 from pawl.stats.metrics import Answers, Floats, Truth, UndefinedMetricError, compute
@@ -27,7 +27,7 @@ from pawl.training.engines import answers
 from pawl.training.features import Matrix
 from pawl.training.gates import Rival
 from pawl.training.parts import HeldOut, Parts
-from pawl.training.workspace import Schema, Workspace
+from pawl.training.workspace import Prepared, Schema, Workspace
 
 #: How far a row of float32 probabilities may be from a sum of 1.
 _SLACK = 1e-3
@@ -51,10 +51,10 @@ def judge(
     schema: Schema,
     parts: Parts,
     served: Served,
-    window: Window | None = None,
+    prepared: Prepared,
 ) -> Judgement:
     """Computes the metrics and decides every gate. A failed gate is a verdict, not an error.
-    `window` is where the test rows of a retrain lie."""
+    The test rows of a retrain lie in the window of what was `prepared`."""
     scoring = _Scoring(schema, served)
     test, truth = scoring.answers(parts.test.features, "test"), parts.test.truth
     validation = scoring.answers(parts.validation, "validation")
@@ -77,8 +77,9 @@ def judge(
         decided += gate_kinds.champion(spec, config.champion.name, rival_or_error)
         differ = _disagreement(config.champion, rival_or_error)
     old = scoring.old_window(names, parts.old, champion) if parts.old is not None else None
-    if window is not None:
+    if (window := prepared.data.window) is not None:
         decided = [gates.of_window(result, window, old) for result in decided]
+    decided += gate_kinds.of_proxies(spec, prepared.proxies)
     decided += gate_kinds.of_artifact(spec, served, work, parts.test.features)
     metrics = Metrics(
         rows=len(truth),
@@ -86,6 +87,7 @@ def judge(
         dummy=_values(names, truth, ignorant)[0],
         validation=_values(names, parts.validation_truth, validation)[0],
         old_window=old,
+        proxies=prepared.proxies,
     )
     return Judgement(metrics, test, tuple(decided), tuple(warnings), differ)
 

@@ -1,7 +1,9 @@
-"""Gates on the artifact that will be served: its calibration, its size, and how long it computes.
+"""Gates that need no other model: on the calibration, the size and the latency of the artifact that
+will be served, and on how well the features predict a sensitive column.
 
 * calibration: the error of `stats.calibration`. *Pass* when the interval's upper bound is at most
   the maximum, *Fail* when its lower bound is above it.
+* proxy: of what `proxies` found, in the same way.
 * size: of the file that a server loads, model.onnx or model.skops.
 * latency: the 95th percentile of calls with `batch` test rows each, on one thread, after ten calls
   to warm up; as many as a second and a half allows, 20 at least and 2,000 at most. It is what the
@@ -17,7 +19,7 @@ import numpy as np
 
 from pawl.api.evaluation import Gate
 from pawl.artifacts.bundle import MODEL_ONNX, MODEL_SKOPS
-from pawl.artifacts.records import Verdict
+from pawl.artifacts.records import Proxy, Verdict
 from pawl.artifacts.runs import GateResult
 from pawl.stats.calibration import BINS, brier, calibration
 from pawl.stats.intervals import Z95, Estimate
@@ -25,6 +27,7 @@ from pawl.stats.metrics import Answers, Truth, UndefinedMetricError
 from pawl.training.artifact import Served
 from pawl.training.features import Matrix
 from pawl.training.gates import result_of, undecided
+from pawl.training.proxies import told
 from pawl.training.workspace import Workspace
 
 _WARM_UP, _FEWEST, _MOST = 10, 20, 2000
@@ -41,17 +44,31 @@ def calibrated(gate: Gate, truth: Truth, said: Answers, seed: int) -> GateResult
         plain, found = calibration(truth, said, seed=seed)
     except UndefinedMetricError as error:
         return undecided(gate.name, "max", limit, len(truth), str(error), gate)
-    verdict: Verdict = "Inconclusive"
-    if found.upper <= limit:
-        verdict = "Pass"
-    elif found.lower > limit:
-        verdict = "Fail"
+    verdict = _by_interval(found, limit)
     message = (
         f"the expected calibration error is {found.value:.4g} (maximum {limit:g}; 95 % interval "
         f"{found.lower:.4g} to {found.upper:.4g}, {found.n:,} rows in {BINS} bins; {plain:.4g} "
         f"with the noise of so many rows; Brier score {brier(truth, said):.4g})"
     )
     return result_of(gate.name, "max", limit, found, verdict, message, gate)
+
+
+def proxy(gate: Gate, found: Proxy | None) -> GateResult:
+    """Decides a gate on how well a sensitive column is predicted, as `calibrated` does."""
+    if gate.proxy is None:
+        raise ValueError("no proxy")
+    limit, column = gate.proxy.max, gate.proxy.column
+    if found is None:
+        why = f'"{column}" cannot be judged: too few rows, or one value only'
+        result = undecided(gate.name, "max", limit, 0, why, gate)
+    else:
+        estimate = Estimate(found.estimate, *found.interval, found.rows)
+        message = (
+            f'the features predict sensitive column "{column}" (maximum {limit:g}; {told(found)})'
+        )
+        verdict = _by_interval(estimate, limit)
+        result = result_of(gate.name, "max", limit, estimate, verdict, message, gate)
+    return result.model_copy(update={"column": column})
 
 
 def size(gate: Gate, served: Served, work: Workspace) -> GateResult:
@@ -78,6 +95,12 @@ def latency(gate: Gate, served: Served, rows: Matrix) -> GateResult:
         f"{limit:g}; 95 % interval {found.lower:.3g} to {found.upper:.3g}, one thread)"
     )
     return result_of(gate.name, "max", limit, found, verdict, message, gate)
+
+
+def _by_interval(found: Estimate, limit: float) -> Verdict:
+    if found.upper <= limit:
+        return "Pass"
+    return "Fail" if found.lower > limit else "Inconclusive"
 
 
 def percentile(millis: list[float]) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pawl.api.evaluation import Gate
 from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.records import Proxy
 from pawl.artifacts.runs import GateResult
 from pawl.errors import PawlError
 from pawl.stats.metrics import Answers
@@ -37,6 +38,16 @@ def of_artifact(
         elif gate.latency_millis is not None:
             found.append(gate_artifact.latency(gate, served, rows))
     return found
+
+
+def of_proxies(spec: TrainingJobSpec, found: tuple[Proxy, ...]) -> list[GateResult]:
+    """Decides the gates on how well the features predict a sensitive column."""
+    by_column = {proxy.column: proxy for proxy in found}
+    return [
+        gate_artifact.proxy(gate, by_column.get(gate.proxy.column))
+        for gate in spec.evaluation.gates
+        if gate.proxy is not None
+    ]
 
 
 def champion(spec: TrainingJobSpec, name: str, rival: Rival | PawlError) -> list[GateResult]:

@@ -12,12 +12,12 @@ from pawl import constants
 from pawl.api.data import Data
 from pawl.api.trainingjob import Cause, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage
+from pawl.artifacts.records import DataLineage, Proxy
 from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.expressions import Program
-from pawl.training import derive, log, recorded, results, suspicions, times
+from pawl.training import derive, log, proxies, recorded, results, suspicions, times
 from pawl.training.columns import (
     Roles,
     assign_roles,
@@ -26,13 +26,13 @@ from pawl.training.columns import (
     named_columns,
     require_columns,
 )
-from pawl.training.features import as_texts, matrix
+from pawl.training.features import matrix
 from pawl.training.gate_slices import require_values
 from pawl.training.gather import gather
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
-from pawl.training.tables import missing_mask, text
+from pawl.training.tables import missing_mask
 from pawl.training.window import Labelled, Newest, labelled
 from pawl.training.workspace import Outcome, Prepared, Schema, Workspace, write_record
 
@@ -99,11 +99,11 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         sources=gathered.sources,
     )
     _write(work, table, target, parts, schema, roles)
-    suspected = _suspicions(table, target, parts, schema, data)
+    suspected, leaked = _suspicions(table, target, parts, schema, data)
     warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
-    write_record(work.prepared, _prepared(lineage, roles, warnings))
+    write_record(work.prepared, _prepared(lineage, roles, leaked, warnings))
     return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
 
 
@@ -135,11 +135,14 @@ def _write(
     work.schema.write_bytes(canonical_json(schema))
 
 
-def _prepared(lineage: DataLineage, roles: Roles, warnings: tuple[str, ...]) -> Prepared:
+def _prepared(
+    lineage: DataLineage, roles: Roles, leaked: tuple[Proxy, ...], warnings: tuple[str, ...]
+) -> Prepared:
     return Prepared(
         data=lineage,
         row_columns=roles.row_columns,
         row_columns_are_ids=roles.row_columns_are_ids,
+        proxies=leaked,
         warnings=warnings,
     )
 
@@ -227,13 +230,15 @@ def _require_classes(target: NDArray[Any], parts: Parts, classes: tuple[Any, ...
 
 def _suspicions(
     table: pa.Table, target: NDArray[Any], parts: Parts, schema: Schema, data: Data
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[Proxy, ...]]:
+    """Sentences, and how well the features predict what is sensitive."""
     rows = np.flatnonzero(parts == TRAIN)[: suspicions.MOST_ROWS]
     some = table.take(pa.array(rows))
     features = matrix(some, schema.numeric, schema.categorical)
-    sensitive = {name: as_texts(text(some.column(name)), name) for name in data.sensitive}
-    return (
+    leaked = proxies.find(features, some, data.sensitive)
+    sentences = (
         *suspicions.leaks(features, target[rows], len(schema.classes)),
         *suspicions.identifiers(features),
-        *suspicions.proxies(features, sensitive),
+        *proxies.warnings(leaked),
     )
+    return sentences, leaked

@@ -65,7 +65,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
     parts = load_parts(work, schema)
     served = artifact.load(config, spec, work, schema, parts)
     lineage = build_lineage(config, spec, prepared, trained)
-    judgement = judge(config, spec, work, schema, parts, served, prepared.data.window)
+    judgement = judge(config, spec, work, schema, parts, served, prepared)
     for gate in judgement.gates:
         log.info(gate.message, gate=gate.kind, verdict=gate.verdict, required=gate.required)
     folder = _write_folder(work, schema, parts, served, judgement, lineage)

@@ -2,9 +2,8 @@
 
 * leak: one feature alone predicts the target (AUC > 0.99; for numbers r² > 0.99)
 * identifier: a feature that is different in almost every row, or counts the rows
-* proxy: a sensitive column can be predicted from the features (AUC > 0.80 on rows left out)
 
-Everything is a few passes of numpy over at most `MOST_ROWS` rows.
+Of sensitive columns: `proxies`. Everything is a few passes of numpy over at most `MOST_ROWS` rows.
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ from pawl.training.features import Matrix
 
 MOST_ROWS = 20_000
 LEAK_AUC = 0.99
-PROXY_AUC = 0.80
 _ID_SHARE = 0.95
 _ID_ROWS = 50
 _MOST_CLASSES = 20
-_MOST_ONE_HOT = 30
 _LEAST_ROWS = 40
 
 
@@ -62,28 +59,6 @@ def identifiers(features: Matrix) -> list[str]:
             found.append(
                 f'feature "{name}" numbers the rows, like an identifier: name it in '
                 "data.idColumns or data.ignore"
-            )
-    return found
-
-
-def proxies(features: Matrix, sensitive: dict[str, NDArray[Any]]) -> list[str]:
-    """A sentence per sensitive column (texts) that the features predict."""
-    n = len(features)
-    if n < 2 * _LEAST_ROWS or not sensitive:
-        return []
-    design = _design(features)
-    even = np.arange(n) % 2 == 0
-    found = []
-    for name, values in sensitive.items():
-        best = 0.0
-        for value in sorted(set(values.tolist()))[:_MOST_CLASSES]:
-            is_value = values == value
-            if value and min(is_value[even].sum(), (~is_value[even]).sum()) > 0:
-                best = max(best, _linear_auc(design, is_value, even))
-        if best > PROXY_AUC:
-            found.append(
-                f'sensitive column "{name}" can be predicted from the features (AUC {best:.2f}): '
-                "leaving it out does not make the model blind to it"
             )
     return found
 
@@ -148,29 +123,3 @@ def _counts_rows(column: Floats) -> bool:
         return False
     in_order = bool((np.diff(column) > 0).all() or (np.diff(column) < 0).all())
     return in_order or bool(np.ptp(column) < 3 * len(column))
-
-
-def _design(features: Matrix) -> Floats:
-    """Standardised numbers (missing at the mean) and the frequent categories, with a constant."""
-    numbers = features.numeric.copy()
-    columns = [np.ones((len(features), 1))]
-    if numbers.shape[1]:
-        missing = np.isnan(numbers)
-        size = np.maximum((~missing).sum(axis=0), 1)
-        mean = np.where(missing, 0.0, numbers).sum(axis=0) / size
-        numbers = np.where(missing, mean, numbers) - mean
-        spread = numbers.std(axis=0)
-        columns.append(numbers / np.where(spread > 0, spread, 1.0))
-    for column in features.categorical.T:
-        names, counts = np.unique(column.astype(str), return_counts=True)
-        frequent = names[np.argsort(-counts, kind="stable")[:_MOST_ONE_HOT]]
-        columns.append((column.astype(str)[:, None] == frequent[None, :]).astype(float))
-    return np.hstack(columns)
-
-
-def _linear_auc(design: Floats, is_value: NDArray[np.bool_], even: NDArray[np.bool_]) -> float:
-    """Ridge regression on the even rows, AUC on the odd ones."""
-    x, y = design[even], is_value[even].astype(float)
-    gram = x.T @ x + np.eye(x.shape[1]) * (1e-3 * len(x))
-    weights = np.linalg.solve(gram, x.T @ y)
-    return _auc(is_value[~even], design[~even] @ weights)

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, Record, Task
+from pawl.artifacts.records import DataLineage, Proxy, Record, Task
 from pawl.artifacts.runs import WORK_DATA, WORK_HELD_OUT, WORK_OUTPUT, WORK_PARAMETERS
 from pawl.errors import PawlError, UserError
 
@@ -69,6 +69,7 @@ class Prepared(Record):
     data: DataLineage
     row_columns: tuple[str, ...]  # the columns whose hash identifies a row
     row_columns_are_ids: bool
+    proxies: tuple[Proxy, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -62,6 +62,7 @@ def test_each_kind_is_decided(recipe: dict[str, Any], pod: Any) -> None:
             {"metric": "roc_auc", "min": 0.7, "slice": {"column": "plan"}},
             {"fairness": "demographic_parity_difference", "attribute": "gender", "max": 0.2},
             {"calibration": {"max": 0.3}},
+            {"proxy": {"column": "gender", "max": 0.6}},
             {"sizeBytes": {"max": 10_000_000}},
             {"latencyMillis": {"max": 60_000}},
         )
@@ -72,6 +73,7 @@ def test_each_kind_is_decided(recipe: dict[str, Any], pod: Any) -> None:
         "roc_auc": "Fail",
         "demographic_parity_difference": "Pass",
         "calibration_error": "Pass",
+        "proxy": "Pass",
         "size_bytes": "Pass",
         "latency_millis": "Pass",
     }
@@ -80,6 +82,25 @@ def test_each_kind_is_decided(recipe: dict[str, Any], pod: Any) -> None:
         ("a", "Pass"),
     ]
     assert sum(part.n for part in found["roc_auc"].slices) == result.lineage.data.test_rows
+
+
+def test_what_gives_a_sensitive_column_away_is_told_on_the_card(
+    recipe: dict[str, Any], pod: Any
+) -> None:
+    data = {**recipe["data"], "ignore": [], "sensitive": ["gender", "outcome_of_old"]}
+    table = pq.read_table(recipe["data"]["uri"].removeprefix("file://"))
+    path = Path(recipe["data"]["uri"].removeprefix("file://")).with_name("more.parquet")
+    old = np.abs(np.asarray(table.column("x"))) > 0.7
+    pq.write_table(table.append_column("outcome_of_old", pa.array(np.where(old, "y", "n"))), path)
+    gate = {"proxy": {"column": "outcome_of_old", "max": 0.8}, "required": False}
+    made = pod(gated({**recipe, "data": {**data, "uri": path.as_uri()}}, gate))
+    result = made.all()
+    (warned,) = [text for text in result.warnings if "sensitive" in text]
+    assert warned.startswith('sensitive column "outcome_of_old" can be predicted from the features')
+    assert [gate.verdict for gate in result.gates if gate.metric == "proxy"] == ["Fail"]
+    card = (made.work / "bundle" / "card.md").read_text()
+    assert "## What the features tell of sensitive columns" in card
+    assert "* `gender`: AUC of " in card
 
 
 def test_the_champion_is_met_on_the_same_rows_of_each_slice(

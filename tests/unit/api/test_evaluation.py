@@ -27,7 +27,12 @@ def complaints(schema: Structural, gate: dict[str, Any], task: str) -> str:
         "metadata": {"name": "churn", "namespace": "ml"},
         "spec": {
             "model": "churn",
-            "data": {"uri": "s3://lake/churn/", "task": task, "target": "churned"},
+            "data": {
+                "uri": "s3://lake/churn/",
+                "task": task,
+                "target": "churned",
+                "sensitive": ["age"],
+            },
             "trainer": {"sklearn": {"estimator": "sklearn.svm.SVC"}},
             "evaluation": {"gates": [gate]},
         },
@@ -61,6 +66,7 @@ def complaints(schema: Structural, gate: dict[str, Any], task: str) -> str:
         ),
         pytest.param(FAIR, "demographic_parity_difference", "gender", id="fairness"),
         pytest.param({"calibration": {"max": 0.05}}, "calibration_error", None, id="calibration"),
+        pytest.param({"proxy": {"column": "age", "max": 0.7}}, "proxy", None, id="proxy"),
         pytest.param({"sizeBytes": {"max": 1000000}}, "size_bytes", None, id="size"),
         pytest.param(
             {"latencyMillis": {"max": 1.5, "batch": 10}}, "latency_millis", None, id="latency"
@@ -121,6 +127,12 @@ def test_it_takes(schema: Structural, gate: dict[str, Any], name: str, column: s
             "regression",
             "calibration gates are for classification",
             id="calibration of numbers",
+        ),
+        pytest.param(
+            {"proxy": {"column": "gender", "max": 0.7}},
+            "binary",
+            "the column of a proxy gate must be in data.sensitive",
+            id="a proxy of another column",
         ),
         pytest.param(
             {"metric": "rmse", "max": 1}, "binary", "task binary is judged by", id="metric"

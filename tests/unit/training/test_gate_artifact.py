@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from pawl.api.evaluation import Gate
+from pawl.artifacts.records import Proxy
 from pawl.stats.metrics import Answers, Floats
 from pawl.training.artifact import Choice, Served
 from pawl.training.features import Matrix
-from pawl.training.gate_artifact import calibrated, latency, percentile, size
+from pawl.training.gate_artifact import calibrated, latency, percentile, proxy, size
 from pawl.training.workspace import Workspace
 
 
@@ -49,6 +50,29 @@ def test_calibration(off: float, n: int, verdict: str) -> None:
     result = calibrated(Gate.model_validate({"calibration": {"max": 0.05}}), truth, said, 1)
     assert (result.verdict, result.metric) == (verdict, "calibration_error")
     assert n == 100 or "Brier score" in result.message
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [(0.9, "Pass"), (0.85, "Pass"), (0.8, "Inconclusive"), (0.7, "Fail")]
+)
+def test_a_proxy_goes_by_its_interval(limit: float, verdict: str) -> None:
+    found = Proxy(
+        column="gender",
+        measure="roc_auc",
+        value="f",
+        estimate=0.8,
+        interval=(0.75, 0.85),
+        rows=900,
+    )
+    gate = Gate.model_validate({"proxy": {"column": "gender", "max": limit}})
+    result = proxy(gate, found)
+    assert (result.verdict, result.value, result.n, result.column) == (verdict, 0.8, 900, "gender")
+    assert "AUC of f 0.80, 95 % interval 0.75 to 0.85, 900 rows" in result.message
+
+
+def test_a_column_that_cannot_be_judged_is_inconclusive() -> None:
+    result = proxy(Gate.model_validate({"proxy": {"column": "gender", "max": 0.7}}), None)
+    assert (result.verdict, result.value) == ("Inconclusive", None)
 
 
 @pytest.mark.parametrize(("limit", "verdict"), [(1000, "Pass"), (999, "Fail")])

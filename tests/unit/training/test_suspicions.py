@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pawl.training.features import Matrix
-from pawl.training.suspicions import identifiers, leaks, proxies
+from pawl.training.suspicions import identifiers, leaks
 
 N = 400
 RNG = np.random.default_rng(1)
@@ -71,12 +71,3 @@ def test_no_leak_is_no_warning(features: Matrix, target: Any, classes: int) -> N
 )
 def test_identifiers_are_noticed(features: Matrix, found: bool) -> None:
     assert bool(identifiers(features)) == found
-
-
-def test_a_proxy_of_a_sensitive_column_is_noticed() -> None:
-    gender = np.where(RNG.random(N) < 0.5, "f", "m").astype(object)
-    height = np.where(gender == "f", 165, 179) + RNG.normal(0, 5, N)
-    independent = RNG.normal(0, 1, N)
-    (sentence,) = proxies(_numbers(height=height, other=independent), {"gender": gender})
-    assert sentence.startswith('sensitive column "gender" can be predicted from the features (AUC')
-    assert proxies(_numbers(other=independent), {"gender": gender}) == []
