@@ -64,12 +64,19 @@ class Space:
         path.chmod(0o644)
         return f"pvc://data/{name}"
 
-    def create(self, kind: str, name: str, spec: Any, api_version: str = API) -> None:
+    def create(
+        self,
+        kind: str,
+        name: str,
+        spec: Any,
+        api_version: str = API,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Creates an object."""
         body = {
             "apiVersion": api_version,
             "kind": kind,
-            "metadata": {"name": name, "namespace": self.name},
+            "metadata": {"name": name, "namespace": self.name, "labels": dict(labels or {})},
             "spec": spec,
         }
         self.cluster.resource(kind).create(body=body, namespace=self.name)

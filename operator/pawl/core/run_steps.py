@@ -9,12 +9,12 @@ from pawl import constants as c
 from pawl.api.search import Search
 from pawl.artifacts.runs import NoNewData
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import attempts, run_status, search
+from pawl.core import attempts, kueue, run_status, search
 from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
 from pawl.core.manifests.workers import build_service
-from pawl.core.plan import Apply, Create, Event, MergePatch
+from pawl.core.plan import Apply, Create, Delete, Event, MergePatch
 from pawl.core.publication import finish, nothing_new, publish
 from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
 from pawl.core.run_status import Trouble
@@ -98,7 +98,10 @@ def _create(work: Work, found: Found | None = None) -> None:
 
 
 def _begin(work: Work, attempt: Attempt) -> None:
-    """The Job of an attempt."""
+    """The Job of an attempt; none in a queue while the TrainingJob is suspended."""
+    if work.job.spec.suspend and kueue.queue_of(work.observed.object):
+        tell_suspended(work, None)
+        return
     run, spec, labels, told = work.run, work.job.spec, labels_of(work), annotations_of(work)
     if spec.workers > 1:
         labels |= {c.LABEL_ATTEMPT: str(attempt.number)}
@@ -108,7 +111,7 @@ def _begin(work: Work, attempt: Attempt) -> None:
     job["metadata"]["annotations"] = told
     work.draft.actions.append(Create(job))
     started(work)
-    tell_suspended(work)
+    tell_suspended(work, job)
     work.draft.requeue(30)
 
 
@@ -146,7 +149,12 @@ def _refuse(work: Work, message: str) -> None:
 def _follow(work: Work, job: Object) -> None:
     """The Job is there and not finished."""
     adjust(work, job)
-    tell_suspended(work)
+    tell_suspended(work, job)
+    if work.job.spec.suspend and kueue.queue_of(job):  # Kueue would resume it
+        meta = job["metadata"]
+        work.draft.actions.append(
+            Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
+        )
     pods = work.pods_of(None)
     pod = run_status.newest(pods)
     if work.job.spec.workers > 1:

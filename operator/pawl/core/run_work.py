@@ -12,6 +12,7 @@ from pawl.api.trainingjob import RunStatus, TrainingJob
 from pawl.artifacts.reports import Reports
 from pawl.artifacts.runs import NoNewData, RunResult
 from pawl.artifacts.trials import Scored, Trial
+from pawl.core import kueue
 from pawl.core.attempts import attempt_of
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
@@ -22,6 +23,8 @@ from pawl.core.versions import Version
 from pawl.search.protocol import Proposal
 
 Object = Mapping[str, Any]
+#: Why a Job in a queue is suspended.
+WAITS = "WaitsForKueue"
 FINISHED = ("Succeeded", "NoNewData", "Failed", "Superseded")
 
 
@@ -142,6 +145,8 @@ def adjust(work: Work, job: Object) -> None:
     }
     if trial_of(job) is not None:
         del wanted["ttlSecondsAfterFinished"]
+    if kueue.queue_of(job):
+        del wanted["suspend"]
     changed = {key: value for key, value in wanted.items() if job["spec"].get(key) != value}
     changed = {k: v for k, v in changed.items() if v or job["spec"].get(k)}  # absent is false
     if changed:
@@ -157,11 +162,15 @@ def started(work: Work) -> None:
     work.conditions.accept(ready=True, reason="Started", message=message)
 
 
-def tell_suspended(work: Work) -> None:
-    """Whether pods of the run may be there."""
-    suspended = work.job.spec.suspend
-    reason = "SuspendedByUser" if suspended else "NotSuspended"
-    work.conditions.set("Suspended", suspended, reason)
+def tell_suspended(work: Work, job: Object | None) -> None:
+    """Whether pods of the run may be there. `job` is the one that is there, or is created."""
+    if work.job.spec.suspend:
+        work.conditions.set("Suspended", True, "SuspendedByUser")
+    elif job is not None and kueue.waits(job):
+        text = f"waits for Kueue to admit it to the queue {kueue.queue_of(job)}"
+        work.conditions.set("Suspended", True, WAITS, text)
+    else:
+        work.conditions.set("Suspended", False, "NotSuspended")
 
 
 def tell_blocked(work: Work, trouble: Trouble | None) -> None:

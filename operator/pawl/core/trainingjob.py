@@ -20,7 +20,7 @@ from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Plan
 from pawl.core.run_choice import choose_run
 from pawl.core.run_steps import drive
-from pawl.core.run_work import FINISHED, TrainingJobObserved, Work
+from pawl.core.run_work import FINISHED, WAITS, TrainingJobObserved, Work
 from pawl.core.tracking import plan_tracking
 from pawl.core.versions import read_versions
 
@@ -49,7 +49,7 @@ def plan_training_job(
         _tell_finished(work)
     work.values["tracking"] = plan_tracking(job, observed.tracking, conditions, work.draft)
     work.draft.events += transitions.events(conditions)
-    work.values["phase"] = "Suspended" if _suspended(work) else work.run.phase
+    work.values["phase"] = _phase(work)
     status = TrainingJobStatus(**work.values | {"conditions": conditions.all()})
     return work.draft.finish(status.render())
 
@@ -64,5 +64,10 @@ def _tell_finished(work: Work) -> None:
     work.conditions.drop("Suspended")
 
 
-def _suspended(work: Work) -> bool:
-    return work.job.spec.suspend and work.run.phase not in FINISHED
+def _phase(work: Work) -> str:
+    """The run in a word."""
+    if work.run.phase in FINISHED:
+        return work.run.phase
+    if work.job.spec.suspend:
+        return "Suspended"
+    return "Queued" if work.conditions.reason("Suspended") == WAITS else work.run.phase

@@ -11,6 +11,7 @@ from pawl.api.names import child_name
 from pawl.api.quantity import parse
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.runs import RunConfig, TrialTask
+from pawl.core import kueue
 from pawl.core.installation import Installation
 from pawl.core.manifests import common, workers
 
@@ -118,6 +119,7 @@ def build_job(
         "metadata": common.metadata(name, meta["namespace"], owner, labels),
         "spec": job_spec,
     }
+    kueue.enqueue(owner, job)
     if spec.workers > 1:
         workers.spread(job, spec.workers, workers.service_name(meta["name"]))
     return job

@@ -158,7 +158,7 @@ def _begin(work: Work, table: Table, observed: SearchObserved, running: set[int]
 def _tell(work: Work, table: Table, running: set[int]) -> None:
     """What the trials say of the run."""
     work.update_run(phase="Running")
-    tell_suspended(work)
+    tell_suspended(work, None)
     troubles = (run_status.blocked(work.pods_of(number)) for number in sorted(running))
     tell_blocked(work, next(filter(None, troubles), None))
     best, before = table.best_status(), work.job.status.best

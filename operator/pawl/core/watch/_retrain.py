@@ -18,6 +18,7 @@ from pawl import constants as c
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import RetrainSpec
 from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
+from pawl.core import kueue
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import Action, Create, Delete, Event, MergePatch, RecordDecision
@@ -245,7 +246,8 @@ def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:
         "minLabelled": asked.spec.min_labelled,
     }
     spec["cause"] = {key: value for key, value in cause.items() if value}
-    labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_MODEL: asked.model}
+    queued = kueue.labels(asked.recipe or {})
+    labels = {c.LABEL_DEPLOYMENT: meta["name"], c.LABEL_MODEL: asked.model, **queued}
     return {
         "apiVersion": c.API_VERSION,
         "kind": "TrainingJob",
