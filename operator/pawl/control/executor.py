@@ -15,9 +15,10 @@ import orjson
 from pawl.control import outcomes
 from pawl.control.cache import Cache
 from pawl.control.events import tell
-from pawl.control.kinds import DEPLOYMENTS, SECRETS, Resource, named, resource_of
+from pawl.control.kinds import DEPLOYMENTS, SECRETS, TRAINING_JOBS, Resource, named, resource_of
 from pawl.control.kube import Kube, KubeError
 from pawl.control.notify import Notifier
+from pawl.control.openlineage import OpenLineage
 from pawl.control.records import Records
 from pawl.core.manifests.common import metadata
 from pawl.core.plan import (
@@ -55,6 +56,7 @@ class Executor:
         records: Records,
         clock: Callable[[], float] = time.monotonic,
         notifier: Notifier | None = None,
+        lineage: OpenLineage | None = None,
         may_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._kube = kube
@@ -63,6 +65,7 @@ class Executor:
         self._cache = cache
         self._records = records
         self._notifier = notifier
+        self._lineage = lineage
         # What we applied last, so that a plan that changes nothing writes nothing.
         self._applied: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._most_applied = _FEW
@@ -80,8 +83,11 @@ class Executor:
             await self._write_status(resource, item, plan.status)
             outcomes.count(resource, item.get("status", {}), plan.status)
         for event in plan.events:
+            status = plan.status or item.get("status", {})
             if self._notifier is not None and resource == DEPLOYMENTS:
-                self._notifier.tell(item, plan.status or item.get("status", {}), event)
+                self._notifier.tell(item, status, event)
+            if self._lineage is not None and resource == TRAINING_JOBS:
+                self._lineage.tell(item, status, event)
             await tell(self._kube, item, event)
         await self._afterwards(item, plan)
 

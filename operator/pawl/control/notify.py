@@ -88,9 +88,10 @@ class Notifier:
             wanted = Notify.model_validate(raw)
             if event.reason in (wanted.events or OCCURRENCES):
                 name = wanted.secret_name
-                self._put(Target(meta["namespace"], meta["name"], wanted.webhook, name), item, told)
+                self.put(Target(meta["namespace"], meta["name"], wanted.webhook, name), item, told)
 
-    def _put(self, target: Target, item: Object, told: Message) -> None:
+    def put(self, target: Target, item: Object, told: Message) -> None:
+        """Queues what is `told` about `item`."""
         line = self._line(target)
         if len(line.waiting) == MOST_WAITING:
             line.waiting.popleft()
@@ -137,7 +138,7 @@ class Notifier:
             try:
                 await self._send(target, told)
             except UnavailableError as error:
-                log.debug("%s of %s: %s, again later", target.host, target.deployment, error)
+                log.debug("%s of %s: %s, again later", target.host, target.name, error)
             else:
                 return
             await self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

@@ -16,7 +16,7 @@ from pawl.control.cache import Cache
 from pawl.control.elector import Elector, TermError
 from pawl.control.executor import Executor
 from pawl.control.host import host, take_signals
-from pawl.control.kinds import DEPLOYMENTS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
 from pawl.control.kube import Kube
 from pawl.control.labels import Labels
 from pawl.control.loop import Loop
@@ -26,6 +26,7 @@ from pawl.control.monitors import Monitors
 from pawl.control.notify import Notifier
 from pawl.control.observe import Observer
 from pawl.control.old_hours import OldHours
+from pawl.control.openlineage import OpenLineage
 from pawl.control.outside import Outside
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
@@ -84,7 +85,10 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
         cache, kube, records, routers, measure, windows, labels, searches, logs, tracker
     )
     notifier = Notifier(kube, Webhooks(outside).send)
-    executor = Executor(kube, cache, records, notifier=notifier, may_write=may_write)
+    lineage = _lineage(settings, kube, cache)
+    executor = Executor(
+        kube, cache, records, notifier=notifier, lineage=lineage, may_write=may_write
+    )
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
         async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
@@ -100,9 +104,25 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     finally:
         await searches.close()
         records.close()
-        for connection in (tracker, notifier, outside, routers, monitors, prometheus, kube):
+        for connection in (
+            tracker,
+            notifier,
+            lineage,
+            outside,
+            routers,
+            monitors,
+            prometheus,
+            kube,
+        ):
             if connection is not None:
                 await connection.close()
+
+
+def _lineage(settings: Settings, kube: Kube, cache: Cache) -> OpenLineage | None:
+    if settings.openlineage is None:
+        return None
+    versions_of = partial(cache.of_model, MODEL_VERSIONS)
+    return OpenLineage(kube, settings.installation.id, settings.openlineage, versions_of)
 
 
 def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncContextManager[None]:

@@ -18,6 +18,7 @@ from pawl.artifacts.signing import public_keys
 from pawl.artifacts.uris import rule_of
 from pawl.constants import ENV_VERIFY_KEYS
 from pawl.control.elector import Lease
+from pawl.control.openlineage import Collector
 from pawl.core.installation import Images, Installation
 from pawl.core.retention import Policy
 from pawl.errors import UserError
@@ -35,9 +36,9 @@ class Address(NamedTuple):
 @dataclass(frozen=True)
 class Settings:
     """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
-    where GET /metrics is answered, if it is;
-    `notify_private` lets webhooks be at loopback and link-local addresses (control.addresses);
-    without a `lease` this operator is the only one."""
+    where GET /metrics is answered, if it is; `notify_private` lets servers that users name be at
+    loopback and link-local addresses (control.addresses); `openlineage` is told of runs, if it is
+    there; without a `lease` this operator is the only one."""
 
     installation: Installation
     namespaces: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Settings:
     liveness_url: str | None = None
     metrics: Address | None = None
     notify_private: bool = False
+    openlineage: Collector | None = None
     lease: Lease | None = None
     retention: Policy | None = None
 
@@ -77,6 +79,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         liveness_url=env.get("PAWL_LIVENESS_URL") or None,
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
+        openlineage=_collector(env),
         lease=_lease(env),
         retention=retention(env),
     )
@@ -142,6 +145,13 @@ def _lease(env: Mapping[str, str]) -> Lease | None:
     process = env.get("PAWL_IDENTITY") or socket.gethostname()
     holder, owner = f"{process}_{uuid.uuid4().hex[:8]}", env.get("PAWL_LEASE_OWNER", "")
     return Lease(namespace, name, holder, length, owner)
+
+
+def _collector(env: Mapping[str, str]) -> Collector | None:
+    url = env.get("PAWL_OPENLINEAGE_URL", "")
+    if url and not url.startswith(("http://", "https://")):
+        raise UserError(f"PAWL_OPENLINEAGE_URL must be an http or https address, not {url!r}")
+    return Collector(url, env.get("PAWL_OPENLINEAGE_API_KEY") or None) if url else None
 
 
 def _public_keys(env: Mapping[str, str]) -> str:

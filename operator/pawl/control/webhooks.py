@@ -12,10 +12,10 @@ from pawl.control.rights import NOTIFY_SECRET
 
 
 class Target(NamedTuple):
-    """One webhook of one Deployment."""
+    """One webhook of one object."""
 
     namespace: str
-    deployment: str
+    name: str
     webhook: str
     secret_name: str | None
 

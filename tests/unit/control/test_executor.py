@@ -316,6 +316,17 @@ async def test_other_objects_have_no_webhooks():
     assert notified.told == []
 
 
+async def test_lineage_is_told_of_training_jobs_once_their_status_is_written():
+    api = Api()
+    told = Notified(api)
+    executor = Executor(api, Known(), None, lineage=told)  # type: ignore[arg-type]
+    event = Event("RunStarted", "m")
+    await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan({"phase": "Serving"}, events=(event,)))
+    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "Pending"}, events=(event,)))
+    ((status, reason, before),) = told.told
+    assert (status, reason, before[-1]) == ({"phase": "Pending"}, "RunStarted", "status")
+
+
 class Store:
     """Has hours, unless it is down."""
 

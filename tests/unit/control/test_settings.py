@@ -67,6 +67,7 @@ def test_images_by_prefix_and_one_by_name():
             id="no time",
         ),
         pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
+        pytest.param({**STORE, "PAWL_OPENLINEAGE_URL": "x:1"}, "http or https", id="no address"),
         pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
     ],
 )
