@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pawl.api.base import ApiModel, Column, cel
+from pawl.api.base import ApiModel, Column, Uri, cel
 from pawl.api.metrics import METRICS, FairnessMetric
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": sorted(METRICS)}, max_length=64)]
@@ -177,6 +177,15 @@ class Gate(ApiModel):
         return self.slice.column if self.slice is not None else self.attribute
 
 
+class ModelTests(ApiModel):
+    """Behavioural tests of the model (docs/model-tests.md): all must hold, else it is Rejected; its
+    servers run them again before they are ready."""
+
+    uri: Uri = Field(
+        description="file, s3, http(s), or pvc of the data's claim: one file of JSON lines."
+    )
+
+
 class Evaluation(ApiModel):
     """How the finished model is judged, on rows it has not seen."""
 
@@ -185,6 +194,7 @@ class Evaluation(ApiModel):
     )
     threshold: Threshold | None = Field(None, description="For task binary; default 0.5.")
     gates: Annotated[tuple[Gate, ...], Field(max_length=32)] = ()
+    tests: ModelTests | None = None
 
 
 def metric_rules() -> list[tuple[str, str]]:

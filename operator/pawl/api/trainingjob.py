@@ -92,6 +92,13 @@ class TrainingJobSpec(ApiModel):
             "evaluation.threshold is for task binary",
         ),
         (
+            "!has(self.evaluation) || !has(self.evaluation.tests) || "
+            "!self.evaluation.tests.uri.startsWith('pvc://') || "
+            "(self.data.uri.startsWith('pvc://') && "
+            "self.evaluation.tests.uri.split('/')[2] == self.data.uri.split('/')[2])",
+            "evaluation.tests.uri names a claim; only that of data.uri is mounted",
+        ),
+        (
             "!has(self.workers) || self.workers == 1 || has(self.trainer.container)",
             "workers is for trainer.container: scikit-learn trains in one pod",
         ),

@@ -32,6 +32,7 @@ METRICS = "metrics.json"
 BASELINE = "baseline.json"
 LINEAGE = "lineage.json"
 DERIVED = "derived.json"
+TESTS = "tests.json"
 CARD = "card.md"
 ROW_DIGESTS = "training-rows.npy"
 

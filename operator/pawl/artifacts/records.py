@@ -9,6 +9,7 @@ Bundle layout (`<store>/bundles/<namespace>/<model>/<hex of the manifest's diges
     metrics.json    Metrics
     baseline.json   Baseline: what held-out rows looked like, as bins and counts
     derived.json    derivation.Derivation, of a model with derived features
+    tests.json      checklist.Checklist, of a model with behavioural tests
     lineage.json    Lineage (a *pure* function of recipe, data and image: no run identity, no time,
                     so the same training gives the same digest twice)
     card.md         for people

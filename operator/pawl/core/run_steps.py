@@ -133,7 +133,10 @@ def _failed(work: Work, job: Object) -> None:
 
 
 def _not_allowed(work: Work) -> str | None:
-    for field, uri in work.job.spec.data.uris.items():
+    """Why data or model tests may not be read; None when they may."""
+    spec = work.job.spec
+    tests = {"evaluation.tests.uri": spec.evaluation.tests.uri} if spec.evaluation.tests else {}
+    for field, uri in (spec.data.uris | tests).items():
         if problem := work.installation.uris.problem(uri, work.meta["namespace"]):
             return f"{field} {problem}"
     return None

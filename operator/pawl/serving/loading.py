@@ -23,11 +23,13 @@ from pawl.artifacts.bundle import (
     MODEL_ONNX,
     MODEL_SKOPS,
     SIGNATURE,
+    TESTS,
     fetch_bundle,
 )
 from pawl.artifacts.derivation import Derivation
 from pawl.artifacts.records import Baseline, Lineage, Signature
 from pawl.errors import IntegrityError, SignatureError, StoreError
+from pawl.serving import model_tests
 from pawl.serving.codec import Codec, Feed, Outputs, codec_for
 from pawl.serving.codec.derived import sent
 from pawl.serving.dataplane import Served
@@ -41,7 +43,7 @@ _WARM_UP_RUNS = 3
 _SECONDS_PER_ROW = 0.001
 #: Of a file that is read whole: about 3,000 features.
 _MAX_BASELINE_BYTES = 16 << 20
-_WANTED = (SIGNATURE, LINEAGE, BASELINE, DERIVED, MODEL_ONNX)
+_WANTED = (SIGNATURE, LINEAGE, BASELINE, DERIVED, TESTS, MODEL_ONNX)
 
 
 def load(settings: Settings, wait: Callable[[float], bool]) -> Served:
@@ -71,10 +73,13 @@ def load_once(settings: Settings) -> Served:
         signature, engine = _engine(settings, folder)
         baseline = _baseline(folder / BASELINE)
         derivation = _derivation(folder / DERIVED)
+        cases = model_tests.read(folder / TESTS)
     codec = codec_for(signature, settings.max_rows, derivation)
     if isinstance(engine, OnnxEngine):
         engine.fit(codec.example(1), codec.wanted, tabular=signature.layout == "tabular")
     seconds_per_row = _warm_up(engine, codec)
+    if cases is not None:
+        model_tests.require(cases, signature, codec, engine)
     batchable = codec.batchable and (
         signature.layout == "tabular" or rows_are_independent(engine.run, codec)
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pawl.artifacts.records import Lineage, Metrics, OldWindow, Proxy, Signature, Window
 from pawl.training.proxies import told
 
+_MOST_FAILURES = 50
 
-def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
-    """Markdown."""
+
+def render(
+    signature: Signature, metrics: Metrics, lineage: Lineage, failures: Sequence[str] = ()
+) -> str:
+    """Markdown. `failures`: of the model tests."""
     data = lineage.data
     trainer = lineage.trainer.get("sklearn", {}).get("estimator") or lineage.trainer.get(
         "container", {}
@@ -34,6 +40,9 @@ def render(signature: Signature, metrics: Metrics, lineage: Lineage) -> str:
         lines += _old_window(metrics.old_window)
     if metrics.proxies:
         lines += _proxies(metrics.proxies)
+    if failures:
+        lines += ["", f"## {len(failures):,} failed model tests", ""]
+        lines += [f"* {sentence}" for sentence in failures[:_MOST_FAILURES]]
     lines += [
         "",
         "## Data",

@@ -17,7 +17,16 @@ from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.expressions import Program
-from pawl.training import derive, log, proxies, recorded, results, suspicions, times
+from pawl.training import (
+    derive,
+    log,
+    model_tests,
+    proxies,
+    recorded,
+    results,
+    suspicions,
+    times,
+)
 from pawl.training.columns import (
     Roles,
     assign_roles,
@@ -51,6 +60,8 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     if told is not None:
         return _nothing_new(config, told)
     require_columns(table, named_columns(data, spec.evaluation))
+    if spec.evaluation.tests is not None:
+        work.tests.write_bytes(canonical_json(model_tests.fetch(spec.evaluation.tests, work)))
     if data.checks:
         from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
 
@@ -65,7 +76,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         newest = labels.newest(data.split.test)
         beside = newest.told
         table = table.filter(pa.array(newest.count))
-    known = recorded.find(config, digest, newest.window if newest else None)
+    known = recorded.find(config, digest, newest.window if newest else None, work)
     if known is not None:
         write_record(work.recorded, known)
         log.info("recorded before for the same recipe and data", version=known.version.name)

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts import bundle, signing
 from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.derivation import Derivation
-from pawl.artifacts.records import Lineage, Signature
+from pawl.artifacts.records import Record, Signature
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.store import Store, open_store
+from pawl.checklist import Checklist
 from pawl.constants import ENV_SIGNING_KEY
-from pawl.training import artifact, baseline, card, log, recorded, results
+from pawl.training import artifact, baseline, card, log, model_tests, recorded, results
 from pawl.training.evaluate import Judgement, judge
 from pawl.training.lineage import build_lineage
-from pawl.training.parts import Parts, load_parts
+from pawl.training.parts import load_parts
 from pawl.training.signature import build_signature
 from pawl.training.workspace import Outcome, Prepared, Schema, Trained, Workspace, read_record
 
@@ -65,10 +68,24 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
     parts = load_parts(work, schema)
     served = artifact.load(config, spec, work, schema, parts)
     lineage = build_lineage(config, spec, prepared, trained)
+    signature, derivation = _signature(work, schema, served)
     judgement = judge(config, spec, work, schema, parts, served, prepared)
+    failures: list[str] = []
+    if work.tests.exists():
+        cases = read_record(work.tests, Checklist)
+        tested, failures = model_tests.gate(cases, served, signature, derivation, schema)
+        judgement = replace(judgement, gates=(*judgement.gates, tested))
     for gate in judgement.gates:
         log.info(gate.message, gate=gate.kind, verdict=gate.verdict, required=gate.required)
-    folder = _write_folder(work, schema, parts, served, judgement, lineage)
+    profile = baseline.build(parts.train, judgement.test_answers, schema.task, schema.classes)
+    records = {
+        bundle.SIGNATURE: signature,
+        bundle.METRICS: judgement.metrics,
+        bundle.BASELINE: profile,
+        bundle.LINEAGE: lineage,
+    }
+    told = card.render(signature, judgement.metrics, lineage, failures)
+    folder = _write_folder(work, served, records, told)
     uri, digest_, size = bundle.write_bundle(store, config.namespace, spec.model, folder)
     log.info("bundle written", uri=uri, digest=digest_, bytes=size)
     return RunResult(
@@ -77,7 +94,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
         format=served.choice.format,
         size_bytes=size,
-        signature=_signature(work, schema, served),
+        signature=signature,
         metrics=judgement.metrics.values,
         old_window=judgement.metrics.old_window,
         gates=judgement.gates,
@@ -88,9 +105,11 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
     )
 
 
-def _signature(work: Workspace, schema: Schema, served: artifact.Served) -> Signature:
+def _signature(
+    work: Workspace, schema: Schema, served: artifact.Served
+) -> tuple[Signature, Derivation | None]:
     derivation = read_record(work.derivation, Derivation) if work.derivation.exists() else None
-    return build_signature(schema, served.choice.threshold, derivation)
+    return build_signature(schema, served.choice.threshold, derivation), derivation
 
 
 def _outcome(store: Store, path: str) -> Outcome:
@@ -122,12 +141,7 @@ def _warnings(
 
 
 def _write_folder(
-    work: Workspace,
-    schema: Schema,
-    parts: Parts,
-    served: artifact.Served,
-    judgement: Judgement,
-    lineage: Lineage,
+    work: Workspace, served: artifact.Served, records: Mapping[str, Record], told: str
 ) -> Path:
     """The files of the bundle. Everything in it is a function of recipe, data and image."""
     folder = work.bundle
@@ -136,17 +150,10 @@ def _write_folder(
     for name in served.files:
         shutil.copyfile(work.output / name, folder / name)
     shutil.copyfile(work.row_digests, folder / bundle.ROW_DIGESTS)
-    signature = _signature(work, schema, served)
-    if work.derivation.exists():
-        shutil.copyfile(work.derivation, folder / bundle.DERIVED)
-    profile = baseline.build(parts.train, judgement.test_answers, schema.task, schema.classes)
-    records = {
-        bundle.SIGNATURE: signature,
-        bundle.METRICS: judgement.metrics,
-        bundle.BASELINE: profile,
-        bundle.LINEAGE: lineage,
-    }
+    for name, path in ((bundle.DERIVED, work.derivation), (bundle.TESTS, work.tests)):
+        if path.exists():
+            shutil.copyfile(path, folder / name)
     for name, record in records.items():
         (folder / name).write_bytes(canonical_json(record))
-    (folder / bundle.CARD).write_text(card.render(signature, judgement.metrics, lineage))
+    (folder / bundle.CARD).write_text(told)
     return folder

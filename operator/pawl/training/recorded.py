@@ -11,17 +11,34 @@ import tempfile
 from pathlib import Path
 
 from pawl.artifacts import bundle
+from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.records import Lineage, Metrics, Signature, Window
 from pawl.artifacts.retry import PATIENT
-from pawl.artifacts.runs import KnownVersion, RunConfig, RunResult
+from pawl.artifacts.runs import KnownVersion, RunConfig, RunResult, StoreRef
+from pawl.artifacts.store import open_store
 from pawl.training.workspace import Workspace, read_record
 
 
-def find(config: RunConfig, data_digest: str, window: Window | None) -> KnownVersion | None:
-    """The newest version that the recipe gave for these data, cut in the same way."""
+def find(
+    config: RunConfig, data_digest: str, window: Window | None, work: Workspace
+) -> KnownVersion | None:
+    """The newest version that the recipe gave for these data, cut in the same way, and which the
+    same model tests have judged."""
     wanted = (data_digest, window)
-    same = [known for known in config.known if (known.data_digest, known.window) == wanted]
-    return same[-1] if same else None
+    for known in reversed(config.known):
+        if (known.data_digest, known.window) == wanted and _tested_alike(known.version, work):
+            return known
+    return None
+
+
+def _tested_alike(version: StoreRef, work: Workspace) -> bool:
+    """Another content of `evaluation.tests.uri` is no other recipe."""
+    if not work.tests.exists():
+        return True
+    with open_store(version.uri, retry=PATIENT) as store:
+        files = bundle.read_manifest(store, version.digest).files
+    sha256 = hex_of(file_digest(work.tests))
+    return any((file.name, file.sha256) == (bundle.TESTS, sha256) for file in files)
 
 
 def noted(work: Workspace) -> KnownVersion | None:

@@ -5,7 +5,7 @@ parameters.json                                               (the file contract
 output/      model.onnx or model.skops                        (the file contract)
 held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json or, of
              a trial, scored.json; or recorded.json; derived.json, if there are
-             derived features
+             derived features; tests.json, if there are model tests
 bundle/      what publish uploads
 """
 
@@ -154,6 +154,10 @@ class Workspace:
     @property
     def derivation(self) -> Path:
         return self.held_out / "derived.json"
+
+    @property
+    def tests(self) -> Path:
+        return self.held_out / "tests.json"
 
     @property
     def row_digests(self) -> Path:
