@@ -49,7 +49,7 @@ def test_cases_are_read_and_written_alike() -> None:
         ),
         pytest.param(_lines(GOLDEN | {"expected": {}}), "exactly one of label", id="expected"),
         pytest.param(_lines(GOLDEN | {"tolerance": -1}), "tolerance", id="tolerance"),
-        pytest.param(_lines(GOLDEN | {"input": {"x": [1]}}), "line 1: input.x", id="a list"),
+        pytest.param(_lines(GOLDEN | {"input": {"x": [1]}}), "line 1: input: x: ", id="a list"),
         pytest.param(_lines(GOLDEN | {"input": {"x": float("inf")}}), "line 1", id="infinite"),
         pytest.param(b" " * (1 << 20) + b" ", "at most 1,048,576", id="large"),
         pytest.param(
