@@ -6,7 +6,9 @@ The operator is the real one, a process of its own that is kept on one core. On 
 plane (control_plane.py; the directory of binaries in PAWL_KUBE_BIN), in one run:
     plain Jobs are created, 32 requests at a time, until kube-controller-manager has made all of
     their pods: `pods-s`, from the first request to the last pod;
-    a tenth of the TrainingJobs, then all, likewise until there is a Job of each: `jobs-s`.
+    all TrainingJobs, until a program that does nothing else (bare_operator.py) has made a Job of
+    each: `bare-jobs-s`;
+    a tenth of the TrainingJobs, then all, likewise with the operator: `jobs-s`.
 The controller manager goes on making pods of those Jobs, and a watch tells of each.
 
 On the embedded API server (benchmarks/pretence.py: nothing makes pods of Jobs) the same without the
@@ -97,6 +99,13 @@ class Cluster:
         async with asyncio.timeout(LIMIT):
             await arrived
         return time.monotonic() - begun
+
+    async def clear(self, namespace: str, count: int) -> None:
+        """Once all pods are made: its TrainingJobs are no work for the operator."""
+        async with asyncio.timeout(LIMIT):
+            while len((await self.kube.list(PODS, namespace))[0]) < count:
+                await asyncio.sleep(0.5)
+        await self.kube._call("delete", TRAINING_JOBS, TRAINING_JOBS.path(namespace))
 
     async def _count(self, made: Resource, namespace: str, since: str, count: int) -> None:
         missing = count
@@ -214,6 +223,21 @@ async def measure(
     return took
 
 
+@contextmanager
+def bare(kubeconfig: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.bare_operator", str(kubeconfig)]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE)
+    process = psutil.Process(started.pid)
+    process.cpu_affinity([max(process.cpu_affinity())])
+    try:
+        assert started.stdout is not None
+        started.stdout.readline()
+        yield
+    finally:
+        started.kill()
+        started.wait()
+
+
 async def run(folder: Path, count: int, report: Report, profile: Path | None) -> None:
     found = binaries()
     for where in ("embedded", "real"):
@@ -224,6 +248,11 @@ async def run(folder: Path, count: int, report: Report, profile: Path | None) ->
         async with real(folder / "real", found) as cluster:
             pods = await cluster.until("plain", plain_job, PODS, count)
             print(f"INFO real-pods-{count}-s {pods:.2f}", flush=True)
+            with bare(cluster.kubeconfig):
+                least = await cluster.until("bare", training_job, JOBS, count)
+            await cluster.clear("bare", count)
+            print(f"INFO real-bare-jobs-{count}-s {least:.2f}", flush=True)
+            print(f"INFO real-bare-jobs-over-pods {least / pods:.2f}")
             jobs = await measure(cluster, folder / "real", count, report, "real", profile)
             report.at_most("real-jobs-over-pods", jobs / pods, MOST_RATIO)
     async with embedded(folder / "embedded") as cluster:

@@ -15,20 +15,19 @@ from pathlib import Path
 from pawl.control import loop
 from pawl.control.logs import set_up
 from pawl.control.operator import run
-from pawl.control.queue import Key
 from pawl.control.settings import from_environment
 
 
 def main(path: Path) -> None:
     out = path.open("w", buffering=1 << 16)
-    plain = loop.Loop._reconcile
+    plain = loop.Loop._finish
 
-    async def timed(self: loop.Loop, key: Key) -> None:
-        waiting, begun = len(self._queue), time.perf_counter()
-        await plain(self, key)
-        out.write(f"{time.time():.3f} {key.kind} {time.perf_counter() - begun:.6f} {waiting}\n")
+    async def timed(self: loop.Loop, begun: loop._Pass) -> None:
+        await plain(self, begun)
+        waiting = len(self._queue)
+        out.write(f"{time.time():.3f} {begun.key.kind} {begun.seconds:.6f} {waiting}\n")
 
-    loop.Loop._reconcile = timed  # type: ignore[method-assign]
+    loop.Loop._finish = timed  # type: ignore[method-assign]
     set_up("WARNING")
     try:
         asyncio.run(run(from_environment()))

@@ -92,10 +92,13 @@ class Known:
     def get(self, *_: Any) -> Any:
         return {"metadata": {"name": "churn", "namespace": "ml"}}
 
-    async def run(self, *_: Any) -> None:
+    async def act(self, *_: Any) -> None:
         await self.kube.get(DEPLOYMENTS, "ml", "churn")
         if self.error is not None:
             raise self.error
+
+    async def tell(self, *_: Any) -> None:
+        pass
 
 
 class Api:
@@ -117,13 +120,15 @@ class Api:
 
 async def reconcile(error: Exception | None = None) -> None:
     known, unused = cast(Any, Known(Kube(cast(Any, Api())), error)), cast(Any, None)
-    loop = Loop(Queue(), known, unused, known, unused)
+    queue = Queue()
+    loop = Loop(queue, known, unused, known, unused)
 
     async def plan(_: Any) -> Plan:
         return Plan()
 
     loop._planners["Deployment"] = plan
-    await loop._reconcile(Key("Deployment", "ml", "churn"))
+    queue.add(Key("Deployment", "ml", "churn"))
+    await loop.turn()
 
 
 def named(memory: InMemorySpanExporter) -> dict[str, ReadableSpan]:

@@ -75,10 +75,27 @@ class Executor:
         self._refused: dict[str, float] = {}
         self._secrets: dict[tuple[str, str, str], float] = {}
 
-    async def run(self, resource: Resource, item: Object, plan: Plan) -> None:
-        """Raises KubeError (409: look again), StoreError or ConflictError; what was not done will
-        be planned again, and events are only told once the status is written."""
-        await self._carry_out(item, plan)
+    async def act(self, item: Object, plan: Plan) -> None:
+        """All actions. What waits for the store, or for a name that is taken, says so, once: no
+        status can tell of it. Raises KubeError (409: look again), StoreError or ConflictError; what
+        was not done will be planned again."""
+        uid = item["metadata"]["uid"]
+        try:
+            for action in plan.actions:
+                await self._act(action)
+        except StoreError as error:
+            text = f"the next step waits for the artifact store: {error}"
+            await self._tell_once(item, error.reason, Event("StoreUnreachable", text, "Warning"))
+            raise
+        except ConflictError as error:
+            if error.reason == _TAKEN:
+                await self._tell_once(item, str(error), Event(_TAKEN, str(error), "Warning"))
+            raise
+        self._waiting.pop(uid, None)
+
+    async def tell(self, resource: Resource, item: Object, plan: Plan) -> None:
+        """After `act`: the status, then the events, only once it is written, then what may be
+        refused. Raises as `act`."""
         if plan.status is not None and plan.status != item.get("status"):
             await self._write_status(resource, item, plan.status)
             outcomes.count(resource, item.get("status", {}), plan.status)
@@ -105,23 +122,6 @@ class Executor:
             self._refused[uid] = self._clock() + _REFUSED_SECONDS
         else:
             self._refused.pop(uid, None)
-
-    async def _carry_out(self, item: Object, plan: Plan) -> None:
-        """All actions. What waits for the store, or for a name that is taken, says so, once: no
-        status can tell of it."""
-        uid = item["metadata"]["uid"]
-        try:
-            for action in plan.actions:
-                await self._act(action)
-        except StoreError as error:
-            text = f"the next step waits for the artifact store: {error}"
-            await self._tell_once(item, error.reason, Event("StoreUnreachable", text, "Warning"))
-            raise
-        except ConflictError as error:
-            if error.reason == _TAKEN:
-                await self._tell_once(item, str(error), Event(_TAKEN, str(error), "Warning"))
-            raise
-        self._waiting.pop(uid, None)
 
     async def _tell_once(self, item: Object, why: str, event: Event) -> None:
         uid = item["metadata"]["uid"]

@@ -1,10 +1,18 @@
-"""The one reconcile loop of the three kinds: observe → plan → carry out."""
+"""The one reconcile loop of the three kinds: observe → plan → act → tell.
+
+Telling (status, events) costs an API server more than acting. When many objects come at once it is
+put off until there is nothing more to act on, for some seconds at most; meanwhile the object counts
+as worked on. What is lost in between is what a lost status is: found again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,8 +36,23 @@ Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
 #: Seconds at most between two tries; rollouts must not wait for minutes once an API server is back.
 _LAST_DELAY, _OUTAGE_DELAY = 120.0, 10.0
+#: Seconds for which telling is put off at most.
+_UNTOLD = 10.0
 _REFUSALS: dict[int, Failure] = {409: "Conflict", 0: "Network"}
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Pass:
+    """An object that is worked on since `since`: `seconds` were spent on it, and `plan` is to be
+    told."""
+
+    key: Key
+    resource: Resource
+    item: Object
+    plan: Plan | None = None
+    seconds: float = 0.0
+    since: float = field(default_factory=time.monotonic)
 
 
 class Loop:
@@ -48,6 +71,7 @@ class Loop:
         self._observer = observer
         self._executor = executor
         self._installation = installation
+        self._untold: deque[_Pass] = deque()
         self._planners: dict[str, Callable[[Object], Awaitable[Plan]]] = {
             TRAINING_JOBS.kind: lambda item: self._training_job(observer, item),
             MODEL_VERSIONS.kind: lambda item: self._model_version(observer, item),
@@ -57,11 +81,39 @@ class Loop:
     async def work(self) -> None:
         """One worker; runs until cancelled."""
         while True:
-            key = await self._queue.get()
-            try:
-                await self._reconcile(key)
-            finally:
-                self._queue.done(key)
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Acts on the next key, or tells what was put off."""
+        if self._untold and (not self._queue.ready or self._is_late()):
+            await self._finish(self._untold.popleft())
+            return
+        begun = self._begin(await self._queue.get())
+        if begun is None:
+            return
+        await self._carry_through(begun, self._reconcile)
+        if begun.plan is not None and begun.plan.actions and self._queue.ready:
+            self._untold.append(begun)
+        else:
+            await self._finish(begun)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._untold[0].since > _UNTOLD
+
+    def _begin(self, key: Key) -> _Pass | None:
+        resource = _RESOURCES[key.kind]
+        item = self._cache.get(resource, key.namespace, key.name)
+        if item is None or "deletionTimestamp" in item["metadata"]:
+            self._queue.drop(key)  # children go by their ownerReferences
+            self._queue.done(key)
+            return None
+        return _Pass(key, resource, item)
+
+    async def _finish(self, begun: _Pass) -> None:
+        if begun.plan is not None:
+            await self._carry_through(begun, self._tell)
+        RECONCILES.labels(begun.key.kind).observe(begun.seconds)
+        self._queue.done(begun.key)
 
     async def resync(self, seconds: float) -> None:
         """Looks at everything now and then: it covers what a watch may lose."""
@@ -71,21 +123,32 @@ class Loop:
             self._observer.forget()
             await asyncio.sleep(seconds)
 
-    async def _reconcile(self, key: Key) -> None:
-        resource = _RESOURCES[key.kind]
-        item = self._cache.get(resource, key.namespace, key.name)
-        if item is None or "deletionTimestamp" in item["metadata"]:
-            self._queue.drop(key)  # children go by their ownerReferences
-            return
-        with jsonlog.about(object="/".join(key)):
-            await self._carry_through(key, resource, item)
+    async def _reconcile(self, begun: _Pass) -> None:
+        plan = await self._planners[begun.key.kind](begun.item)
+        await self._executor.act(begun.item, plan)
+        begun.plan = plan
 
-    async def _carry_through(self, key: Key, resource: Resource, item: Object) -> None:
-        """Puts the key back when it did not work, or when its plan says so."""
+    async def _tell(self, begun: _Pass) -> None:
+        key, plan = begun.key, begun.plan
+        if plan is None or self._cache.get(begun.resource, key.namespace, key.name) is None:
+            return  # deleted meanwhile
+        await self._executor.tell(begun.resource, begun.item, plan)
+        self._queue.forget(key)
+        if plan.requeue_after is not None:
+            self._queue.add_after(key, plan.requeue_after)
+
+    async def _carry_through(self, begun: _Pass, step: Callable[[_Pass], Awaitable[None]]) -> None:
+        """Puts the key back when it did not work."""
+        since = time.monotonic()
+        with jsonlog.about(object="/".join(begun.key)):
+            await self._tried(begun, step)
+        begun.seconds += time.monotonic() - since
+
+    async def _tried(self, begun: _Pass, step: Callable[[_Pass], Awaitable[None]]) -> None:
+        key = begun.key
         try:
-            with RECONCILES.labels(key.kind).time(), span("reconcile", object="/".join(key)):
-                plan = await self._planners[key.kind](item)
-                await self._executor.run(resource, item, plan)
+            with span(step.__name__.strip("_"), object="/".join(key)):
+                await step(begun)
         except KubeError as error:
             if error.namespace_ends:
                 self._queue.drop(key)
@@ -102,10 +165,6 @@ class Loop:
             # A defect of ours must not stop the others; it is tried again with growing delays.
             self._failed(key, "Defect")
             log.exception("reconciling failed")
-        else:
-            self._queue.forget(key)
-            if plan.requeue_after is not None:
-                self._queue.add_after(key, plan.requeue_after)
 
     def _failed(self, key: Key, why: Failure, most: float = _LAST_DELAY) -> float:
         FAILURES.labels(key.kind, why).inc()

@@ -42,6 +42,11 @@ class Queue:
     def __len__(self) -> int:
         return len(self._ready) + len(self._again)
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is a key to work on at once."""
+        return bool(self._ready)
+
     def open(self) -> None:
         """From now on what is added is remembered."""
         self._closed = False

@@ -100,6 +100,11 @@ class Clock:
         return self.now
 
 
+async def run(hands: Executor, resource: Any, item: Any, plan: Plan) -> None:
+    await hands.act(item, plan)
+    await hands.tell(resource, item, plan)
+
+
 def executor(api: Api, cache: Known, clock: Clock | None = None) -> Executor:
     return Executor(api, cache, None, clock or Clock())  # type: ignore[arg-type]
 
@@ -108,9 +113,9 @@ async def test_applying_the_same_twice_writes_once():
     api, cache = Api(), Known()
     hands = executor(api, cache)
     for _ in range(2):
-        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="1")),)))
+        await run(hands, TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="1")),)))
     assert len(api.requests) == 1
-    await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="2")),)))
+    await run(hands, TRAINING_JOBS, JOB, Plan(actions=(Apply(child(a="2")),)))
     assert len(api.requests) == 2
 
 
@@ -120,7 +125,7 @@ async def test_what_is_remembered_does_not_grow_with_all_that_ever_was():
     for number in range(5000):
         item = child()
         item["metadata"] = {**item["metadata"], "name": f"c{number}"}
-        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Apply(item),)))
+        await run(hands, TRAINING_JOBS, JOB, Plan(actions=(Apply(item),)))
         cache.items.pop(("ConfigMap", f"c{number - 10}"), None)
     assert len(hands._applied) <= 1001
 
@@ -129,19 +134,19 @@ async def test_what_somebody_else_changed_is_applied_again():
     api, cache = Api(), Known()
     hands = executor(api, cache)
     plan = Plan(actions=(Apply(child(a="1")),))
-    await hands.run(TRAINING_JOBS, JOB, plan)
+    await run(hands, TRAINING_JOBS, JOB, plan)
     found = cache.items[("ConfigMap", "c")]
     found["metadata"] = {**found["metadata"], "resourceVersion": "99"}
-    await hands.run(TRAINING_JOBS, JOB, plan)
+    await run(hands, TRAINING_JOBS, JOB, plan)
     assert len(api.requests) == 2
 
 
 async def test_a_status_is_written_under_a_precondition_and_only_when_it_changed():
     api = Api()
     hands = executor(api, Known())
-    await hands.run(TRAINING_JOBS, JOB, Plan(status={"phase": "Running", "old": 1}))
+    await run(hands, TRAINING_JOBS, JOB, Plan(status={"phase": "Running", "old": 1}))
     assert api.requests == []
-    await hands.run(TRAINING_JOBS, JOB, Plan(status={"phase": "Failed"}))
+    await run(hands, TRAINING_JOBS, JOB, Plan(status={"phase": "Failed"}))
     patch = api.requests[0][1]
     assert patch["metadata"]["resourceVersion"] == "5"
     assert patch["status"] == {"phase": "Failed", "old": None}
@@ -152,7 +157,7 @@ async def test_no_event_is_told_when_the_status_could_not_be_written():
     api.conflict = True
     plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
     with pytest.raises(KubeError):
-        await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+        await run(executor(api, Known()), TRAINING_JOBS, JOB, plan)
     assert [name for name, _ in api.requests] == ["status"]
 
 
@@ -160,7 +165,7 @@ async def test_a_status_that_was_written_though_the_answer_was_lost_is_told_of()
     api = Api(there={**JOB, "status": {"phase": "Failed"}})
     api.fault = KubeError(0, "NoAnswer", "reset")
     plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
-    await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    await run(executor(api, Known()), TRAINING_JOBS, JOB, plan)
     assert [name for name, _ in api.requests] == ["status", "create"]
 
 
@@ -169,7 +174,7 @@ async def test_a_status_that_was_not_written_is_planned_again():
     api.fault = KubeError(500, "InternalError", "etcd")
     plan = Plan(status={"phase": "Failed"}, events=(Event("RunFailed", "why"),))
     with pytest.raises(KubeError):
-        await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+        await run(executor(api, Known()), TRAINING_JOBS, JOB, plan)
     assert [name for name, _ in api.requests] == ["status"]
 
 
@@ -179,13 +184,13 @@ async def test_nothing_is_written_to_the_store_without_the_right_to():
 
     hands = Executor(None, Known(), None, may_write=over)  # type: ignore[arg-type]
     with pytest.raises(TermError):
-        await hands.run(TRAINING_JOBS, JOB, Plan(actions=(ClaimNumber("ml", "m", 1, "u-1"),)))
+        await run(hands, TRAINING_JOBS, JOB, Plan(actions=(ClaimNumber("ml", "m", 1, "u-1"),)))
 
 
 async def test_an_event_carries_no_credentials():
     api = Api()
     plan = Plan(events=(Event("RunFailed", "s3://key:secret@bucket is gone", "Warning"),))
-    await executor(api, Known()).run(TRAINING_JOBS, JOB, plan)
+    await run(executor(api, Known()), TRAINING_JOBS, JOB, plan)
     body = api.requests[0][1]
     assert "secret" not in body["message"]
     assert body["involvedObject"]["uid"] == "u"
@@ -194,10 +199,10 @@ async def test_an_event_carries_no_credentials():
 async def test_creating_what_is_there_already_is_well_when_it_is_ours():
     there = {**child(), "metadata": {**child()["metadata"], "resourceVersion": "3"}}
     plan = Plan(actions=(Create(child()),))
-    await executor(Api(there), Known()).run(TRAINING_JOBS, JOB, plan)
+    await run(executor(Api(there), Known()), TRAINING_JOBS, JOB, plan)
     there["metadata"]["ownerReferences"] = []
     with pytest.raises(ConflictError):
-        await executor(Api(there), Known()).run(TRAINING_JOBS, JOB, plan)
+        await run(executor(Api(there), Known()), TRAINING_JOBS, JOB, plan)
 
 
 async def test_a_name_that_is_taken_is_told_once():
@@ -205,7 +210,7 @@ async def test_a_name_that_is_taken_is_told_once():
     hands = executor(api, Known())
     for _ in range(2):
         with pytest.raises(ConflictError):
-            await hands.run(TRAINING_JOBS, JOB, Plan(actions=(Create(child()),)))
+            await run(hands, TRAINING_JOBS, JOB, Plan(actions=(Create(child()),)))
     told = [item for _, item in api.requests if item["kind"] == "Event"]
     assert [(event["reason"], event["type"]) for event in told] == [("NameTaken", "Warning")]
 
@@ -222,7 +227,7 @@ SECRET = EnsureSecret(
 
 
 async def secret(hands: Executor, wanted: EnsureSecret = SECRET) -> None:
-    await hands.run(TRAINING_JOBS, JOB, Plan(actions=(wanted,)))
+    await run(hands, TRAINING_JOBS, JOB, Plan(actions=(wanted,)))
 
 
 async def test_a_secret_holds_a_random_key_and_goes_with_its_owner():
@@ -271,7 +276,7 @@ async def test_a_secret_that_cannot_be_made_stops_what_follows():
     hands = executor(api, Known())
     for _ in range(2):
         with pytest.raises(KubeError):
-            await hands.run(TRAINING_JOBS, JOB, Plan(actions=(SECRET, Apply(child()))))
+            await run(hands, TRAINING_JOBS, JOB, Plan(actions=(SECRET, Apply(child()))))
     assert [name for name, _ in api.requests] == ["create", "create"]
 
 
@@ -294,7 +299,7 @@ async def test_webhooks_of_a_deployment_are_told_once_its_status_is_written():
     notified = Notified(api)
     executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
     status = {"phase": "Serving"}
-    await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan(status, events=(Event("Promoted", "m"),)))
+    await run(executor, DEPLOYMENTS, DEPLOYMENT, Plan(status, events=(Event("Promoted", "m"),)))
     assert notified.told == [(status, "Promoted", ["status"])]
 
 
@@ -304,7 +309,7 @@ async def test_webhooks_are_not_told_of_what_could_not_be_written():
     notified = Notified(api)
     executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
     with pytest.raises(KubeError):
-        await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan({}, events=(Event("Promoted", "m"),)))
+        await run(executor, DEPLOYMENTS, DEPLOYMENT, Plan({}, events=(Event("Promoted", "m"),)))
     assert notified.told == []
 
 
@@ -312,7 +317,7 @@ async def test_other_objects_have_no_webhooks():
     api = Api()
     notified = Notified(api)
     executor = Executor(api, Known(), None, notifier=notified)  # type: ignore[arg-type]
-    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, events=(Event("Run", "m"),)))
+    await run(executor, TRAINING_JOBS, JOB, Plan({"phase": "x"}, events=(Event("Run", "m"),)))
     assert notified.told == []
 
 
@@ -351,7 +356,7 @@ HOUR = KeepHour("ml", "a", "a-v1", 500_000, b"counts")
 async def test_hours_are_kept_and_a_store_that_is_down_stops_nothing(down: bool):
     api, store = Api(), Store(down=down)
     executor = Executor(api, Known(), store)  # type: ignore[arg-type]
-    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "x"}, (HOUR, Apply(child(a="1")))))
+    await run(executor, TRAINING_JOBS, JOB, Plan({"phase": "x"}, (HOUR, Apply(child(a="1")))))
     assert store.hours == ([] if down else [HOUR])
     assert [kind for kind, _ in api.requests] == ["apply", "status"]
 
@@ -362,14 +367,14 @@ async def test_a_plan_that_waits_for_the_store_says_so_once():
     plan = Plan({"phase": "Serving"}, (RecordDecision("ml", "m", "x", {}),))
     for _ in range(3):
         with pytest.raises(StoreError):
-            await executor.run(TRAINING_JOBS, JOB, plan)
+            await run(executor, TRAINING_JOBS, JOB, plan)
     ((_, event),) = api.requests
     assert (event["reason"], event["type"]) == ("StoreUnreachable", "Warning")
     store.down = False
-    await executor.run(TRAINING_JOBS, JOB, plan)
+    await run(executor, TRAINING_JOBS, JOB, plan)
     store.down = True
     with pytest.raises(StoreError):
-        await executor.run(TRAINING_JOBS, JOB, plan)
+        await run(executor, TRAINING_JOBS, JOB, plan)
     assert [kind for kind, _ in api.requests].count("create") == 2
 
 
@@ -379,7 +384,7 @@ async def test_what_may_be_refused_holds_nothing_up_and_is_told_once():
     hands = executor(api, Known(), clock)
     plan = Plan({"phase": "x"}, afterwards=(Create(child()),))
     for clock.now in (0.0, 30.0, 61.0):
-        await hands.run(TRAINING_JOBS, JOB, plan)
+        await run(hands, TRAINING_JOBS, JOB, plan)
     kinds = [what if what != "create" else item["kind"] for what, item in api.requests]
     assert kinds == ["status", "ConfigMap", "Event", "status", "status", "ConfigMap"]
     assert "exceeded quota" in api.requests[2][1]["message"]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 import orjson
 import pytest
 
+from pawl.control import loop as control
 from pawl.control.answers import KubeError, refusal
 from pawl.control.loop import Loop
 from pawl.control.queue import Key, Queue
-from pawl.core.plan import Plan
+from pawl.core.plan import Delete, Plan
 
 KEY = Key("ModelVersion", "ml", "m-v1")
-ITEM = {"metadata": {"name": "m-v1", "namespace": "ml"}}
 
 # As kube-apiserver answers it.
 ENDING = {
@@ -41,35 +42,56 @@ ENDING = {
 
 
 class Cache:
-    def get(self, *_: Any) -> Any:
-        return ITEM
+    """Has every object but those that are `gone`."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+
+    def get(self, _: Any, namespace: str, name: str) -> Any:
+        found = {"metadata": {"name": name, "namespace": namespace}}
+        return None if name in self.gone else found
 
 
 class Executor:
-    """Fails as told."""
+    """Fails as told; writes down what it does."""
 
-    def __init__(self, error: Exception | None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
+        self.done: list[str] = []
 
-    async def run(self, *_: Any) -> None:
+    async def act(self, item: Any, plan: Plan) -> None:
+        self.done.append(f"act {item['metadata']['name']}")
+
+    async def tell(self, resource: Any, item: Any, plan: Plan) -> None:
+        self.done.append(f"tell {item['metadata']['name']}")
         if self.error is not None:
             raise self.error
 
 
-async def after_one_round(error: Exception | None) -> Queue:
-    """The queue when the key has been worked on once."""
-    queue = Queue()
+def loop_of(queue: Queue, cache: Any, executor: Executor, *actions: Any) -> Loop:
+    """Its plans have these actions."""
     unused: Any = None
-    loop = Loop(queue, Cache(), unused, Executor(error), unused)  # type: ignore[arg-type]
+    loop = Loop(queue, cache, unused, executor, unused)  # type: ignore[arg-type]
 
     async def plan(_: Any) -> Plan:
-        return Plan()
+        return Plan(actions=actions)
 
     loop._planners["ModelVersion"] = plan
+    return loop
+
+
+async def turns(loop: Loop, count: int) -> None:
+    async with asyncio.timeout(5):
+        for _ in range(count):
+            await loop.turn()
+
+
+async def after_one_round(error: Exception | None) -> Queue:
+    """The queue when the key has been worked on once."""
+    queue, executor = Queue(), Executor(error)
     queue.add(KEY)
-    await queue.get()
-    await loop._reconcile(KEY)
-    queue.done(KEY)
+    loop = loop_of(queue, Cache(), executor)
+    await turns(loop, 1)
     return queue
 
 
@@ -98,3 +120,61 @@ async def test_a_conflict_is_tried_again_without_a_warning(caplog: pytest.LogCap
     queue = await after_one_round(KubeError(409, "Conflict", "modified"))
     assert comes_back(queue)
     assert caplog.text == ""
+
+
+ACTION = Delete("v1", "ConfigMap", "ml", "x", "u")
+
+
+def keys(*names: str) -> list[Key]:
+    return [Key("ModelVersion", "ml", name) for name in names]
+
+
+async def test_all_is_acted_on_before_anything_is_told():
+    queue, executor = Queue(), Executor()
+    for key in keys("a", "b", "c"):
+        queue.add(key)
+    loop = loop_of(queue, Cache(), executor, ACTION)
+    await turns(loop, 5)
+    assert executor.done == ["act a", "act b", "act c", "tell c", "tell a", "tell b"]
+
+
+async def test_what_only_tells_is_not_put_off():
+    queue, executor = Queue(), Executor()
+    for key in keys("a", "b"):
+        queue.add(key)
+    await turns(loop_of(queue, Cache(), executor), 2)
+    assert executor.done == ["act a", "tell a", "act b", "tell b"]
+
+
+async def test_nothing_is_put_off_for_long(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(control, "_UNTOLD", 0.0)
+    queue, executor = Queue(), Executor()
+    for key in keys("a", "b", "c"):
+        queue.add(key)
+    loop = loop_of(queue, Cache(), executor, ACTION)
+    await turns(loop, 2)
+    assert executor.done == ["act a", "tell a"]
+
+
+async def test_of_what_was_deleted_meanwhile_nothing_is_told():
+    queue, executor, cache = Queue(), Executor(), Cache()
+    for key in keys("a", "b"):
+        queue.add(key)
+    loop = loop_of(queue, cache, executor, ACTION)
+    await turns(loop, 1)
+    cache.gone.add("a")
+    await turns(loop, 2)
+    assert executor.done == ["act a", "act b", "tell b"]
+    assert not comes_back(queue)
+
+
+async def test_a_key_is_in_work_until_it_is_told():
+    """What changes meanwhile is looked at afterwards."""
+    queue, executor = Queue(), Executor()
+    for key in keys("a", "b"):
+        queue.add(key)
+    loop = loop_of(queue, Cache(), executor, ACTION)
+    await turns(loop, 1)
+    queue.add(Key("ModelVersion", "ml", "a"))
+    await turns(loop, 3)
+    assert executor.done == ["act a", "act b", "tell b", "tell a", "act a", "tell a"]

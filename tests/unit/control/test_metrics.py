@@ -52,9 +52,12 @@ class Known:
     def get(self, *_: Any) -> Any:
         return ITEM
 
-    async def run(self, *_: Any) -> None:
+    async def act(self, *_: Any) -> None:
         if self.error is not None:
             raise self.error
+
+    async def tell(self, *_: Any) -> None:
+        pass
 
 
 async def reconcile(error: Exception | None) -> Queue:
@@ -65,7 +68,8 @@ async def reconcile(error: Exception | None) -> Queue:
         return Plan()
 
     loop._planners[KEY.kind] = plan
-    await loop._reconcile(KEY)
+    queue.add(KEY)
+    await loop.turn()
     return queue
 
 
