@@ -32,6 +32,7 @@ ENV_CLAIM_DIR = "PAWL_CLAIM_DIR"  # where the claim of a pvc:// data URI is moun
 ENV_CLAIMS_DIR = "PAWL_CLAIMS_DIR"  # holds a folder for each further claim, by its name
 ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
 ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
+ENV_CHECKPOINT_DIR = "PAWL_CHECKPOINT_DIR"  # file contract: what survives attempts
 ENV_SEED = "PAWL_SEED"
 ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.runs.TrialTask as JSON
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"

@@ -13,10 +13,7 @@ from pawl.api.base import (
     Digest,
     GateStatus,
     Name,
-    ObjectName,
     ObjectStatus,
-    Placement,
-    Resources,
     StatusModel,
     Time,
     cel,
@@ -25,25 +22,9 @@ from pawl.api.data import Data
 from pawl.api.duration import Duration
 from pawl.api.evaluation import Evaluation, metric_rules
 from pawl.api.search import BestTrial, Search, TrialCounts
+from pawl.api.template import PodTemplate
 from pawl.api.tracking import TrackedStatus, Tracking
 from pawl.api.trainer import Trainer
-
-
-class PodTemplate(Placement):
-    """What the training pods ask of the cluster."""
-
-    resources: Resources | None = Field(
-        None, description="Of the train container; its whole CPUs are its threads."
-    )
-    service_account_name: ObjectName | None = Field(
-        None, description="Default: default. Its token is never mounted."
-    )
-    image_pull_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = ()
-    config_maps: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = Field(
-        (),
-        description="ConfigMaps mounted into train at /pawl/config-maps/<name>; no other volumes.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-    )
 
 
 class Cause(ApiModel):
@@ -101,6 +82,12 @@ class TrainingJobSpec(ApiModel):
         (
             "!has(self.workers) || self.workers == 1 || has(self.trainer.container)",
             "workers is for trainer.container: scikit-learn trains in one pod",
+        ),
+        (
+            "!has(self.template) || has(self.trainer.container) || "
+            "(!has(self.template.checkpoints) && "
+            "(!has(self.template.volumes) || size(self.template.volumes) == 0))",
+            "template.volumes and template.checkpoints are for trainer.container",
         ),
     )
     model: Name = Field(description="The series of ModelVersions that runs add to.")

@@ -133,10 +133,11 @@ def _failed(work: Work, job: Object) -> None:
 
 
 def _not_allowed(work: Work) -> str | None:
-    """Why data or model tests may not be read; None when they may."""
+    """Why data, model tests or claims may not be used; None when they may."""
     spec = work.job.spec
     tests = {"evaluation.tests.uri": spec.evaluation.tests.uri} if spec.evaluation.tests else {}
-    for field, uri in (spec.data.uris | tests).items():
+    claims = (("template", f"pvc://{claim}") for claim in spec.template.claims)
+    for field, uri in (*(spec.data.uris | tests).items(), *claims):
         if problem := work.installation.uris.problem(uri, work.meta["namespace"]):
             return f"{field} {problem}"
     return None

@@ -23,7 +23,7 @@ from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import describe
 from pawl.artifacts.runs import RunConfig, Termination, TrialTask
 from pawl.errors import IntegrityError, PawlError, StoreError, UserError
-from pawl.training import log
+from pawl.training import checkpoints, log
 from pawl.training.workspace import Outcome, Workspace
 
 Stage = Literal["prepare", "train", "score", "publish"]
@@ -54,6 +54,8 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
             outcome = Outcome(f"{stage} is worker 0's part")
         else:
             outcome = _stage_function(stage)(*_inputs(env))
+            if stage in ("score", "publish"):
+                checkpoints.clear(env)
     except Exception as error:
         return _failed(stage, error, env)
     log.info("stage completed", result=outcome.result, reason=outcome.reason)

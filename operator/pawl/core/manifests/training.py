@@ -13,7 +13,7 @@ from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.runs import RunConfig, TrialTask
 from pawl.core import kueue
 from pawl.core.installation import Installation
-from pawl.core.manifests import common, workers
+from pawl.core.manifests import common, template, workers
 
 WORK = "/pawl/work"
 CONFIG = "/pawl/run"
@@ -82,6 +82,7 @@ def build_job(
     meta = owner["metadata"]
     name = run_name(meta["name"], run, f"t{task.number}" if task else attempt)
     config = run_name(meta["name"], run, TRIALS if task else "")
+    folder = f"{meta['uid']}-{run}" + (f"-t{task.number}" if task else "")
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -106,7 +107,7 @@ def build_job(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, config, meta["namespace"], installation, task),
+            "spec": _pod(spec, config, folder, meta["namespace"], installation, task),
         },
     }
     if spec.active_deadline_seconds is not None:
@@ -128,21 +129,17 @@ def build_job(
 def _pod(
     spec: TrainingJobSpec,
     config: str,
+    folder: str,
     namespace: str,
     installation: Installation,
     task: TrialTask | None,
 ) -> dict[str, Any]:
-    template = spec.template
     told = common.env(**common.uri_rules(installation, namespace))
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "run", "configMap": {"name": config}},
         *common.store_volumes(installation),
-        *(
-            {"name": f"cm-{i}", "configMap": {"name": cm}}
-            for i, cm in enumerate(template.config_maps)
-        ),
     ]
     prepare = _stage("prepare", installation, store=True)
     train = _train(spec, installation)
@@ -158,17 +155,13 @@ def _pod(
         "initContainers": [prepare, train],
         "containers": [last],
         "volumes": volumes,
-        **common.placement(template),
     }
+    template.dress(pod, spec.template, folder)
     if task is not None:
         text = task.model_dump_json(by_alias=True).replace("$", "$$")  # nothing is expanded
         told = common.env(**{c.ENV_TRIAL: text})
         for stage in (prepare, last) if spec.trainer.container else (prepare, train, last):
             stage["env"] += told
-    if template.service_account_name:
-        pod["serviceAccountName"] = template.service_account_name
-    if template.image_pull_secrets:
-        pod["imagePullSecrets"] = [{"name": secret} for secret in template.image_pull_secrets]
     return pod
 
 
@@ -230,12 +223,6 @@ def _train(spec: TrainingJobSpec, installation: Installation) -> dict[str, Any]:
             for var in trainer.env
             if not var.name.startswith("PAWL_")
         ]
-    if spec.template.resources is not None:
-        train["resources"] = common.resources(spec.template.resources)
-    train["volumeMounts"] += [
-        {"name": f"cm-{i}", "mountPath": f"/pawl/config-maps/{cm}", "readOnly": True}
-        for i, cm in enumerate(spec.template.config_maps)
-    ]
     return train
 
 

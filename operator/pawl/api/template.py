@@ -1,0 +1,99 @@
+"""spec.template of a TrainingJob: what its pods ask of the cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pawl.api.base import ApiModel, ObjectName, Placement, Quantity, Resources, cel
+
+
+class ClaimVolume(ApiModel):
+    """A PersistentVolumeClaim of the namespace, as in core/v1."""
+
+    claim_name: ObjectName
+    read_only: bool = False
+
+
+class EmptyDir(ApiModel):
+    """A folder that goes with the pod, as in core/v1."""
+
+    medium: Literal["", "Memory"] = ""
+    size_limit: Quantity | None = None
+
+
+class Volume(ApiModel):
+    """A volume, and where `train` finds it."""
+
+    model_config = cel(
+        (
+            "has(self.persistentVolumeClaim) != has(self.emptyDir)",
+            "exactly one of persistentVolumeClaim and emptyDir; ConfigMaps are in configMaps, and "
+            "Secrets and folders of nodes are for no trainer",
+        ),
+        (
+            "!(self.mountPath + '/').startsWith('/pawl/') && "
+            "!(self.mountPath in ['/tmp', '/dev', '/dev/termination-log', '/proc', '/sys'])",
+            "mountPath is Pawl's or the system's: take another one",
+        ),
+    )
+    mount_path: Annotated[str, Field(max_length=512, pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")]
+    persistent_volume_claim: ClaimVolume | None = None
+    empty_dir: EmptyDir | None = None
+
+
+class Checkpoints(ApiModel):
+    """Where `train` keeps what it needs to go on after it was interrupted."""
+
+    claim: ObjectName = Field(
+        description="A PersistentVolumeClaim of the namespace. The folder of a run in it "
+        "(PAWL_CHECKPOINT_DIR) survives its attempts, and is emptied when the run has succeeded."
+    )
+
+
+class PodTemplate(Placement):
+    """What the training pods ask of the cluster."""
+
+    resources: Resources | None = Field(
+        None,
+        description="Of the train container, GPUs too; its whole CPUs are its threads.",
+    )
+    service_account_name: ObjectName | None = Field(
+        None, description="Default: default. Its token is never mounted."
+    )
+    image_pull_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = ()
+    priority_class_name: ObjectName | None = Field(
+        None, description="Which pods give way to which."
+    )
+    runtime_class_name: ObjectName | None = Field(
+        None, description="Of the container runtime, as GPUs may need."
+    )
+    termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = Field(
+        None,
+        description="How long train has between SIGTERM and SIGKILL, to write a checkpoint, say. "
+        "Default: 30.",
+    )
+    config_maps: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = Field(
+        (),
+        description="ConfigMaps mounted into train at /pawl/config-maps/<name>.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    volumes: Annotated[tuple[Volume, ...], Field(max_length=8)] = Field(
+        (),
+        description="More volumes of a container trainer, at paths of their own.",
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["mountPath"],
+        },
+    )
+    checkpoints: Checkpoints | None = Field(
+        None, description="Of a container trainer; default: an interrupted one begins anew."
+    )
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The PersistentVolumeClaims that train may write to or read."""
+        mounted = (volume.persistent_volume_claim for volume in self.volumes)
+        names = [claim.claim_name for claim in mounted if claim is not None]
+        return (*names, self.checkpoints.claim) if self.checkpoints else tuple(names)

@@ -1,0 +1,78 @@
+"""A fit that is interrupted goes on from its checkpoint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import recipes
+from harness import Space, eventually
+
+PODS = "pawl.dev/training-job=long"
+#: Counts to 600, or goes on where it was stopped and is soon there; tells how far it is.
+TRAIN = """
+import json, os, pathlib, signal, sys, time
+from onnx import TensorProto as T, helper, numpy_helper
+import numpy as np
+
+kept = pathlib.Path(os.environ["PAWL_CHECKPOINT_DIR"]) / "step"
+begun = step = int(kept.read_text()) if kept.exists() else 0
+
+def stop(*_):
+    kept.write_text(str(step))
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, stop)
+while step < 600 and not begun:
+    step += 1
+    print(json.dumps({"pawl": "progress", "percent": step / 6}), flush=True)
+    time.sleep(0.1)
+print(f"begun at {begun}", flush=True)
+schema = json.loads((pathlib.Path(os.environ["PAWL_DATA_DIR"]) / "schema.json").read_text())
+k = len(schema["features"])
+graph = helper.make_graph(
+    [
+        helper.make_node("MatMul", ["numeric", "weights"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["positive"]),
+        helper.make_node("Sub", ["one", "positive"], ["negative"]),
+        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
+    ],
+    "model",
+    [helper.make_tensor_value_info("numeric", T.DOUBLE, [None, k])],
+    [helper.make_tensor_value_info("probabilities", T.DOUBLE, [None, 2])],
+    [numpy_helper.from_array(np.full((k, 1), -0.01), "weights"),
+     numpy_helper.from_array(np.array([1.0]), "one")],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+(pathlib.Path(os.environ["PAWL_OUTPUT_DIR"]) / "model.onnx").write_bytes(model.SerializeToString())
+"""
+
+
+def pods(space: Space) -> list[dict[str, Any]]:
+    return space.list("Pod", PODS)
+
+
+def test_an_evicted_fit_goes_on_from_its_checkpoint(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    container = {"image": "pawl/trainer:0.1.0", "command": ["python", "-c", TRAIN]}
+    template = {"checkpoints": {"claim": "data"}, "terminationGracePeriodSeconds": 20}
+    spec = recipes.sklearn_job(
+        uri, trainer={"container": container}, template=template, backoffLimit=0
+    )
+    space.create("TrainingJob", "long", spec)
+    space.until("TrainingJob", "long", lambda s: 30 < (s.get("progress") or 0) < 75)
+    (first,) = pods(space)
+    name = first["metadata"]["name"]
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": space.name},
+    }
+    path = f"/api/v1/namespaces/{space.name}/pods/{name}/eviction"
+    space.cluster.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(eviction))
+    eventually(lambda: all(p["metadata"]["name"] != name for p in pods(space)), "another pod")
+    space.trained("long")
+    (second,) = pods(space)
+    log = space.cluster.kubectl("logs", "-n", space.name, second["metadata"]["name"], "-c", "train")
+    assert int(log.split("begun at ")[1]) > 0
+    assert list(space.cluster.claim(space.name, "data").glob("*/step")) == []

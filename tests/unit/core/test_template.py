@@ -1,0 +1,156 @@
+"""spec.template: what passes through to the pods, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from world import INSTALLATION, World, training_job
+
+from pawl.api.crds import all_crds
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.runs import TrialTask
+from pawl.core.manifests import training
+from pawl.core.trainingjob import plan_training_job
+from pawl.local.schema.structural import Structural
+
+CONTAINER = {"container": {"image": "me/train:1"}}
+SHM = {"mountPath": "/dev/shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}
+IMAGES = {
+    "mountPath": "/data/images",
+    "persistentVolumeClaim": {"claimName": "images", "readOnly": True},
+}
+
+
+def pod(task: TrialTask | None = None, **template: Any) -> dict[str, Any]:
+    owner = training_job(trainer=CONTAINER, template=template)
+    spec = TrainingJobSpec.model_validate(owner["spec"])
+    job = training.build_job(owner, spec, 3, {}, INSTALLATION, task)
+    return job["spec"]["template"]["spec"]  # type: ignore[no-any-return]
+
+
+def mounts(stage: dict[str, Any]) -> dict[str, Any]:
+    return {mount["mountPath"]: mount for mount in stage["volumeMounts"]}
+
+
+def variables(stage: dict[str, Any]) -> dict[str, Any]:
+    return {variable["name"]: variable.get("value") for variable in stage["env"]}
+
+
+def test_placement_passes_through():
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists"}
+    asked = {
+        "nodeSelector": {"pool": "gpu"},
+        "tolerations": [toleration],
+        "priorityClassName": "batch",
+        "runtimeClassName": "nvidia",
+        "terminationGracePeriodSeconds": 90,
+        "serviceAccountName": "trainer",
+    }
+    built = pod(**asked, imagePullSecrets=["registry"])
+    assert asked.items() <= built.items()
+    assert built["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_gpus_are_the_train_container_s():
+    built = pod(resources={"limits": {"nvidia.com/gpu": 2}})
+    prepare, train = built["initContainers"]
+    assert train["resources"] == {"limits": {"nvidia.com/gpu": 2}}
+    for other in (prepare, *built["containers"]):
+        assert "nvidia.com/gpu" not in str(other["resources"])
+
+
+def test_volumes_are_the_train_container_s():
+    built = pod(volumes=[SHM, IMAGES])
+    sources = {volume["name"]: volume for volume in built["volumes"]}
+    prepare, train = built["initContainers"]
+    shm, images = (mounts(train)[v["mountPath"]]["name"] for v in (SHM, IMAGES))
+    assert sources[shm]["emptyDir"] == SHM["emptyDir"]
+    assert sources[images]["persistentVolumeClaim"] == IMAGES["persistentVolumeClaim"]
+    for other in (prepare, *built["containers"]):
+        assert not {"/dev/shm", "/data/images"} & mounts(other).keys()
+
+
+@pytest.mark.parametrize(
+    ("task", "folder"),
+    [
+        pytest.param(None, "uid-1-3", id="a run"),
+        pytest.param(TrialTask(number=4, search_run=3, parameters={}), "uid-1-3-t4", id="a trial"),
+    ],
+)
+def test_checkpoints_are_in_a_folder_of_the_run(task: TrialTask | None, folder: str):
+    built = pod(task, checkpoints={"claim": "scratch"})
+    (source,) = (v for v in built["volumes"] if v["name"] == "checkpoints")
+    assert source["persistentVolumeClaim"] == {"claimName": "scratch"}
+    train, last = built["initContainers"][1], built["containers"][0]
+    for stage in (train, last):
+        path = variables(stage)["PAWL_CHECKPOINT_DIR"]
+        assert mounts(stage)[path] == {
+            "name": "checkpoints",
+            "mountPath": path,
+            "subPath": folder,
+        }
+    assert "PAWL_CHECKPOINT_DIR" not in variables(built["initContainers"][0])
+
+
+@pytest.fixture(scope="module")
+def schema() -> Structural:
+    crd = next(crd for crd in all_crds() if crd["spec"]["names"]["kind"] == "TrainingJob")
+    return Structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+
+
+def volume(path: str) -> dict[str, Any]:
+    return {"volumes": [{"mountPath": path, "emptyDir": {}}]}
+
+
+SYSTEM = "mountPath is Pawl's or the system's"
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        pytest.param({"volumes": [SHM, IMAGES]}, "", id="volumes"),
+        pytest.param({"checkpoints": {"claim": "scratch"}}, "", id="checkpoints"),
+        pytest.param(volume("/pawl"), SYSTEM, id="Pawl's folder"),
+        pytest.param(volume("/pawl/work/data"), SYSTEM, id="in Pawl's folder"),
+        pytest.param(volume("/tmp"), SYSTEM, id="the system's"),
+        pytest.param(volume("/pawls"), "", id="only a beginning alike"),
+        pytest.param(volume("/data/../pawl"), "should match", id="up and away"),
+        pytest.param(volume("data"), "should match", id="no absolute path"),
+        pytest.param({"volumes": [{**SHM, **IMAGES}]}, "exactly one of", id="two sources"),
+        pytest.param({"volumes": [{"mountPath": "/x"}]}, "exactly one of", id="no source"),
+        pytest.param({"volumes": [SHM, SHM]}, "Duplicate value", id="one path twice"),
+        pytest.param(
+            {"terminationGracePeriodSeconds": 3601}, "less than or equal to", id="an hour's grace"
+        ),
+    ],
+)
+def test_what_a_template_may_say(schema: Structural, template: dict[str, Any], words: str):
+    found = complaints(schema, trainer=CONTAINER, template=template)
+    assert words in found
+    assert bool(found) is bool(words), found
+
+
+@pytest.mark.parametrize("template", [{"volumes": [SHM]}, {"checkpoints": {"claim": "scratch"}}])
+def test_scikit_learn_has_no_use_for_volumes(schema: Structural, template: dict[str, Any]):
+    assert "are for trainer.container" in complaints(schema, template=template)
+
+
+def complaints(schema: Structural, **spec: Any) -> str:
+    item = training_job(**spec)
+    schema.default(item)
+    return "; ".join(str(cause) for cause in schema.validate(item))
+
+
+def test_a_claim_that_the_namespace_may_not_name_starts_nothing():
+    w = World()
+    store = {"mountPath": "/x", "persistentVolumeClaim": {"claimName": "pawl-store"}}
+    w.add(training_job(trainer=CONTAINER, template={"volumes": [store]}))
+    ours = replace(INSTALLATION, store="file:///pawl/store", store_claim="pawl-store")
+    plan = plan_training_job(w.observe_job("churn-nov"), ours, w.clock)
+    assert plan.actions == ()
+    assert plan.status is not None
+    (stalled,) = (c for c in plan.status["conditions"] if c["type"] == "Stalled")
+    assert stalled["reason"] == "UriNotAllowed"
+    assert stalled["message"].startswith("template pvc://pawl-store")
