@@ -30,7 +30,26 @@ def evict(registry: Registry, namespace: str, name: str, options: DeleteOptions)
     for budget in budgets:
         if _spends(pod, budget):
             _spend(registry, budget, name, dry_run=options.dry_run)
+    if not options.dry_run:
+        _mark(registry, pod)
     registry.delete_item(pods, namespace, name, options)
+
+
+def _mark(registry: Registry, pod: Obj) -> None:
+    """So that a Job can tell that the pod did not fail of its own accord."""
+    target = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+        "lastTransitionTime": metadata.stamp(datetime.now(UTC)),
+    }
+    status = pod.get("status") or {}
+    others = [c for c in status.get("conditions") or () if c["type"] != target["type"]]
+    marked = {**pod, "status": {**status, "conditions": [*others, target]}}
+    registry.update(
+        "pods", pod["metadata"]["namespace"], marked, manager=_MANAGER, subresource="status"
+    )
 
 
 def _unprotected(pod: Obj) -> bool:

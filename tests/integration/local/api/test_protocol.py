@@ -255,6 +255,22 @@ async def test_eviction_deletes(client):
     assert (await client.call("GET", "pods/p"))[0] == 404
 
 
+async def test_an_evicted_pod_says_so_until_it_is_gone(client):
+    pod = {
+        "metadata": {"name": "p", "finalizers": ["example.com/kept"]},
+        "spec": {"containers": [{"name": "c", "image": "x"}]},
+    }
+    await client.call("POST", "pods", pod)
+    try_out = {"metadata": {"name": "p"}, "deleteOptions": {"dryRun": ["All"]}}
+    await client.call("POST", "pods/p/eviction", try_out)
+    assert "DisruptionTarget" not in str((await client.call("GET", "pods/p"))[1]["status"])
+    await client.call("POST", "pods/p/eviction", {"metadata": {"name": "p"}})
+    _, evicted = await client.call("GET", "pods/p")
+    assert "deletionTimestamp" in evicted["metadata"]
+    (target,) = [c for c in evicted["status"]["conditions"] if c["type"] == "DisruptionTarget"]
+    assert (target["status"], target["reason"]) == ("True", "EvictionByEvictionAPI")
+
+
 async def test_events_have_two_views_of_one_store(api, client, namespace):
     made = await client.create("a")
     api.run(
