@@ -103,7 +103,7 @@ class Cluster:
     async def clear(self, namespace: str, count: int) -> None:
         """Once all pods are made: its TrainingJobs are no work for the operator."""
         async with asyncio.timeout(LIMIT):
-            while len((await self.kube.list(PODS, namespace))[0]) < count:
+            while len((await self.kube.list(PODS, namespace))[0]) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
         await self.kube._call("delete", TRAINING_JOBS, TRAINING_JOBS.path(namespace))
 
