@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from pawl.cli import alerts, approval, audit, capture, gc, local, plan, rollout, sign, trials
+from pawl.cli import (
+    alerts,
+    approval,
+    audit,
+    capture,
+    gc,
+    lineage,
+    local,
+    plan,
+    rollout,
+    sign,
+    trials,
+)
 from pawl.errors import PawlError
 
 app = typer.Typer(
@@ -26,6 +38,7 @@ plan.register(app)
 alerts.register(app)
 capture.register(app)
 trials.register(app)
+lineage.register(app)
 
 
 @app.command()
