@@ -11,6 +11,7 @@ from pawl.api.base import ApiModel, Column, Columns, Name, Time, Uri, cel
 from pawl.api.derived import Derived, refuse_hidden
 from pawl.api.duration import Duration
 from pawl.api.metrics import Task
+from pawl.api.preparation import Preparation
 
 Format = Literal["auto", "csv", "parquet", "jsonl"]
 
@@ -137,6 +138,7 @@ class Data(ApiModel):
         (),
         description="Further columns, joined by key in this order, before anything else is done.",
     )
+    prepare: Preparation = Preparation()
     task: Task = Field(description="What is predicted.")
     target: Column = Field(description="The column that is predicted.")
     positive_label: Annotated[str, Field(max_length=128)] | None = Field(

@@ -11,7 +11,8 @@ from pawl.expressions import ExpressionError, columns_of, parse
 from pawl.expressions.tree import MAX_LENGTH
 
 
-def _understood(text: str) -> str:
+def understood(text: str) -> str:
+    """Validates an expression."""
     try:
         parse(text)
     except ExpressionError as error:
@@ -24,7 +25,7 @@ class Derived(ApiModel):
 
     name: Column
     expression: Annotated[
-        str, Field(min_length=1, max_length=MAX_LENGTH), AfterValidator(_understood)
+        str, Field(min_length=1, max_length=MAX_LENGTH), AfterValidator(understood)
     ] = Field(
         description="For example weight / (height * height). It may use columns of the data, and "
         "what is defined before it."

@@ -115,6 +115,19 @@ class SearchRef(ApiModel):
     )
 
 
+class StepRef(ApiModel):
+    """A step of data.prepare: a container by its image, or a function by its version."""
+
+    name: Annotated[str, Field(max_length=63)]
+    image: Annotated[str, Field(max_length=512)] | None = None
+    image_id: Annotated[str, Field(max_length=512)] | None = Field(
+        None,
+        alias="imageID",
+        description="What the image was on the node that ran it, by digest.",
+    )
+    version: Annotated[int, Field(ge=1)] | None = None
+
+
 class LineageSpec(ApiModel):
     """How the version came to be."""
 
@@ -124,6 +137,7 @@ class LineageSpec(ApiModel):
         None, description="The champion when this version was trained."
     )
     data: DataRef | None = None
+    preparation: Annotated[tuple[StepRef, ...], Field(max_length=24)] = ()
     code: CodeRef | None = None
     image: Annotated[str, Field(max_length=512)] | None = None
     parameters: FreeForm | None = None

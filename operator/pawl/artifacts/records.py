@@ -218,10 +218,19 @@ class SearchLineage(Record):
     digest: str
 
 
+class StepLineage(Record):
+    """A step of data.prepare: a container by its image, or a function by its version."""
+
+    name: str
+    image: str | None = None
+    version: int | None = None
+
+
 class Lineage(Record):
     """How a model came to be; no run identity in it (see the module docstring)."""
 
     data: DataLineage
+    preparation: tuple[StepLineage, ...] = ()
     recipe_digest: str
     trainer: dict[str, Any]
     parameters: dict[str, Any]

@@ -24,6 +24,7 @@ from pawl.artifacts.records import (
 WORK_DATA = "data"  # = PAWL_DATA_DIR: train.parquet, validation.parquet, schema.json
 WORK_PARAMETERS = "parameters.json"  # = PAWL_PARAMETERS
 WORK_OUTPUT = "output"  # = PAWL_OUTPUT_DIR: model.onnx or model.skops
+WORK_STEPS = "steps"  # N/rows.parquet: the rows after N containers of data.prepare
 WORK_HELD_OUT = "held-out"  # test rows and bookkeeping: for publish only
 
 
@@ -177,7 +178,7 @@ _RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
 class Termination(Record):
     """A stage's termination message (<= 1 KiB): how it ended, and where its result is."""
 
-    stage: Literal["prepare", "train", "score", "publish"]
+    stage: Literal["fetch", "prepare", "train", "score", "publish"]
     reason: str = "Completed"
     message: str = ""
     result: str | None = None  # path in the store

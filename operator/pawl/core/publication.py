@@ -12,6 +12,7 @@ from pawl.core.manifests.modelversion import build_model_version, gate_status
 from pawl.core.plan import ClaimNumber, Create, Event
 from pawl.core.reasons import Reason
 from pawl.core.recall import missing
+from pawl.core.run_status import image_ids
 from pawl.core.run_work import Work
 from pawl.core.versions import Version, champion
 
@@ -65,7 +66,12 @@ def _make(work: Work, result: RunResult) -> None:
         return
     best = champion(work.versions, work.observed.deployments)
     version = build_model_version(
-        dict(work.observed.object), work.job.spec, result, number, best.name if best else None
+        dict(work.observed.object),
+        work.job.spec,
+        result,
+        number,
+        best.name if best else None,
+        image_ids(work.pods_of(None)),
     )
     work.draft.actions += [
         ClaimNumber(work.meta["namespace"], model, number, work.key),

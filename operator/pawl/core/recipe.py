@@ -27,5 +27,8 @@ def recipe_digest(spec: TrainingJobSpec) -> str:
         include=set(RECIPE_FIELDS),
         exclude={"search": set(IN_PLACE)},
     )
+    versions = {name: n for name, n in spec.data.prepare.versions.items() if n != 1}
+    if versions:
+        recipe["functions"] = versions
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ from pawl.artifacts.records import Window
 from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import Code, KnownVersion, RunConfig
 from pawl.core.conditions import timestamp
-from pawl.core.manifests.training import train_threads
+from pawl.core.manifests.stages import train_threads
 from pawl.core.recall import missing
 from pawl.core.run_work import Object, Work
 from pawl.core.versions import champion, read_versions

@@ -14,7 +14,7 @@ from pawl.constants import EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
 Object = Mapping[str, Any]
 
 #: Per cent done when a stage begins.
-_PROGRESS = {"prepare": 5, "train": 30, "publish": 75}
+_PROGRESS = {"fetch": 2, "prepare": 5, "train": 30, "publish": 75}
 _PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _OTHER_WAITS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
@@ -62,6 +62,13 @@ def container_statuses(pod: Object) -> list[Object]:
     """Init containers first, in order."""
     status = pod.get("status", {})
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
+def image_ids(pods: Iterable[Object]) -> dict[str, str]:
+    """What the images of the newest pod's containers were, as far as it tells."""
+    pod = newest(pods)
+    every = container_statuses(pod) if pod else []
+    return {status["name"]: status["imageID"] for status in every if status.get("imageID")}
 
 
 def is_running(pod: Object, container: str) -> bool:

@@ -200,7 +200,10 @@ def _fail(work: Work, trouble: Trouble) -> None:
     work.conditions.stall(trouble.reason, message)
     work.conditions.set("Failed", True, trouble.reason, message)
     work.conditions.set("Complete", False, trouble.reason)
-    if trouble.stage == "prepare" and trouble.reason not in ("StoreUnreachable", "OutOfMemory"):
+    if trouble.stage in ("fetch", "prepare") and trouble.reason not in (
+        "StoreUnreachable",
+        "OutOfMemory",
+    ):
         work.conditions.set("DataValid", False, trouble.reason, trouble.message)
     work.draft.events.append(Event("RunFailed", message, "Warning"))
 

@@ -27,12 +27,24 @@ _KINDS: dict[str, Kind] = {"numeric": "number", "boolean": "boolean", "categoric
 def compiled(table: pa.Table, data: Data) -> Program:
     """The definitions of the recipe, typed by the columns of the data. DataError names the one
     that does not fit."""
-    kinds = {field.name: kind for field in table.schema if (kind := _kind(field.type)) is not None}
     texts = [(one.name, one.expression) for one in data.derived]
     try:
-        return Program.compile(texts, kinds, {})
+        return Program.compile(texts, _kinds(table), {})
     except ExpressionError as error:
         raise DataError(f"data.derived: {error}", reason="InvalidExpression") from error
+
+
+def holds(table: pa.Table, expression: str, field: str) -> NDArray[np.bool_]:
+    """For which rows an expression is true. DataError, which names the `field`, when it is no
+    boolean of the columns."""
+    try:
+        program = Program.compile([(field, expression)], _kinds(table), {}).require_fitted()
+    except ExpressionError as error:
+        raise DataError(str(error), reason="InvalidExpression") from error
+    if program.kinds[field] != "boolean":
+        raise DataError(f"{field}: a boolean is wanted, not a {program.kinds[field]}")
+    columns = _columns(table, program.inputs)
+    return np.asarray(program.run(columns, table.num_rows)[field] == 1)
 
 
 def fitted(program: Program, table: pa.Table, rows: NDArray[np.bool_]) -> Program:
@@ -112,6 +124,11 @@ def _column(values: NDArray[Any], kind: Kind) -> Any:
     if kind == "boolean":
         return pa.array(values == 1, mask=gone)
     return pa.array(values, mask=gone)
+
+
+def _kinds(table: pa.Table) -> dict[str, Kind]:
+    """Of the columns that an expression can use."""
+    return {one.name: kind for one in table.schema if (kind := _kind(one.type)) is not None}
 
 
 def _kind(kind: Any) -> Kind | None:

@@ -44,9 +44,7 @@ def gather(data: Data, scratch: Path) -> Gathered:
 
 def _gather(data: Data, scratch: Path) -> Gathered:
     files = collect(data, scratch)
-    keys = {name for joined in data.sources for name in joined.on}
-    as_text = {*data.id_columns, *keys, *([data.group_column] if data.group_column else [])}
-    table = read_table(files[""], frozenset(as_text))
+    table = read_table(files[""], text_columns(data))
     log.info("data read", files=len(files[""]), rows=table.num_rows, columns=table.num_columns)
     warnings: list[str] = []
     for joined in data.sources:
@@ -65,6 +63,12 @@ def _gather(data: Data, scratch: Path) -> Gathered:
         for joined in data.sources
     )
     return Gathered(table, digest(files), lineage, tuple(warnings))
+
+
+def text_columns(data: Data) -> frozenset[str]:
+    """Columns that are read as text whatever they look like."""
+    keys = {name for joined in data.sources for name in joined.on}
+    return frozenset({*data.id_columns, *keys, *([data.group_column] if data.group_column else [])})
 
 
 def collect(data: Data, scratch: Path) -> dict[str, list[SourceFile]]:

@@ -7,10 +7,11 @@ from importlib import metadata
 from typing import Any
 
 from pawl import __version__
+from pawl.api.preparation import Preparation
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.bundle import ROW_DIGESTS
 from pawl.artifacts.canonical import canonical_json, digest
-from pawl.artifacts.records import Lineage
+from pawl.artifacts.records import Lineage, StepLineage
 from pawl.artifacts.runs import RunConfig
 from pawl.training.workspace import Prepared, Trained
 
@@ -35,6 +36,7 @@ def build_lineage(
     environment |= {name: metadata.version(name) for name in _DECISIVE}
     return Lineage(
         data=prepared.data,
+        preparation=_preparation(spec.data.prepare),
         recipe_digest=config.recipe_digest,
         trainer=_trainer(spec),
         parameters=trained.parameters if trained else _given(spec),
@@ -48,6 +50,16 @@ def build_lineage(
         ),
         training_row_digests=ROW_DIGESTS,
         training_row_columns=prepared.row_columns,
+    )
+
+
+def _preparation(preparation: Preparation) -> tuple[StepLineage, ...]:
+    return (
+        *(StepLineage(name=one.name, image=one.image) for one in preparation.containers),
+        *(
+            StepLineage(name=one.name, version=preparation.versions[one.name])
+            for one in preparation.functions
+        ),
     )
 
 

@@ -19,6 +19,8 @@ from pawl.errors import DataError
 from pawl.expressions import Program
 from pawl.training import (
     derive,
+    fetch,
+    functions,
     log,
     model_tests,
     proxies,
@@ -53,8 +55,12 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     data, now = spec.data, times.read(config.started_at)
     work.fresh()
     _write_parameters(spec, work)
-    gathered = gather(data, work.root / "fetched")
-    table, digest = gathered.table, gathered.digest
+    gathered = (
+        fetch.prepared(spec, work)
+        if data.prepare.containers
+        else gather(data, work.root / "fetched")
+    )
+    table, digest = functions.run(gathered.table, data.prepare.functions), gathered.digest
     _require_digest(config, digest)
     told = _unchanged(config, spec.cause, digest) if spec.cause is not None else None
     if told is not None:

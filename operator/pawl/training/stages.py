@@ -26,8 +26,8 @@ from pawl.errors import IntegrityError, PawlError, StoreError, UserError
 from pawl.training import checkpoints, log
 from pawl.training.workspace import Outcome, Workspace
 
-Stage = Literal["prepare", "train", "score", "publish"]
-STAGES: tuple[Stage, ...] = ("prepare", "train", "score", "publish")
+Stage = Literal["fetch", "prepare", "train", "score", "publish"]
+STAGES: tuple[Stage, ...] = ("fetch", "prepare", "train", "score", "publish")
 EXIT_ERROR = 1
 MAX_TERMINATION_BYTES = 1024
 
@@ -76,6 +76,10 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
 def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Workspace], Outcome]:
     """Imports only what the stage needs: scikit-learn alone costs a second."""
     # ruff: noqa: PLC0415
+    if stage == "fetch":
+        from pawl.training.fetch import fetch
+
+        return fetch
     if stage == "prepare":
         from pawl.training.prepare import prepare
 

@@ -3,6 +3,8 @@
 data/        train.parquet, validation.parquet, schema.json   (the file contract)
 parameters.json                                               (the file contract)
 output/      model.onnx or model.skops                        (the file contract)
+steps/       0/rows.parquet, 1/rows.parquet, …                (the file contract)
+fetched.json                                                  of `fetch`, for `prepare`
 held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json or, of
              a trial, scored.json; or recorded.json; derived.json, if there are
              derived features; tests.json, if there are model tests
@@ -19,8 +21,14 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, Proxy, Record, Task
-from pawl.artifacts.runs import WORK_DATA, WORK_HELD_OUT, WORK_OUTPUT, WORK_PARAMETERS
+from pawl.artifacts.records import DataLineage, Proxy, Record, SourceLineage, Task
+from pawl.artifacts.runs import (
+    WORK_DATA,
+    WORK_HELD_OUT,
+    WORK_OUTPUT,
+    WORK_PARAMETERS,
+    WORK_STEPS,
+)
 from pawl.errors import PawlError, UserError
 
 Kind = Literal["numeric", "boolean", "categorical"]
@@ -61,6 +69,14 @@ class Schema(Record):
     def categorical(self) -> tuple[str, ...]:
         """Columns of the matrix `categorical`, in order."""
         return tuple(f.name for f in self.features if f.kind == "categorical")
+
+
+class Fetched(Record):
+    """What `fetch` found out, for `prepare`."""
+
+    digest: str
+    sources: tuple[SourceLineage, ...]
+    warnings: tuple[str, ...]
 
 
 class Prepared(Record):
@@ -126,6 +142,17 @@ class Workspace:
     @property
     def bundle(self) -> Path:
         return self.root / "bundle"
+
+    @property
+    def fetched(self) -> Path:
+        return self.root / "fetched.json"
+
+    def step(self, number: int) -> Path:
+        """Where the rows are after so many containers of `data.prepare`."""
+        return self.root / WORK_STEPS / str(number)
+
+    def step_rows(self, number: int) -> Path:
+        return self.step(number) / "rows.parquet"
 
     @property
     def schema(self) -> Path:

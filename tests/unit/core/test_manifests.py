@@ -48,6 +48,15 @@ def container_job() -> dict[str, Any]:
     return job(trainer=trainer, data=data, template={"resources": resources})
 
 
+def prepared_job() -> dict[str, Any]:
+    steps = [
+        {"name": "clean", "image": "me/clean:1", "env": [{"name": "PAWL_DATA_DIR", "value": "/"}]},
+        {"name": "join", "image": "me/join:1", "command": ["join"]},
+    ]
+    data = {"uri": "pvc://lake/x.csv", "task": "binary", "target": "churned"}
+    return job(data=data | {"prepare": {"containers": steps}})
+
+
 SPEC = DeploymentSpec(model="churn", replicas=2)
 SCALED = DeploymentSpec.model_validate(
     {
@@ -251,3 +260,27 @@ def test_servers_without_feedback_have_no_key():
         pod = serving.build_server(DEPLOYMENT, spec, VERSION, 1, INSTALLATION)["spec"]["template"]
         names[feedback] = {var["name"] for var in pod["spec"]["containers"][0]["env"]}
     assert names[True] - names[False] == {"PAWL_FEEDBACK_KEY"}
+
+
+def test_containers_of_prepare_run_between_fetch_and_prepare_and_see_rows_only() -> None:
+    pod = prepared_job()["spec"]["template"]["spec"]
+    names = [container["name"] for container in pod["initContainers"]]
+    assert names == ["fetch", "step-clean", "step-join", "prepare", "train"]
+    fetch, clean, join, *_ = pod["initContainers"]
+    assert "/pawl/claim" in {mount["mountPath"] for mount in fetch["volumeMounts"]}
+    assert [(m["mountPath"], m.get("readOnly", False)) for m in join["volumeMounts"]] == [
+        ("/pawl/tmp", False),
+        ("/tmp", False),
+        ("/pawl/work/steps/1", True),
+        ("/pawl/work/steps/2", False),
+    ]
+    assert (join["image"], join["command"]) == ("me/join:1", ["join"])
+    told = {variable["name"]: variable["value"] for variable in clean["env"]}
+    assert told["PAWL_DATA_DIR"] == "/pawl/work/steps/0"
+    assert told["PAWL_OUTPUT_DIR"] == "/pawl/work/steps/1"
+    for step in (clean, join):
+        assert "envFrom" not in step  # no credentials
+        assert not {"PAWL_STORE", "PAWL_RUN_CONFIG", "PAWL_WORK_DIR"} & {
+            variable["name"] for variable in step["env"]
+        }
+        assert step["securityContext"] == fetch["securityContext"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pawl import constants as c
@@ -10,15 +11,22 @@ from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.records import OldWindow
 from pawl.artifacts.runs import RunResult
 from pawl.artifacts.trials import table_path
+from pawl.core.manifests.stages import STEP
 
 #: Of a gate; result.json has them all.
 MOST_SLICES = 10
 
 
 def build_model_version(
-    owner: dict[str, Any], spec: TrainingJobSpec, result: RunResult, number: int, parent: str | None
+    owner: dict[str, Any],
+    spec: TrainingJobSpec,
+    result: RunResult,
+    number: int,
+    parent: str | None,
+    image_ids: Mapping[str, str],
 ) -> dict[str, Any]:
-    """It carries no ownerReference: it outlives its TrainingJob, and no label of the user's."""
+    """It carries no ownerReference: it outlives its TrainingJob, and no label of the user's.
+    `image_ids`: what the images of the pod's containers were, as far as it is known."""
     meta = owner["metadata"]
     lineage = result.lineage
     return {
@@ -62,6 +70,7 @@ def build_model_version(
                     include={"uri", "digest", "rows", "newest", "window", "sources"},
                     exclude_defaults=True,
                 ),
+                **_preparation(result, image_ids),
                 **({"code": result.code.model_dump()} if result.code else {}),
                 "image": lineage.image,
                 "parameters": lineage.parameters,
@@ -73,6 +82,15 @@ def build_model_version(
             "approval": spec.approval,
         },
     }
+
+
+def _preparation(result: RunResult, image_ids: Mapping[str, str]) -> dict[str, Any]:
+    steps = []
+    for step in result.lineage.preparation:
+        image_id = image_ids.get(f"{STEP}{step.name}") if step.image else None
+        told = step.model_dump(exclude_none=True)
+        steps.append(told | ({"imageID": image_id[:512]} if image_id else {}))
+    return {"preparation": steps} if steps else {}
 
 
 def _old_window(found: OldWindow | None) -> dict[str, Any]:

@@ -223,7 +223,7 @@ def _ended(
 
 def _failed(trouble: Trouble, told: Mapping[str, Any]) -> Trial | Trouble:
     """What is wrong with the data is wrong for every trial."""
-    if trouble.stage == "prepare":
+    if trouble.stage in ("fetch", "prepare"):
         return trouble
     at = f"{trouble.stage}: " if trouble.stage else ""
     return Trial(outcome="Failed", message=f"{at}{trouble.message}"[:500], **told)
