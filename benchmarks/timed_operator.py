@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from pawl import jsonlog
 from pawl.control import loop
-from pawl.control.logs import set_up
 from pawl.control.operator import run
 from pawl.control.settings import from_environment
 
@@ -28,7 +28,7 @@ def main(path: Path) -> None:
         out.write(f"{time.time():.3f} {begun.key.kind} {begun.seconds:.6f} {waiting}\n")
 
     loop.Loop._finish = timed  # type: ignore[method-assign]
-    set_up("WARNING")
+    jsonlog.configure(sys.stderr, "WARNING")
     try:
         asyncio.run(run(from_environment()))
     finally:

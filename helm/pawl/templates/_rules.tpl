@@ -97,10 +97,4 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   resources: [gatewayclasses]
   verbs: [get]
 {{- end }}
-{{- if not .Values.namespaces }}
-# kopf follows which kinds there are
-- apiGroups: [apiextensions.k8s.io]
-  resources: [customresourcedefinitions]
-  verbs: [list, watch]
-{{- end }}
 {{- end }}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from pawl.cli import (
@@ -46,12 +48,12 @@ def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, E
     """Run the operator; it is configured by PAWL_* variables (docs/install.md)."""
     import asyncio  # noqa: PLC0415 - each command loads only what it needs
 
-    from pawl.control.logs import set_up  # noqa: PLC0415
+    from pawl import jsonlog  # noqa: PLC0415
     from pawl.control.operator import run as run_operator  # noqa: PLC0415
     from pawl.control.settings import from_environment  # noqa: PLC0415
     from pawl.tracing import exporting  # noqa: PLC0415
 
-    set_up(log_level)
+    jsonlog.configure(sys.stderr, log_level.upper())
     with exporting("pawl-operator"):
         asyncio.run(run_operator(from_environment()))
 

@@ -1,2 +1,2 @@
 """The shell around the planners: watches, observes, carries plans out. The only part that knows
-kopf and the Kubernetes client."""
+the Kubernetes client."""

@@ -24,7 +24,7 @@ from pawl.control.kinds import (
 )
 from pawl.control.kube import Kube
 from pawl.control.queue import Key
-from pawl.control.reflector import Reflector, newer
+from pawl.control.reflector import Reflector
 
 Object = Mapping[str, Any]
 
@@ -82,13 +82,6 @@ class Cache:
             if item is not None:
                 return item
         return None
-
-    def knows(self, resource: Resource, item: Object) -> bool:
-        """Whether this state of an object, or a later one, is known: then it has woken already
-        whom it concerns."""
-        meta = item["metadata"]
-        known = self.get(resource, meta.get("namespace", ""), meta["name"])
-        return known is not None and not newer(item, known)
 
     def learn(self, resource: Resource, item: Object, *, quietly: bool = False) -> None:
         """Take over the API server's answer to a write of our own, if the kind is watched.

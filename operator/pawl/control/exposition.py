@@ -11,10 +11,10 @@ from prometheus_client import generate_latest
 
 from pawl.control import states
 from pawl.control.cache import Cache
+from pawl.control.listen import page
 from pawl.control.metrics import REGISTRY
 from pawl.control.queue import Queue
 from pawl.control.settings import Address
-from pawl.errors import UserError
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -36,20 +36,5 @@ async def serve(address: Address, cache: Cache, queue: Queue) -> AsyncIterator[N
             body = await asyncio.to_thread(render, seen)
         return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await _listen(runner, address)
+    async with page(address, "/metrics", metrics):
         yield
-    finally:
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, address: Address) -> None:
-    try:
-        await web.TCPSite(runner, address.host, address.port).start()
-    except OSError as error:
-        where = f"{address.host}:{address.port}"
-        raise UserError(f"PAWL_METRICS_ADDRESS {where}: {error.strerror}") from error

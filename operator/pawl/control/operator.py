@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -15,10 +16,10 @@ from pawl.control.baselines import Baselines
 from pawl.control.cache import Cache
 from pawl.control.elector import Elector, TermError
 from pawl.control.executor import Executor
-from pawl.control.host import host, take_signals
 from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
 from pawl.control.kube import Kube
 from pawl.control.labels import Labels
+from pawl.control.listen import lives, page
 from pawl.control.loop import Loop
 from pawl.control.measure import Measure
 from pawl.control.metrics import LEADER
@@ -48,7 +49,8 @@ async def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT, or until a part of it dies (then it raises). With a lease it
     stands by until it holds it; when it loses it the process exits with 1."""
     stop = asyncio.Event()
-    take_signals(stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if settings.lease is None:
         await _run(settings, stop, None)
         return
@@ -91,16 +93,16 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     )
     work = Loop(queue, cache, observer, executor, settings.installation)
     try:
-        async with _metrics(settings, cache, queue), asyncio.TaskGroup() as group:
+        async with (
+            _liveness(settings),
+            _metrics(settings, cache, queue),
+            asyncio.TaskGroup() as group,
+        ):
             sweeps = _retention(settings, kube)
             old = OldHours(records, settings.namespaces)
-            tasks = [
-                group.create_task(host(settings, queue, cache)),
-                group.create_task(_work(settings, cache, queue, work, elector, sweeps, old)),
-            ]
+            working = group.create_task(_work(settings, cache, queue, work, elector, sweeps, old))
             await stop.wait()
-            for task in tasks:
-                task.cancel()
+            working.cancel()
     finally:
         await searches.close()
         records.close()
@@ -123,6 +125,11 @@ def _lineage(settings: Settings, kube: Kube, cache: Cache) -> OpenLineage | None
         return None
     versions_of = partial(cache.of_model, MODEL_VERSIONS)
     return OpenLineage(kube, settings.installation.id, settings.openlineage, versions_of)
+
+
+def _liveness(settings: Settings) -> AbstractAsyncContextManager[None]:
+    probe = settings.liveness
+    return page(probe.address, probe.path, lives) if probe is not None else nullcontext()
 
 
 def _metrics(settings: Settings, cache: Cache, queue: Queue) -> AbstractAsyncContextManager[None]:

@@ -73,8 +73,6 @@ RULES = (
     Rule("coordination.k8s.io", ("leases",), ("get", "patch"), (COMPONENT,), home=True),
     # the owner of the Lease, which goes with it
     Rule("apps", ("deployments",), ("get",), (COMPONENT,), home=True),
-    # kopf follows which kinds there are
-    Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _SEEN),
 )  # fmt: skip
 
 

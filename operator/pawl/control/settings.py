@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,9 +34,16 @@ class Address(NamedTuple):
     port: int
 
 
+class Probe(NamedTuple):
+    """What the kubelet asks."""
+
+    address: Address
+    path: str
+
+
 @dataclass(frozen=True)
 class Settings:
-    """`namespaces` empty: all. `liveness_url` is where kopf answers the kubelet's probe, `metrics`
+    """`namespaces` empty: all. `liveness` is where the kubelet's probe is answered, `metrics`
     where GET /metrics is answered, if it is; `notify_private` lets servers that users name be at
     loopback and link-local addresses (control.addresses); `openlineage` is told of runs, if it is
     there; without a `lease` this operator is the only one."""
@@ -44,7 +52,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     workers: int = 8
     resync_seconds: float = 300.0
-    liveness_url: str | None = None
+    liveness: Probe | None = None
     metrics: Address | None = None
     notify_private: bool = False
     openlineage: Collector | None = None
@@ -76,7 +84,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         installation,
         namespaces=_list(env.get("PAWL_NAMESPACES", "")),
         workers=_number(env, "PAWL_WORKERS", 8),
-        liveness_url=env.get("PAWL_LIVENESS_URL") or None,
+        liveness=_probe(env),
         metrics=_address(env, "PAWL_METRICS_ADDRESS"),
         notify_private=_flag(env, "PAWL_NOTIFY_PRIVATE"),
         openlineage=_collector(env),
@@ -176,6 +184,20 @@ def _address(env: Mapping[str, str], name: str) -> Address | None:
     if not host or not port.isdigit() or int(port) > 65535:
         raise UserError(f"{name} must be an address and a port, like 0.0.0.0:8081, not {text!r}")
     return Address(host.strip("[]"), int(port))
+
+
+def _probe(env: Mapping[str, str]) -> Probe | None:
+    text = env.get("PAWL_LIVENESS_URL", "")
+    if not text:
+        return None
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+    if not host or port is None or url.scheme != "http":
+        raise UserError(f"PAWL_LIVENESS_URL must be like http://0.0.0.0:8080/healthz, not {text!r}")
+    return Probe(Address(host, port), url.path or "/")
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit"))
 
 from collector import collecting
 
-#: As `pawl operator`, and what kopf has to say is told too.
+#: As `pawl operator`, and what libraries have to say is told too.
 OPERATOR = """
 import asyncio, logging
 from pawl.control.operator import run
@@ -29,7 +29,6 @@ asyncio.run(run(from_environment()))
 
 
 async def test_a_termination_ends_it_at_once_and_in_order(tmp_path: Path):
-    """Kopf would wait for the operator's own tasks, and raise what went wrong in them."""
     address = f"http://127.0.0.1:{free_port()}/healthz"
     async with Cluster(tmp_path / "cluster") as cluster:
         environment = {
@@ -48,7 +47,6 @@ async def test_a_termination_ends_it_at_once_and_in_order(tmp_path: Path):
             operator.send_signal(signal.SIGTERM)
             said = (await operator.stdout.read()).decode()
             assert await operator.wait() == 0, said
-        assert "Signal SIGTERM is received" not in said  # as kopf says when it is in charge
         assert "Traceback" not in said
 
 

@@ -326,8 +326,8 @@ async def test_lineage_is_told_of_training_jobs_once_their_status_is_written():
     told = Notified(api)
     executor = Executor(api, Known(), None, lineage=told)  # type: ignore[arg-type]
     event = Event("RunStarted", "m")
-    await executor.run(DEPLOYMENTS, DEPLOYMENT, Plan({"phase": "Serving"}, events=(event,)))
-    await executor.run(TRAINING_JOBS, JOB, Plan({"phase": "Pending"}, events=(event,)))
+    await run(executor, DEPLOYMENTS, DEPLOYMENT, Plan({"phase": "Serving"}, events=(event,)))
+    await run(executor, TRAINING_JOBS, JOB, Plan({"phase": "Pending"}, events=(event,)))
     ((status, reason, before),) = told.told
     assert (status, reason, before[-1]) == ({"phase": "Pending"}, "RunStarted", "status")
 

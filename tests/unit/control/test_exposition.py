@@ -63,6 +63,6 @@ async def test_an_address_that_is_taken_is_told(cache: Cache):
         other.bind(("127.0.0.1", 0))
         other.listen()
         address = Address("127.0.0.1", int(other.getsockname()[1]))
-        with pytest.raises(UserError, match=f"PAWL_METRICS_ADDRESS {address.host}:{address.port}"):
+        with pytest.raises(UserError, match=f"/metrics .* {address.host}:{address.port}"):
             async with serve(address, cache, Queue()):
                 pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pawl.control.settings import from_environment
@@ -28,6 +30,17 @@ def test_defaults():
 )
 def test_where_metrics_are_answered(text: str, address: tuple[str, int]):
     assert from_environment({**STORE, "PAWL_METRICS_ADDRESS": text}).metrics == address
+
+
+@pytest.mark.parametrize(
+    ("text", "probe"),
+    [
+        pytest.param("http://0.0.0.0:8080/healthz", (("0.0.0.0", 8080), "/healthz"), id="a path"),
+        pytest.param("http://[::]:8080", (("::", 8080), "/"), id="none"),
+    ],
+)
+def test_where_the_liveness_probe_is_answered(text: str, probe: Any):
+    assert from_environment({**STORE, "PAWL_LIVENESS_URL": text}).liveness == probe
 
 
 def test_a_lease_is_held_by_a_process_and_not_by_a_pod():
@@ -69,6 +82,8 @@ def test_images_by_prefix_and_one_by_name():
         pytest.param({**STORE, "PAWL_VERIFY_KEYS": "x"}, "PAWL_VERIFY_KEYS: .*key", id="no key"),
         pytest.param({**STORE, "PAWL_OPENLINEAGE_URL": "x:1"}, "http or https", id="no address"),
         pytest.param({**STORE, "PAWL_METRICS_ADDRESS": "8081"}, "PAWL_METRICS_ADDRESS", id="port"),
+        pytest.param({**STORE, "PAWL_LIVENESS_URL": "0.0.0.0:80"}, "PAWL_LIVENESS_URL", id="url"),
+        pytest.param({**STORE, "PAWL_LIVENESS_URL": "http://a"}, "PAWL_LIVENESS_URL", id="no port"),
     ],
 )
 def test_what_is_wrong_is_named(env: dict[str, str], words: str):

@@ -81,7 +81,7 @@ def test_the_operator_reads_what_the_values_say():
 
 def test_by_default_the_operator_is_told_its_own_defaults():
     told, own = settings("default"), from_environment({"PAWL_STORE": "s3://pawl"})
-    more = {"liveness_url": told.liveness_url, "metrics": told.metrics, "lease": told.lease}
+    more = {"liveness": told.liveness, "metrics": told.metrics, "lease": told.lease}
     assert all(more.values())
     assert told == replace(own, **more)
 

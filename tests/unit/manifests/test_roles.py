@@ -57,13 +57,11 @@ def test_the_operator_has_the_rights_of_the_code_and_no_others():
 
 
 def test_named_namespaces_give_the_same_rights_there():
-    """Kopf looks which kinds there are where it is told nothing; else it asks for ours only."""
     made = render.objects({"namespaces": ["ml"]})
     classes = {("gateway.networking.k8s.io", "gatewayclasses", "get", "")}
     assert rights(made, None) == classes
     assert rights(made, render.NAMESPACE) == AT_HOME
-    everywhere = {right for right in WANTED if right[0] != "apiextensions.k8s.io"}
-    assert rights(made, "ml") == everywhere - classes
+    assert rights(made, "ml") == WANTED - classes
 
 
 @pytest.mark.parametrize("name", sorted(ROLES))
