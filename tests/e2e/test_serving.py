@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import threading
 
@@ -10,6 +11,8 @@ import recipes
 from clusters import EmbeddedCluster
 from harness import Space, columns_body, condition, eventually, infer
 from load import Load
+
+from pawl.api import quantity
 
 TRAIN = textwrap.dedent(
     """
@@ -96,6 +99,30 @@ def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
     with Load(space.url("cancer"), "cancer", body) as load:
         space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
     assert load.failed == []
+
+
+def test_an_autoscaler_adds_pods_for_the_requests_that_come(space: Space):
+    if "custom.metrics.k8s.io/" not in space.cluster.kubectl("api-versions"):
+        pytest.skip("needs a custom-metrics API, which this cluster has not")
+    rows = recipes.cancer()
+    uri = space.put("cancer.parquet", rows)
+    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
+    spec = {
+        "model": "cancer",
+        "autoscaling": {"min": 1, "max": 2, "targetRequestsPerSecond": 4},
+        "server": {"resources": {"requests": {"cpu": "50m"}}},
+        "routing": {"replicas": 1},
+    }
+    space.create("Deployment", "cancer", spec)
+    space.serving("cancer", space.trained("job"))
+    body = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
+    with Load(space.url("cancer"), "cancer", body) as load:
+        space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
+        metrics = f"/apis/custom.metrics.k8s.io/v1beta2/namespaces/{space.name}/pods/*"
+        told = space.cluster.kubectl("get", "--raw", f"{metrics}/pawl_server_requests_per_second")
+    assert load.failed == []
+    values = [quantity.parse(item["value"]) for item in json.loads(told)["items"]]
+    assert max(values) > 4
 
 
 def test_scaling_by_requests_is_refused_without_a_custom_metrics_api(space: Space):

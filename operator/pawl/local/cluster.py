@@ -37,6 +37,7 @@ from pawl.local.node.monitor import Monitor
 from pawl.local.node.process import Process, Spawner
 from pawl.local.node.services import ServiceProxy
 from pawl.local.node.states import timestamp
+from pawl.local.requests import Requests
 from pawl.local.state import DataDirectory, Running
 from pawl.local.supervisor import Supervisor
 
@@ -110,6 +111,7 @@ class Cluster:
         self._exits.callback(net.close)
         self.registry = Registry(services=net.service_cidr)
         bootstrap.populate(self.registry)
+        self._requests = Requests(self.registry)
         dns = DnsServer(RegistryCatalog(self.registry))
         address = await dns.open(net.dns_ip)
         self._exits.push_async_callback(dns.close)
@@ -125,6 +127,7 @@ class Cluster:
         self._exits.push_async_callback(asyncio.to_thread, self.host.spawner.close)
         self.node = Kubelet(self.host)
         await self._start_api(net)
+        self._part("scraper", self._requests.run())
         self._part("service proxy", ServiceProxy(self.registry, net.node_ip).run())
         self._stoppable("kubelet", self.node.run)
         self._stoppable("controllers", self._control)
@@ -143,7 +146,10 @@ class Cluster:
 
     async def _start_api(self, net: network.Network) -> None:
         limited = OperatorAccess(self._operator_token, self.data.logs / "operator-requests.jsonl")
-        self._server = Server(self.registry, self.token, backend=self.node, operator=limited)
+        self._server = Server(
+            self.registry, self.token, backend=self.node, operator=limited,
+            pod_metric=self._requests,
+        )  # fmt: skip
         try:
             await self._server.start(net.node_ip, _API_PORTS)
         except OSError as error:
@@ -180,7 +186,9 @@ class Cluster:
         return Access(host, int(port), self.token.encode(), self.kubeconfig)
 
     async def _control(self, stop: asyncio.Event) -> None:
-        await controllers.run(self.registry, metrics=self.node, stop=stop)
+        await controllers.run(
+            self.registry, metrics=self.node, pod_metric=self._requests, stop=stop
+        )
 
     def _spawn_operator(self, lease: dict[str, str], output: int) -> Process:
         environment = {

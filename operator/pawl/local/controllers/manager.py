@@ -2,6 +2,7 @@
 
 import asyncio
 
+from pawl.local.api.http.custommetrics import PodMetric
 from pawl.local.api.registry import Registry
 from pawl.local.controllers.deployment.controller import DeploymentController
 from pawl.local.controllers.disruption import DisruptionController
@@ -16,7 +17,9 @@ from pawl.local.controllers.replicaset import ReplicaSetController
 from pawl.local.controllers.scheduler import Scheduler
 
 
-def make(registry: Registry, metrics: Metrics | None = None) -> list[Controller]:
+def make(
+    registry: Registry, metrics: Metrics | None = None, pod_metric: PodMetric | None = None
+) -> list[Controller]:
     return [
         Scheduler(registry),
         JobController(registry),
@@ -24,13 +27,20 @@ def make(registry: Registry, metrics: Metrics | None = None) -> list[Controller]
         ReplicaSetController(registry),
         DeploymentController(registry),
         EndpointsController(registry),
-        HpaController(registry, metrics),
+        HpaController(registry, metrics, pod_metric),
         DisruptionController(registry),
         NamespaceController(registry),
         GarbageCollector(registry),
     ]
 
 
-async def run(registry: Registry, *, metrics: Metrics | None = None, stop: asyncio.Event) -> None:
-    """Run all controllers until `stop` is set. `metrics`: CPU of pods, for autoscalers."""
-    await Host(registry, make(registry, metrics)).run(stop)
+async def run(
+    registry: Registry,
+    *,
+    metrics: Metrics | None = None,
+    pod_metric: PodMetric | None = None,
+    stop: asyncio.Event,
+) -> None:
+    """Run all controllers until `stop` is set. `metrics`: CPU of pods, for autoscalers;
+    `pod_metric`: what custom.metrics.k8s.io tells of pods, for them too."""
+    await Host(registry, make(registry, metrics, pod_metric)).run(stop)

@@ -211,3 +211,86 @@ def test_the_size_is_always_within_the_limits(
     plan = plan_hpa(observed, NOW)
     sizes = [c.body["spec"]["replicas"] for c in plan.changes if isinstance(c, Patch)]
     assert all(least <= size <= least + more for size in sizes)
+
+
+def by_requests(target: str = "10", **metric: Any) -> Obj:
+    named = {"name": "rps", **metric}
+    source = {"metric": named, "target": {"type": "AverageValue", "averageValue": target}}
+    return hpa(metrics=[{"type": "Pods", "pods": source}])
+
+
+@pytest.mark.parametrize(
+    ("rates", "replicas"),
+    [
+        pytest.param({"p0": 15_000.0, "p1": 25_000.0}, 4, id="twice-the-target-doubles"),
+        pytest.param({"p0": 4_000.0, "p1": 4_000.0}, 1, id="below-half-halves"),
+        pytest.param({"p0": 11_000.0, "p1": 10_800.0}, 2, id="within-tolerance-stays"),
+        pytest.param({"p0": 30_000.0}, 3, id="a-pod-without-a-value-counts-as-idle-when-growing"),
+        pytest.param({"p0": 1_000.0}, 2, id="and-as-on-target-when-shrinking"),
+    ],
+)
+def test_a_metric_of_pods(rates: dict[str, float], replicas: int) -> None:
+    memory = Memory().proposed(1, NOW)
+    observed = Observed(by_requests(), target(2), rates={"rps": rates}, memory=memory)
+    plan = plan_hpa(observed, NOW)
+    resized = [c.body["spec"]["replicas"] for c in plan.changes if isinstance(c, Patch)]
+    assert (resized or [2]) == [replicas]
+
+
+def test_a_metric_of_pods_is_told_in_the_status() -> None:
+    observed = Observed(by_requests(), target(1), rates={"rps": {"p0": 40_000.0}})
+    plan = plan_hpa(observed, NOW)
+    (told,) = [c for c in plan.changes if isinstance(c, Emit)]
+    assert told.message == "New size: 4; reason: pods metric rps above target"
+    (written,) = [c for c in plan.changes if isinstance(c, SetStatus)]
+    shown = {"metric": {"name": "rps"}, "current": {"averageValue": "40000m"}}
+    assert written.status["currentMetrics"] == [{"type": "Pods", "pods": shown}]
+
+
+def test_a_pod_that_has_just_started_counts_by_its_requests() -> None:
+    """Unlike by its CPU, which starting costs."""
+    young = pod("p0", ready=False, since=NOW - timedelta(seconds=5))
+    started = Sample((young,), {"p0": 30.0}, 1, NOW)
+    assert by_average(started, 10, Tolerance(), starting=False).replicas == 3
+    with pytest.raises(MetricError, match="pods might be unready"):
+        by_average(started, 10, Tolerance())
+
+
+@pytest.mark.parametrize(
+    ("rates", "metric", "message"),
+    [
+        pytest.param({}, {}, "the server could not find the metric rps for pods", id="unknown"),
+        pytest.param(
+            {"rps": {}}, {}, "no metrics returned from custom metrics API", id="no-values"
+        ),
+        pytest.param(
+            {"rps": {"p0": 1.0}},
+            {"selector": {"matchLabels": {"a": "b"}}},
+            "it has no labels to select by",
+            id="selector",
+        ),
+    ],
+)
+def test_a_metric_of_pods_that_is_not_there_is_said(rates: Any, metric: Obj, message: str) -> None:
+    plan = plan_hpa(Observed(by_requests(**metric), target(1), rates=rates), NOW)
+    assert conditions(plan)["ScalingActive"] == ("False", "FailedGetPodsMetric")
+    told = [c for c in plan.changes if isinstance(c, Emit)]
+    assert [e.reason for e in told] == ["FailedGetPodsMetric", "FailedComputeMetricsReplicas"]
+    assert told[0].message.endswith(message)
+
+
+def test_load_that_ends_scales_in_after_five_minutes() -> None:
+    """Looked at every 15 s, as the controller does."""
+    memory, size, sizes = Memory(), 1, []
+    for look in range(40):
+        rate = 30_000.0 if look < 4 else 0.0
+        rates = {"rps": {f"p{n}": rate / size for n in range(size)}}
+        now = NOW + timedelta(seconds=15 * look)
+        observed = Observed(by_requests(), target(size), rates=rates, memory=memory)
+        plan = plan_hpa(observed, now)
+        memory = plan.memory
+        for change in plan.changes:
+            if isinstance(change, Patch):
+                size = change.body["spec"]["replicas"]
+        sizes.append(size)
+    assert sizes == [3] * 24 + [1] * 16

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from pawl.local.api.http import custommetrics
 from pawl.local.api.resources import Catalog, Resource, group_version
 
 Obj = dict[str, Any]
@@ -44,8 +45,10 @@ _SUBRESOURCE_VERBS = ("get", "patch", "update")
 class Discovery:
     """Documents are made when they are asked for, and anew when the catalog has changed."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, pod_metric: str = "") -> None:
+        """`pod_metric`: the one that custom.metrics.k8s.io tells, if any."""
         self._catalog = catalog
+        self._pod_metric = pod_metric
         self._made: dict[str, bytes] = {}
         self._revision = -1
 
@@ -83,12 +86,16 @@ class Discovery:
 
     def _groups(self) -> list[str]:
         found = {resource.group for resource in self._catalog} | {group for group, _ in REVIEWS}
+        if self._pod_metric:
+            found.add(custommetrics.GROUP)
         known = [group for group in _ORDER if group in found]
         return known + sorted(found.difference(_ORDER))
 
     def _versions(self, group: str) -> list[str]:
         found = {r.version for r in self._catalog if r.group == group}
         found |= {version for own, version in REVIEWS if own == group}
+        if group == custommetrics.GROUP:
+            found.add(custommetrics.VERSION)
         return sorted(found, key=_priority)
 
     def _group(self, group: str) -> Obj:
@@ -113,6 +120,8 @@ class Discovery:
         if version not in self._versions(group):
             return None
         entries = [e for r in self._resources(group, version) for e in _entries(r)]
+        if group == custommetrics.GROUP:
+            entries.append(custommetrics.entry(self._pod_metric))
         for plural, kind, namespaced in REVIEWS.get((group, version), ()):
             entries.append(
                 {
@@ -137,7 +146,8 @@ class Discovery:
                 {
                     "version": one,
                     "resources": [*map(_aggregated_entry, self._resources(group, one)),
-                                  *_aggregated_reviews(group, one)],
+                                  *_aggregated_reviews(group, one),
+                                  *self._aggregated_metrics(group)],
                     "freshness": "Current",
                 }
                 for one in self._versions(group)
@@ -149,6 +159,16 @@ class Discovery:
             "metadata": {},
             "items": items,
         }
+
+    def _aggregated_metrics(self, group: str) -> list[Obj]:
+        """As the aggregator turns a subresource without a resource into the new form."""
+        if group != custommetrics.GROUP:
+            return []
+        plural, _, metric = custommetrics.entry(self._pod_metric)["name"].partition("/")
+        told = _kind("", "", "MetricValueList")
+        sub = {"subresource": metric, "responseKind": told, "verbs": ["get"]}
+        nothing = {"responseKind": _kind("", "", ""), "singularResource": "", "verbs": []}
+        return [{"resource": plural, "scope": "Namespaced", **nothing, "subresources": [sub]}]
 
 
 def _priority(version: str) -> tuple[int, int, int, str]:

@@ -24,7 +24,7 @@ import orjson
 from aiohttp import web
 
 from pawl.local.api import errors
-from pawl.local.api.http import body, negotiation, paths, rendering, reviews, tls
+from pawl.local.api.http import body, custommetrics, negotiation, paths, rendering, reviews, tls
 from pawl.local.api.http.access import OperatorAccess, bearer
 from pawl.local.api.http.discovery import REVIEWS, Discovery
 from pawl.local.api.http.documents import OpenApi
@@ -42,6 +42,7 @@ VERSION = "v1.36.0+pawl"
 Serve = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 _PUBLIC = frozenset({"/healthz", "/livez", "/readyz", "/version", "/version/"})
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_METRICS = f"/apis/{custommetrics.GROUP}/{custommetrics.VERSION}/"
 _OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi"
 
 
@@ -53,6 +54,7 @@ class Server:
         *,
         backend: PodBackend | None = None,
         operator: OperatorAccess | None = None,
+        pod_metric: custommetrics.PodMetric | None = None,
         bookmark_seconds: float = BOOKMARK_SECONDS,
     ) -> None:
         self._registry = registry
@@ -79,7 +81,8 @@ class Server:
             **{("status", verb): self._verbs[verb] for verb in ("get", "update", "patch")},
             **{("finalize", verb): self._verbs[verb] for verb in ("update", "patch")},
         }
-        self._discovery = Discovery(registry.catalog)
+        self._pod_metric = pod_metric
+        self._discovery = Discovery(registry.catalog, pod_metric.name if pod_metric else "")
         self._openapi = OpenApi(registry.catalog, VERSION)
         self._runner: web.ServerRunner | None = None
         self.url = ""
@@ -137,6 +140,11 @@ class Server:
             if path.startswith("/apis/"):
                 return web.Response(text="404 page not found\n", status=404)
             raise errors.no_such_path()
+        if self._pod_metric and limits is None and path.startswith(_METRICS):
+            found = custommetrics.answer(
+                self._pod_metric, self._registry, request.rel_url.raw_path, request.query
+            )
+            return rendering.response(orjson.dumps(found))
         return self._document(request, path)
 
     def _served(self, path: str) -> bool:
@@ -207,6 +215,8 @@ class Server:
 
     def _paths(self) -> list[str]:
         groups = {(r.group, r.version) for r in self._registry.catalog if r.group} | set(REVIEWS)
+        if self._pod_metric:
+            groups.add((custommetrics.GROUP, custommetrics.VERSION))
         versions = {f"/apis/{group}/{version}" for group, version in groups}
         found = {"/api", "/api/v1", "/apis", *versions, *(f"/apis/{group}" for group, _ in groups)}
         return sorted({*found, *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"})

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from pawl.local.api import selectors
+from pawl.local.api.http.custommetrics import PodMetric
 from pawl.local.api.registry import Registry
 from pawl.local.api.resources import ScalePaths
 from pawl.local.controllers.changes import Shell
 from pawl.local.controllers.hpa.behavior import Memory
+from pawl.local.controllers.hpa.evaluate import Rates
 from pawl.local.controllers.hpa.metrics import Metrics
 from pawl.local.controllers.hpa.plan import RESOURCE, Observed, Target, plan_hpa
 from pawl.local.controllers.objects import Key, Obj, dig, key_of, labels, matches, meta, name, spec
@@ -18,9 +20,15 @@ PERIOD = 15.0  # seconds, --horizontal-pod-autoscaler-sync-period
 class HpaController:
     name = "hpa"
 
-    def __init__(self, registry: Registry, metrics: Metrics | None, period: float = PERIOD) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        metrics: Metrics | None,
+        pod_metric: PodMetric | None = None,
+        period: float = PERIOD,
+    ) -> None:
         self._shell = Shell(registry, "horizontal-pod-autoscaler")
-        self._metrics, self._period = metrics, period
+        self._metrics, self._pod_metric, self._period = metrics, pod_metric, period
         self._memory: dict[Key, Memory] = {}
         self._seen: dict[Key, tuple[int, datetime]] = {}
 
@@ -38,9 +46,9 @@ class HpaController:
         if left > 0:
             return left
         target, missing = self._target(hpa)
-        usage = self._usage(target)
+        usage, rates = self._usage(target), self._rates(target)
         memory = self._memory.get(key, Memory())
-        plan = plan_hpa(Observed(hpa, target, missing, usage, memory), now)
+        plan = plan_hpa(Observed(hpa, target, missing, usage, rates, memory), now)
         self._memory[key] = plan.memory
         self._shell.apply(plan.changes)
         return self._period
@@ -80,6 +88,13 @@ class HpaController:
         where = meta(target.obj)["namespace"]
         samples = {name(p): self._metrics.cpu_millicores(where, name(p)) for p in target.pods}
         return {pod: used for pod, used in samples.items() if used is not None}
+
+    def _rates(self, target: Target | None) -> Rates:
+        metric = self._pod_metric
+        if target is None or metric is None:
+            return {}
+        rates = metric.rates(target.pods)
+        return {metric.name: {pod: rate * 1000 for pod, rate in rates.items()}}
 
 
 def _selector(obj: Obj, scale: ScalePaths) -> Callable[[Obj], bool]:

@@ -1,10 +1,12 @@
 """What all metrics of an autoscaler say together: the largest proposal decides.
 
-CPU is the only metric that this cluster measures; others are refused with the words of a cluster
-without their metrics API. Source: computeReplicasForMetrics in pkg/controller/podautoscaler.
+CPU and metrics of pods are what this cluster measures; others are refused with the words of a
+cluster without their metrics API. Source: computeReplicasForMetrics in
+pkg/controller/podautoscaler.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pawl.local.controllers.hpa import metrics
@@ -29,14 +31,21 @@ class Evaluation:
     statuses: list[Obj]
 
 
-def evaluate(hpa: Obj, sample: metrics.Sample) -> Evaluation | Failure:
-    """An error in one metric lets the others grow the target, never shrink it."""
+Rates = Mapping[str, Mapping[str, float]]  # by metric, by pod: milli-units
+
+
+def evaluate(hpa: Obj, sample: metrics.Sample, rates: Rates) -> Evaluation | Failure:
+    """An error in one metric lets the others grow the target, never shrink it. `rates`: of each
+    metric of pods that there is."""
     specs = spec(hpa).get("metrics") or [_DEFAULT_METRIC]
     tolerance = _tolerance(spec(hpa).get("behavior") or {})
     best, label, statuses, errors = 0, "", [], []
     for one in specs:
         try:
-            proposal, described, shown = _evaluate_one(one, sample, tolerance)
+            if one["type"] == "Pods":
+                proposal, described, shown = _evaluate_pods(one["pods"], sample, rates, tolerance)
+            else:
+                proposal, described, shown = _evaluate_one(one, sample, tolerance)
         except metrics.MetricError as error:
             errors.append((str(error), *_FAILURE[one["type"]]))
             continue
@@ -101,6 +110,28 @@ def _evaluate_one(
         raise metrics.MetricError(f"failed to get cpu {what}: {error}") from error
     shown["current"]["averageValue"] = f"{proposal.average}m" if proposal.average else "0"
     return proposal, label, {"type": kind, field_name: shown}
+
+
+def _evaluate_pods(
+    source: Obj, sample: metrics.Sample, rates: Rates, tolerance: metrics.Tolerance
+) -> tuple[metrics.Proposal, str, Obj]:
+    called = source["metric"]["name"]
+    failed = f"unable to get metric {called}:"
+    if called not in rates:
+        raise metrics.MetricError(
+            f"{failed} unable to fetch metrics from custom metrics API: "
+            f"the server could not find the metric {called} for pods"
+        )
+    if source["metric"].get("selector"):
+        raise metrics.MetricError(f"{failed} it has no labels to select by")
+    if not rates[called]:
+        raise metrics.MetricError(f"{failed} no metrics returned from custom metrics API")
+    wanted = int(quantity(source["target"]["averageValue"]) * 1000)
+    of_pods = replace(sample, usage=rates[called])
+    proposal = metrics.by_average(of_pods, wanted, tolerance, starting=False)
+    current = {"averageValue": f"{proposal.average}m"}
+    shown = {"metric": source["metric"], "current": current}
+    return proposal, f"pods metric {called}", {"type": "Pods", "pods": shown}
 
 
 def _tolerance(behavior: Obj) -> metrics.Tolerance:

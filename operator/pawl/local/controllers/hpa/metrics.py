@@ -1,4 +1,4 @@
-"""From the CPU that pods use to the number of replicas that the target asks for.
+"""From what pods use to the number of replicas that the target asks for.
 
 desired = ceil(ratio × pods), ratio = usage / target, kept within the tolerance of 1; pods that
 are not ready or have no sample are assumed to use nothing when growing and their full request
@@ -45,7 +45,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Sample:
-    """Pods of a scale target with the millicores of those that have a sample."""
+    """Pods of a scale target with the milli-units (of CPU: cores) of those that have a sample."""
 
     pods: tuple[Obj, ...]
     usage: Mapping[str, float]
@@ -91,9 +91,12 @@ def by_utilization(
     return Proposal(replicas, average, utilization)
 
 
-def by_average(sample: Sample, target: int, tolerance: Tolerance) -> Proposal:
-    """For a target in millicores per pod."""
-    groups = _group(sample)
+def by_average(
+    sample: Sample, target: int, tolerance: Tolerance, *, starting: bool = True
+) -> Proposal:
+    """For a target in milli-units per pod. `starting`: whether a starting pod is left out, as its
+    CPU says little."""
+    groups = _group(sample, starting=starting)
     average = int(sum(groups.usage.values()) // len(groups.usage))
 
     def ratio(usage: Mapping[str, float]) -> float:
@@ -133,7 +136,7 @@ def _propose(
     return sample.replicas if turned else replicas
 
 
-def _group(sample: Sample) -> _Groups:
+def _group(sample: Sample, *, starting: bool = True) -> _Groups:
     if not sample.usage:
         raise MetricError(
             "unable to get metrics for resource cpu: no metrics returned from resource metrics API"
@@ -150,7 +153,7 @@ def _group(sample: Sample) -> _Groups:
             unready.add(name(pod))
         elif name(pod) not in sample.usage:
             missing.add(name(pod))
-        elif _is_unready(pod, sample.now):
+        elif starting and _is_unready(pod, sample.now):
             unready.add(name(pod))
         else:
             usage[name(pod)] = sample.usage[name(pod)]

@@ -1,8 +1,6 @@
 """One look of an autoscaler: (observed, now) -> a new size of its target, status, events.
 
-Source: reconcileAutoscaler in pkg/controller/podautoscaler/horizontal.go. CPU is the only metric
-that this cluster measures; other metrics are refused with the words of a cluster without their
-metrics API.
+Source: reconcileAutoscaler in pkg/controller/podautoscaler/horizontal.go.
 """
 
 from collections.abc import Mapping
@@ -12,7 +10,7 @@ from typing import Any, Literal
 
 from pawl.local.controllers.changes import Change, Emit, Patch, SetStatus
 from pawl.local.controllers.hpa.behavior import Bounds, Memory, decide
-from pawl.local.controllers.hpa.evaluate import Failure, evaluate
+from pawl.local.controllers.hpa.evaluate import Failure, Rates, evaluate
 from pawl.local.controllers.hpa.metrics import Sample
 from pawl.local.controllers.objects import Obj, dig, find_condition, spec, stamp, status
 
@@ -43,12 +41,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Observed:
-    """An autoscaler, its target (or why it cannot be had), and millicores by pod name."""
+    """An autoscaler, its target (or why it cannot be had), millicores by pod name, and the metrics
+    of pods."""
 
     hpa: Obj
     target: Target | None
     missing: str = ""
     usage: Mapping[str, float] = field(default_factory=dict)
+    rates: Rates = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
 
 
@@ -100,7 +100,7 @@ def plan_hpa(observed: Observed, now: datetime) -> HpaPlan:
     if forced := _forced(draft, bounds):
         return _rescale(draft, target, *forced, statuses=[], memory=memory)
     sample = Sample(target.pods, observed.usage, target.replicas, now)
-    found = evaluate(observed.hpa, sample)
+    found = evaluate(observed.hpa, sample, observed.rates)
     if isinstance(found, Failure):
         return _without_metrics(draft, found, target.replicas, memory)
     draft.set("ScalingActive", True, ("ValidMetricFound", f"{_CALCULATED} {found.label}"))
