@@ -84,8 +84,18 @@ class Check(ApiModel):
     )
 
 
+class AsOf(ApiModel):
+    """The newest row of the key that is not after the row's own data.timeColumn."""
+
+    time: Column = Field(description="Of the source: since when its row holds.")
+    max_age: Duration | None = Field(
+        None, description="An older row is no match; default: any age."
+    )
+
+
 class Source(ApiModel):
-    """Columns from elsewhere, joined to the rows of data.uri by key: at most one row a key."""
+    """Columns from elsewhere, joined to the rows of data.uri by key: at most one row a key, or the
+    one that held at the time of the row."""
 
     name: Name = Field(description="What messages call it.")
     uri: Uri = Field(description="As data.uri.")
@@ -96,7 +106,12 @@ class Source(ApiModel):
     how: Literal["left", "inner"] = Field(
         "left", description="left keeps rows without a match, inner leaves them out."
     )
-    columns: Columns = Field((), description="Those that are joined; default: all but the key.")
+    columns: Columns = Field(
+        (), description="Those that are joined; default: all but the key and asOf.time."
+    )
+    as_of: AsOf | None = Field(
+        None, description="A key has a row for each time that its values have changed."
+    )
 
 
 class Data(ApiModel):
@@ -119,6 +134,10 @@ class Data(ApiModel):
         (
             "!has(self.split) || self.split.strategy != 'group' || has(self.groupColumn)",
             "split.strategy group needs groupColumn",
+        ),
+        (
+            "!has(self.sources) || has(self.timeColumn) || !self.sources.exists(s, has(s.asOf))",
+            "asOf needs timeColumn: when did the row happen?",
         ),
         (
             "!has(self.features) || !(self.target in self.features)",

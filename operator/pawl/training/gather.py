@@ -51,7 +51,7 @@ def _gather(data: Data, scratch: Path) -> Gathered:
         from pawl.training.joins import join  # noqa: PLC0415 - pandas is slow to import
 
         other = read_table(files[joined.name], frozenset(joined.on))
-        table, warning = join(table, other, joined)
+        table, warning = join(table, other, joined, data.time_column)
         warnings += [warning] if warning else []
         log.info("source joined", source=joined.name, rows=other.num_rows)
     lineage = tuple(

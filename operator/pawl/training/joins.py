@@ -1,4 +1,5 @@
-"""Joins of `data.sources`: each row gets the columns of the one row with its key, or none.
+"""Joins of `data.sources`: each row gets the columns of the one row with its key, or none; with
+`asOf` of the one that held at its time (`asof`).
 
 Keys are compared as texts, row order is kept, and a row whose key is missing has no match. A key
 that occurs twice in a source is refused: it would multiply rows, and with them what is learnt of
@@ -16,23 +17,32 @@ from numpy.typing import NDArray
 
 from pawl.api.data import Source
 from pawl.errors import DataError
+from pawl.training import asof
 from pawl.training.tables import missing_mask, text
 
 Rows = NDArray[np.int64]
 
 
-def join(table: pa.Table, other: pa.Table, source: Source) -> tuple[pa.Table, str | None]:
-    """`table` with the columns of `other`, and a warning where rows had no match. DataError when
-    a column is not there or twice there, a key is repeated, or nothing matches at all."""
+def join(
+    table: pa.Table, other: pa.Table, source: Source, time: str | None = None
+) -> tuple[pa.Table, str | None]:
+    """`table`, whose rows happened at `time`, with the columns of `other`, and a warning where rows
+    had no match. DataError when a column is not there or twice there, a key is repeated, or nothing
+    matches at all."""
     for name in source.on:
         _require(table, name, "the rows of data.uri", source)
         _require(other, name, "the source", source)
-    columns = source.columns or tuple(c for c in other.column_names if c not in source.on)
+    apart = {*source.on, *([source.as_of.time] if source.as_of else [])}
+    columns = source.columns or tuple(c for c in other.column_names if c not in apart)
     for name in columns:
         _require(other, name, "the source", source)
         if name in table.column_names:
             raise _error(source, f'column "{name}" is there already; leave it out of columns')
-    at = _matches(table, other, source)
+    if source.as_of is not None and time is not None:
+        keys = [_keys(one, source.on) for one in (table, other)]
+        at = asof.matches(table, keys[0], time, other, keys[1], source.as_of)
+    else:
+        at = _matches(table, other, source)
     found = at >= 0
     if not found.any():
         raise _error(source, f"no row has a match by {', '.join(source.on)}", "JoinEmpty")

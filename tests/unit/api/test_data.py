@@ -62,6 +62,12 @@ def test_what_is_no_check_is_refused(schema: Structural, check: dict[str, Any], 
     assert said in complaints(schema, checks=[check])
 
 
+def test_a_source_as_of_a_time_needs_the_time_of_the_rows(schema: Structural) -> None:
+    source = {"name": "s", "uri": "s3://lake/s/", "on": ["id"], "asOf": {"time": "since"}}
+    assert "asOf needs timeColumn" in complaints(schema, sources=[source])
+    assert not complaints(schema, sources=[source], timeColumn="at")
+
+
 def _data(**changes: Any) -> Data:
     base = {"uri": "file:///d.csv", "task": "binary", "target": "y", "sensitive": ["gender"]}
     return Data.model_validate(base | {"idColumns": ["id"]} | changes)
