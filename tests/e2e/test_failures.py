@@ -81,6 +81,16 @@ def test_an_image_that_is_not_there_is_said_while_it_waits(space: Space):
     assert "nowhere/nothing:1" in condition(status, "Ready")["message"]
 
 
+def test_pods_that_are_refused_are_said(space: Space):
+    uri = space.put("cancer.parquet", recipes.cancer())
+    template = {"priorityClassName": "no-such-class"}
+    space.create("TrainingJob", "refused", recipes.sklearn_job(uri, template=template))
+    space.until(
+        "TrainingJob", "refused", lambda s: condition(s, "Ready").get("reason") == "PodsRefused"
+    )
+    assert "no PriorityClass with name no-such-class" in space.told("refused", "RunBlocked")
+
+
 def test_a_deadline_ends_the_run(space: Space):
     uri = space.put("cancer.parquet", recipes.cancer())
     trainer = {

@@ -60,7 +60,7 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
-# what trials of a search report on the way, where they may be pruned
+# what train tells on the way: how far it is, and what prunes a trial
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
@@ -69,7 +69,8 @@ each of `namespaces`. operator/pawl/control/rights.py says the same. */}}
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  # list: why a Job has no pods
+  verbs: [create, list]
 {{- end }}
 
 {{/* The Lease by which one of the operator's pods works; in the operator's own namespace. */}}

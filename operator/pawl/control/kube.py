@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from kubernetes.aio import client
 from pawl.constants import FIELD_MANAGER
 from pawl.control import login
 from pawl.control.answers import KubeError, pause_wanted, refusal, told
-from pawl.control.kinds import API_GROUPS, PODS, USERS, Resource
+from pawl.control.kinds import API_GROUPS, EVENTS, PODS, USERS, Resource
 from pawl.control.metrics import API_CALLS, API_SECONDS
 from pawl.errors import UserError
 from pawl.tracing import span
@@ -122,6 +122,13 @@ class Kube:
             if not token:
                 return items, page["metadata"]["resourceVersion"]
             query["continue"] = token
+
+    async def events(self, namespace: str, uid: str, reason: str) -> Sequence[Object]:
+        """Events of an object with that reason, at most a page of them."""
+        selector = f"involvedObject.uid={uid},reason={reason}"
+        query = {"fieldSelector": selector, "limit": str(_PAGE)}
+        page = await self._call("list", EVENTS, EVENTS.path(namespace), query)
+        return page["items"]  # type: ignore[no-any-return]
 
     async def logs(
         self, namespace: str, pod: str, container: str, most_bytes: int, tail: int | None = None

@@ -33,6 +33,7 @@ from pawl.control.labels import Labels
 from pawl.control.measure import Measure
 from pawl.control.recalled import Recalled, starting
 from pawl.control.records import Records
+from pawl.control.refusals import Refusals
 from pawl.control.reports import TrainLogs
 from pawl.control.routers import Routers
 from pawl.control.searches import Searches
@@ -44,7 +45,7 @@ from pawl.core.installation import Installation
 from pawl.core.manifests.router import router_name
 from pawl.core.modelversion import ModelVersionObserved, settled
 from pawl.core.run_status import job_condition
-from pawl.core.run_work import FINISHED, SearchObserved, trial_of
+from pawl.core.run_work import FINISHED, SearchObserved, run_of, trial_of
 from pawl.core.trainingjob import TrainingJobObserved
 from pawl.core.watch import kept
 from pawl.errors import StoreError
@@ -66,11 +67,13 @@ class Observer:
         labels: Labels,
         searches: Searches,
         logs: TrainLogs,
+        refusals: Refusals,
         tracker: Tracker,
     ) -> None:
         self._tracker = tracker
         self._searches = searches
         self._logs = logs
+        self._refusals = refusals
         self._measure = measure
         self._windows = windows
         self._labels = labels
@@ -95,6 +98,7 @@ class Observer:
         }
         self._searches.forget(running)
         self._logs.forget(running)
+        self._refusals.forget(running)
 
     async def training_job(self, item: Object) -> TrainingJobObserved:
         """For `plan_training_job`."""
@@ -136,8 +140,15 @@ class Observer:
             recorded=recorded,
             search=search,
             percent=await self._percent(item, pods),
+            refused=await self._refused(item, jobs, pods, run),
             tracking=self._tracker.look(item, versions),
         )
+
+    async def _refused(
+        self, item: Object, jobs: tuple[Object, ...], pods: tuple[Object, ...], run: int
+    ) -> str:
+        current = (job for job in jobs if run_of(job) == run)
+        return await self._refusals.of(item["metadata"]["uid"], current, pods)
 
     async def _percent(self, item: Object, pods: tuple[Object, ...]) -> float | None:
         """The built-in trainer does not say how far it is."""

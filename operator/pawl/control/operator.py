@@ -32,6 +32,7 @@ from pawl.control.outside import Outside
 from pawl.control.prometheus import Prometheus
 from pawl.control.queue import Queue
 from pawl.control.records import Records
+from pawl.control.refusals import Refusals
 from pawl.control.reports import TrainLogs
 from pawl.control.retention import Objects, Retention
 from pawl.control.routers import Routers
@@ -79,12 +80,12 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
     windows = Windows(monitors, Baselines(records), scraped)
-    logs = TrainLogs(kube)
+    logs, refusals = TrainLogs(kube), Refusals(kube)
     searches = Searches(records.trials, logs, queue.add)
     outside = Outside(kube, private=settings.notify_private)
     tracker = Tracker(outside, records, queue.add, may_write=may_write)
     observer = Observer(
-        cache, kube, records, routers, measure, windows, labels, searches, logs, tracker
+        cache, kube, records, routers, measure, windows, labels, searches, logs, refusals, tracker
     )
     notifier = Notifier(kube, Webhooks(outside).send)
     lineage = _lineage(settings, kube, cache)

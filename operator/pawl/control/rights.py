@@ -60,7 +60,8 @@ RULES = (
     Rule("", ("pods",), (*_SEEN, "patch")),
     # what train tells on the way: how far it is, and what prunes a trial
     Rule("", ("pods/log",), ("get",)),
-    Rule("", ("events",), ("create",)),
+    # list: why a Job has no pods
+    Rule("", ("events",), ("create", "list")),
     # the key that seals feedback tokens: made once, never read
     Rule("", ("secrets",), ("create",)),
     Rule("", ("secrets",), ("get",), (NOTIFY_SECRET,)),

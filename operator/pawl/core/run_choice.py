@@ -9,9 +9,9 @@ from pawl import constants as c
 from pawl.api.trainingjob import RunStatus
 from pawl.core.attempts import attempt_of
 from pawl.core.conditions import timestamp
-from pawl.core.plan import Delete, Event
+from pawl.core.plan import Event
 from pawl.core.recipe import recipe_digest
-from pawl.core.run_work import FINISHED, Work, run_of, trial_of
+from pawl.core.run_work import FINISHED, Work, deletion, run_of, trial_of
 
 
 def choose_run(work: Work) -> None:
@@ -41,10 +41,7 @@ def choose_run(work: Work) -> None:
         elif last is not None:
             left |= attempt_of(job).number < attempt_of(last).number
         if left and "deletionTimestamp" not in job["metadata"]:
-            meta = job["metadata"]
-            work.draft.actions.append(
-                Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
-            )
+            work.draft.actions.append(deletion(job))
 
 
 def _goes_on(work: Work, run: RunStatus) -> bool:

@@ -38,6 +38,11 @@ def job_condition(job: Object, type_: str) -> Object | None:
     return None
 
 
+def is_over(job: Object) -> bool:
+    """Whether a Job has ended."""
+    return any(job_condition(job, end) is not None for end in ("Complete", "Failed"))
+
+
 def latest(pods: Iterable[Object]) -> list[Object]:
     """The newest pod of each worker, that of worker 0 first; one where there is a single worker."""
     found = {worker_of(pod): pod for pod in sorted(pods, key=_age)}
@@ -111,6 +116,13 @@ def stage_succeeded(pods: Iterable[Object], stage: str) -> bool:
 def blocked(pods: Iterable[Object]) -> Trouble | None:
     """What keeps a pod from starting: an image, the scheduler, a missing Secret or ConfigMap."""
     return next((trouble for pod in latest(pods) if (trouble := _blocked(pod))), None)
+
+
+def refused(message: str) -> Trouble | None:
+    """What keeps pods from being created, as the API server says it (empty: nothing)."""
+    if not message:
+        return None
+    return Trouble("QuotaExceeded" if "exceeded quota" in message else "PodsRefused", message[:500])
 
 
 def _blocked(pod: Object) -> Trouble | None:

@@ -14,14 +14,14 @@ from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
 from pawl.core.manifests.workers import build_service
-from pawl.core.plan import Apply, Create, Delete, Event, MergePatch
+from pawl.core.plan import Apply, Create, Event, MergePatch
 from pawl.core.publication import finish, nothing_new, publish
 from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
 from pawl.core.run_status import Trouble
-from pawl.core.run_work import Object, Work, adjust, started, tell_blocked, tell_suspended
+from pawl.core.run_work import Object, Work, adjust, deletion, started, tell_blocked, tell_suspended
 from pawl.core.search import Found
 
-#: Seconds between two looks at how far `train` is.
+#: Seconds between two looks at how far `train` is, and at why pods are missing.
 _LOOK = 10.0
 
 
@@ -155,15 +155,14 @@ def _follow(work: Work, job: Object) -> None:
     adjust(work, job)
     tell_suspended(work, job)
     if work.job.spec.suspend and kueue.queue_of(job):  # Kueue would resume it
-        meta = job["metadata"]
-        work.draft.actions.append(
-            Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
-        )
+        work.draft.actions.append(deletion(job))
     pods = work.pods_of(None)
     pod = run_status.newest(pods)
     if work.job.spec.workers > 1:
         _note_disruption(work, job, pods)
-    tell_blocked(work, run_status.blocked(pods))
+    tell_blocked(work, run_status.blocked(pods) or run_status.refused(work.observed.refused))
+    if len(pods) < work.job.spec.workers and not job["spec"].get("suspend"):
+        work.draft.requeue(_LOOK)
     if run_status.stage_succeeded(pods, "prepare"):
         work.conditions.set("DataValid", True, "ChecksPassed")
     _advance(work, pod)

@@ -16,7 +16,7 @@ from pawl.core import kueue
 from pawl.core.attempts import attempt_of
 from pawl.core.conditions import Conditions
 from pawl.core.installation import Installation
-from pawl.core.plan import Draft, Event, MergePatch
+from pawl.core.plan import Delete, Draft, Event, MergePatch
 from pawl.core.run_status import Trouble
 from pawl.core.tracking import TrackingObserved
 from pawl.core.versions import Version
@@ -52,7 +52,8 @@ class TrainingJobObserved:
     the store, `claim` who holds the number that `status.run` has reserved. `recorded` are the
     ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
     `search` is what is known of the search of the current run, if it has one; `percent` how far
-    `train` says it is; `tracking` what is known of the tracking server.
+    `train` says it is, `refused` why pods cannot be created; `tracking` what is known of the
+    tracking server.
     """
 
     object: Object
@@ -67,6 +68,7 @@ class TrainingJobObserved:
     recorded: tuple[Object, ...] = ()
     search: SearchObserved | None = None
     percent: float | None = None
+    refused: str = ""
     tracking: TrackingObserved | None = None
 
 
@@ -154,6 +156,12 @@ def adjust(work: Work, job: Object) -> None:
         work.draft.actions.append(
             MergePatch("batch/v1", "Job", meta["namespace"], meta["name"], {"spec": changed})
         )
+
+
+def deletion(job: Object) -> Delete:
+    """Of a Job, and of its pods."""
+    meta = job["metadata"]
+    return Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
 
 
 def started(work: Work) -> None:

@@ -58,6 +58,16 @@ class Tracker:
         return None
 
 
+class Silent:
+    """Nobody says why a pod is missing."""
+
+    async def of(self, *_: Any) -> str:
+        return ""
+
+
+BESIDE = {"tracker": Tracker(), "refusals": Silent()}
+
+
 @pytest.mark.parametrize(
     ("ended", "asked"),
     [
@@ -68,7 +78,7 @@ class Tracker:
 async def test_a_trial_may_end_the_run(ended: tuple[str, ...], asked: int):
     store, cache = Store(), Cache(*ended)
     cache.jobs[0]["metadata"]["labels"][LABEL_TRIAL] = "0"
-    parts: dict[str, Any] = {"cache": cache, "records": store, "tracker": Tracker()}
+    parts: dict[str, Any] = {"cache": cache, "records": store} | BESIDE
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     await observer.training_job(training_job("Running", None))
     assert store.asked == asked
@@ -93,7 +103,7 @@ async def test_the_store_is_asked_when_there_may_be_a_result(
     phase: str | None, ended: tuple[str, ...], cause: dict[str, Any] | None, asked: int
 ):
     store = Store()
-    parts: dict[str, Any] = {"cache": Cache(*ended), "records": store, "tracker": Tracker()}
+    parts: dict[str, Any] = {"cache": Cache(*ended), "records": store} | BESIDE
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     await observer.training_job(training_job(phase, cause))
     assert store.asked == asked

@@ -154,3 +154,25 @@ def test_a_claim_that_the_namespace_may_not_name_starts_nothing():
     (stalled,) = (c for c in plan.status["conditions"] if c["type"] == "Stalled")
     assert stalled["reason"] == "UriNotAllowed"
     assert stalled["message"].startswith("template pvc://pawl-store")
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        pytest.param("exceeded quota: team, limited: pods=4", "QuotaExceeded", id="a quota"),
+        pytest.param("no PriorityClass with name x was found", "PodsRefused", id="anything else"),
+    ],
+)
+def test_pods_that_cannot_be_created_are_told_once(refused: str, reason: str):
+    w = World()
+    w.add(training_job())
+    w.settle()
+    for _ in range(2):
+        observed = replace(w.observe_job("churn-nov"), refused=refused)
+        plan = plan_training_job(observed, INSTALLATION, w.clock)
+        w.carry_out(observed.object, plan)
+        assert plan.requeue_after == 10
+    conditions = w.status("TrainingJob", "churn-nov")["conditions"]
+    (ready,) = (c for c in conditions if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", reason, refused)
+    assert [e.message for e in w.events if e.reason == "RunBlocked"] == [f"{reason}: {refused}"]

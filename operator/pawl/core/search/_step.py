@@ -17,7 +17,7 @@ from pawl.artifacts.runs import TrialTask
 from pawl.artifacts.trials import Trial
 from pawl.core import run_status
 from pawl.core.manifests.training import TRIALS, build_job, build_run_config
-from pawl.core.plan import Create, Delete, Event, RecordTrial, RecordTrials
+from pawl.core.plan import Create, Event, RecordTrial, RecordTrials
 from pawl.core.run_config import annotations_of, known, labels_of, run_config
 from pawl.core.run_status import Trouble
 from pawl.core.run_work import (
@@ -25,6 +25,7 @@ from pawl.core.run_work import (
     SearchObserved,
     Work,
     adjust,
+    deletion,
     run_of,
     tell_blocked,
     tell_suspended,
@@ -71,7 +72,7 @@ def step(work: Work, search: Search, observed: SearchObserved) -> Found | Troubl
         return table
     over = set(table.trials)
     for number in sorted(set(jobs) & over):
-        work.draft.actions.append(_delete(jobs[number][0]))
+        work.draft.actions.append(deletion(jobs[number][0]))
     running = {number: job for number, (job, _) in jobs.items() if number not in over}
     for job in running.values():
         adjust(work, job)
@@ -160,7 +161,8 @@ def _tell(work: Work, table: Table, running: set[int]) -> None:
     work.update_run(phase="Running")
     tell_suspended(work, None)
     troubles = (run_status.blocked(work.pods_of(number)) for number in sorted(running))
-    tell_blocked(work, next(filter(None, troubles), None))
+    refused = run_status.refused(work.observed.refused)
+    tell_blocked(work, next(filter(None, troubles), refused))
     best, before = table.best_status(), work.job.status.best
     if best is not None and (before is None or before.trial != best.trial):
         values = ", ".join(f"{name} {value:.6g}" for name, value in best.values.items())
@@ -181,12 +183,6 @@ def remember(work: Work) -> None:
     table = Table(spec, observed.trials)
     work.values |= {"trials": table.counts(0), "best": table.best_status()}
     work.values["search"] = table.ended() or None
-
-
-def _delete(job: Object) -> Delete:
-    """Of a Job."""
-    meta = job["metadata"]
-    return Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
 
 
 def _ended(
