@@ -14,6 +14,7 @@ LABEL_MODEL = f"{GROUP}/model"
 LABEL_VERSION = f"{GROUP}/version"
 LABEL_ROLE = f"{GROUP}/role"
 LABEL_RUN = f"{GROUP}/run"
+LABEL_POLL = f"{GROUP}/poll"  # which look at the data, from 1
 LABEL_TRIAL = f"{GROUP}/trial"  # of a search, from 0
 LABEL_ATTEMPT = f"{GROUP}/attempt"  # of a run of several workers, from 1
 

@@ -187,7 +187,14 @@ class Breaker(ApiModel):
 class RetrainSpec(ApiModel):
     """How a successor is trained."""
 
-    model_config = cel(("has(self.from) != has(self.template)", "give from or template"))
+    model_config = cel(
+        ("has(self.from) != has(self.template)", "give from or template"),
+        (
+            "!has(self.template) || "
+            "(!has(self.template.schedule) && !has(self.template.onDataChange))",
+            "drift starts retrains: their template takes no schedule and no onDataChange",
+        ),
+    )
     from_: Name | None = Field(
         None,
         alias="from",

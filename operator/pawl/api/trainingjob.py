@@ -25,6 +25,16 @@ from pawl.api.search import BestTrial, Search, TrialCounts
 from pawl.api.template import PodTemplate
 from pawl.api.tracking import TrackedStatus, Tracking
 from pawl.api.trainer import Trainer
+from pawl.api.triggers import (
+    RULES,
+    ConcurrencyPolicy,
+    HistoryLimit,
+    OnDataChange,
+    PollStatus,
+    Schedule,
+    ScheduleStatus,
+    TimeZone,
+)
 
 
 class Cause(ApiModel):
@@ -67,6 +77,7 @@ class TrainingJobSpec(ApiModel):
 
     model_config = cel(
         *metric_rules(),
+        *RULES,
         (
             "!has(self.evaluation) || !has(self.evaluation.threshold) || "
             "self.data.task == 'binary'",
@@ -107,7 +118,33 @@ class TrainingJobSpec(ApiModel):
     approval: Literal["Automatic", "Required"] = Field(
         "Automatic", description="Required: versions wait until somebody sets spec.approval."
     )
-    suspend: bool = Field(False, description="True stops the pods and keeps the run.")
+    schedule: Schedule | None = Field(
+        None, description="Starts a run at these times, in the form of cron: 0 3 * * 1."
+    )
+    time_zone: TimeZone | None = Field(
+        None, description="Of the schedule, like Europe/Berlin; default: UTC."
+    )
+    starting_deadline_seconds: Annotated[int, Field(ge=10)] | None = Field(
+        None,
+        description="A run that could not start within this time is missed; default: it starts as "
+        "soon as it can. Of several missed ones the last is caught up.",
+    )
+    concurrency_policy: ConcurrencyPolicy | None = Field(
+        None,
+        description="When a run is due while another one goes on. Forbid (the default): it waits. "
+        "Replace: it takes the other's place.",
+    )
+    on_data_change: OnDataChange | None = None
+    successful_runs_history_limit: HistoryLimit = Field(
+        10, description="How many runs that succeeded are kept in status.runs, which holds ten."
+    )
+    failed_runs_history_limit: HistoryLimit = Field(
+        10, description="How many runs that failed or were superseded are kept there."
+    )
+    suspend: bool = Field(
+        False,
+        description="True stops the pods and keeps the run; schedule and onDataChange start none.",
+    )
     backoff_limit: Annotated[int, Field(ge=0, le=20)] = Field(
         2, description="How often a failed pod is tried again; errors in the input never are."
     )
@@ -141,6 +178,10 @@ class RunStatus(StatusModel):
     recipe_digest: Digest
     started_at: Time | None = None
     finished_at: Time | None = None
+    trigger: Literal["Schedule", "DataChange"] | None = Field(
+        None, description="What started it; without, a new or changed recipe did."
+    )
+    due: Time | None = Field(None, description="The time of the schedule that it is for.")
     reserved_version: int | None = Field(
         None, description="The number that this run's ModelVersion has, or will have."
     )
@@ -164,6 +205,8 @@ class TrainingJobStatus(ObjectStatus):
     runs: Annotated[tuple[RunStatus, ...], Field(max_length=10)] = Field(
         (), description="Earlier runs, newest first."
     )
+    schedule: ScheduleStatus | None = None
+    poll: PollStatus | None = None
     trials: TrialCounts | None = Field(None, description="How far the search is.")
     best: BestTrial | None = None
     search: Annotated[str, Field(max_length=32)] | None = Field(

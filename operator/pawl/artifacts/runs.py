@@ -178,7 +178,7 @@ _RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
 class Termination(Record):
     """A stage's termination message (<= 1 KiB): how it ended, and where its result is."""
 
-    stage: Literal["fetch", "prepare", "train", "score", "publish"]
+    stage: Literal["fetch", "prepare", "train", "score", "publish", "digest"]
     reason: str = "Completed"
     message: str = ""
     result: str | None = None  # path in the store

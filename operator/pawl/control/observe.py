@@ -104,7 +104,7 @@ class Observer:
         """For `plan_training_job`."""
         meta, model = item["metadata"], item["spec"].get("model", "")
         namespace = meta["namespace"]
-        jobs = self._cache.owned(JOBS, item)
+        jobs, polls = _apart(self._cache.owned(JOBS, item))
         run = _run_number(item, jobs)
         result: RunResult | NoNewData | None = None
         recorded: tuple[Object, ...] = ()
@@ -139,6 +139,11 @@ class Observer:
             claim=claim,
             recorded=recorded,
             search=search,
+            polls=polls,
+            poll_pods=_apart(self._cache.labelled(PODS, namespace, training_job=meta["name"]))[1]
+            if polls
+            else (),
+            config_maps=self._cache.owned(CONFIG_MAPS, item),
             percent=await self._percent(item, pods),
             refused=await self._refused(item, jobs, pods, run),
             tracking=self._tracker.look(item, versions),
@@ -271,6 +276,12 @@ class Observer:
 
 def _of_role(items: tuple[Object, ...], role: str) -> tuple[Object, ...]:
     return tuple(item for item in items if item["metadata"]["labels"].get(c.LABEL_ROLE) == role)
+
+
+def _apart(items: tuple[Object, ...]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+    """Those of runs, and those that look at the data."""
+    looks = tuple(item for item in items if c.LABEL_POLL in item["metadata"].get("labels", {}))
+    return tuple(item for item in items if item not in looks), looks
 
 
 def _run_number(item: Object, jobs: tuple[Object, ...]) -> int:

@@ -11,7 +11,11 @@ from pawl.core.attempts import attempt_of
 from pawl.core.conditions import timestamp
 from pawl.core.plan import Event
 from pawl.core.recipe import recipe_digest
+from pawl.core.run_triggers import Trigger, triggered
 from pawl.core.run_work import FINISHED, Work, deletion, run_of, trial_of
+
+#: Of status.runs.
+_MOST_RUNS = 10
 
 
 def choose_run(work: Work) -> None:
@@ -20,19 +24,19 @@ def choose_run(work: Work) -> None:
     run = status.run or _recovered(work, digest)
     if run is None:
         _start(work, 1, digest)
-    elif run.recipe_digest != digest:
-        ended = run
-        if run.phase not in FINISHED:
-            ended = run.model_copy(update={"phase": "Superseded"})
-            text = f"run {run.number} ends: the recipe has changed"
-            work.draft.events.append(Event("RunSuperseded", text))
-        work.values["runs"] = (ended, *status.runs)[:10]
+        run = work.run
+    if run.recipe_digest != digest:
+        _end(work, run, "the recipe has changed")
         _start(work, run.number + 1, digest)
     elif _goes_on(work, run):
-        work.values["runs"] = (run, *status.runs)[:10]
+        _end(work, run)
         _start(work, run.number + 1, digest, resumes=run.resumes or run.number)
+    elif (trigger := triggered(work, run)) is not None:
+        _end(work, run, f"another one is {trigger.message}")
+        _start(work, run.number + 1, digest, trigger=trigger)
     else:
         work.values["run"] = run
+    work.values["runs"] = _kept(work, work.values["runs"])
     over, last = work.run.phase in FINISHED, work.job_of(work.run.number)
     for job in work.observed.jobs:
         left = run_of(job) < work.run.number
@@ -42,6 +46,30 @@ def choose_run(work: Work) -> None:
             left |= attempt_of(job).number < attempt_of(last).number
         if left and "deletionTimestamp" not in job["metadata"]:
             work.draft.actions.append(deletion(job))
+    for told in work.observed.config_maps:
+        if run_of(told) < work.run.number and "deletionTimestamp" not in told["metadata"]:
+            work.draft.actions.append(deletion(told, "v1", "ConfigMap"))
+
+
+def _end(work: Work, run: RunStatus, why: str = "") -> None:
+    """The next run follows; one that goes on is superseded."""
+    if run.phase not in FINISHED:
+        run = run.model_copy(update={"phase": "Superseded"})
+        work.draft.events.append(Event("RunSuperseded", f"run {run.number} ends: {why}"))
+    work.values["runs"] = (run, *work.job.status.runs)
+
+
+def _kept(work: Work, runs: tuple[RunStatus, ...]) -> tuple[RunStatus, ...]:
+    """The newest of both kinds, as many as the limits say."""
+    spec = work.job.spec
+    left = {True: spec.successful_runs_history_limit, False: spec.failed_runs_history_limit}
+    found = []
+    for run in runs:
+        succeeded = run.phase in ("Succeeded", "NoNewData")
+        left[succeeded] -= 1
+        if left[succeeded] >= 0:
+            found.append(run)
+    return tuple(found[:_MOST_RUNS])
 
 
 def _goes_on(work: Work, run: RunStatus) -> bool:
@@ -58,7 +86,13 @@ def _goes_on(work: Work, run: RunStatus) -> bool:
             return False
 
 
-def _start(work: Work, number: int, digest: str, resumes: int | None = None) -> None:
+def _start(
+    work: Work,
+    number: int,
+    digest: str,
+    resumes: int | None = None,
+    trigger: Trigger | None = None,
+) -> None:
     work.values |= {
         "run": RunStatus(
             number=number,
@@ -66,6 +100,8 @@ def _start(work: Work, number: int, digest: str, resumes: int | None = None) -> 
             recipe_digest=digest,
             started_at=timestamp(work.now),
             resumes=resumes,
+            trigger=trigger.kind if trigger is not None else None,
+            due=trigger.due if trigger is not None else None,
         ),
         "progress": 0,
         "trials": None,
@@ -81,7 +117,8 @@ def _start(work: Work, number: int, digest: str, resumes: int | None = None) -> 
     }
     for type_ in ("DataValid", "Complete", "Failed"):
         work.conditions.drop(type_)
-    work.draft.events.append(Event("RunStarted", f"run {number} of {work.job.spec.model}"))
+    why = f": {trigger.message}" if trigger is not None else ""
+    work.draft.events.append(Event("RunStarted", f"run {number} of {work.job.spec.model}{why}"))
 
 
 def _recovered(work: Work, digest: str) -> RunStatus | None:

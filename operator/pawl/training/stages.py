@@ -26,8 +26,8 @@ from pawl.errors import IntegrityError, PawlError, StoreError, UserError
 from pawl.training import checkpoints, log
 from pawl.training.workspace import Outcome, Workspace
 
-Stage = Literal["fetch", "prepare", "train", "score", "publish"]
-STAGES: tuple[Stage, ...] = ("fetch", "prepare", "train", "score", "publish")
+Stage = Literal["fetch", "prepare", "train", "score", "publish", "digest"]
+STAGES: tuple[Stage, ...] = ("fetch", "prepare", "train", "score", "publish", "digest")
 EXIT_ERROR = 1
 MAX_TERMINATION_BYTES = 1024
 
@@ -84,6 +84,10 @@ def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Works
         from pawl.training.prepare import prepare
 
         return prepare
+    if stage == "digest":
+        from pawl.training.look import look
+
+        return look
     if stage == "train":
         from pawl.training.train import train
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pawl.constants import LABEL_RUN, LABEL_TRIAL
+from pawl.constants import LABEL_POLL, LABEL_RUN, LABEL_TRIAL
 from pawl.control.observe import Observer
 
 CAUSE = {"deployment": "churn", "reason": "Drifted", "dataDigest": "sha256:" + "ab" * 32}
@@ -107,3 +107,14 @@ async def test_the_store_is_asked_when_there_may_be_a_result(
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     await observer.training_job(training_job(phase, cause))
     assert store.asked == asked
+
+
+async def test_looks_at_the_data_are_no_jobs_of_a_run():
+    cache = Cache()
+    look = {"metadata": {"labels": {LABEL_POLL: "3"}}}
+    run = cache.jobs[0]
+    cache.jobs = (look, run)
+    parts: dict[str, Any] = {"cache": cache, "records": Store(), "tracker": Tracker()}
+    observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
+    observed = await observer.training_job(training_job("Running", None))
+    assert (observed.jobs, observed.polls) == ((run,), (look,))

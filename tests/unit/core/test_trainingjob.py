@@ -518,7 +518,7 @@ def test_a_run_that_is_over_before_it_could_be_written_down_gives_its_version():
     w.settle()
     item = w.objects[("TrainingJob", NAME)]
     w.add({**item, "spec": {**item["spec"], "seed": 7}})
-    survive(w, 3)
+    survive(w, 4)
     w.finish_job()
     assert w.status("TrainingJob", NAME)["run"]["number"] == 1
     w.settle()

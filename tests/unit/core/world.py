@@ -111,6 +111,7 @@ class World:
     decisions: dict[str, Any] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     pods: list[dict[str, Any]] = field(default_factory=list)
+    poll_pods: list[dict[str, Any]] = field(default_factory=list)
     versions_made: int = 0
     clock: datetime = NOW
     _revision: int = 1
@@ -192,9 +193,10 @@ class World:
     def observe_job(self, name: str) -> TrainingJobObserved:
         item = copy.deepcopy(self.objects[("TrainingJob", name)])
         uid = item["metadata"]["uid"]
-        jobs = tuple(
+        owned = [
             job for job in self.of("Job") if job["metadata"]["ownerReferences"][0]["uid"] == uid
-        )
+        ]
+        jobs = tuple(job for job in owned if "pawl.dev/poll" not in job["metadata"]["labels"])
         run = (item.get("status", {}).get("run") or {}).get("number") or max(
             (int(job["metadata"]["labels"]["pawl.dev/run"]) for job in jobs), default=1
         )
@@ -208,6 +210,9 @@ class World:
             result=self.results.get(f"{uid}-{run}"),
             highest_claim=max(self.claims, default=0),
             claim=self.claims.get(reserved) if reserved else None,
+            polls=tuple(job for job in owned if job not in jobs),
+            poll_pods=tuple(self.poll_pods),
+            config_maps=self.of("ConfigMap"),
         )
 
     def reconcile_job(self, name: str = "churn-nov", die_after: int | None = None) -> Plan:

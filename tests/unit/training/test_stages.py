@@ -102,7 +102,7 @@ def test_an_unknown_stage_is_a_usage_error() -> None:
     done = _run("deploy", env={})
     assert (done.returncode, done.stderr) == (
         2,
-        "usage: python -m pawl.training fetch|prepare|train|score|publish\n",
+        "usage: python -m pawl.training fetch|prepare|train|score|publish|digest\n",
     )
 
 

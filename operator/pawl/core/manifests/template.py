@@ -11,10 +11,8 @@ from pawl.core.manifests import common
 CHECKPOINTS = "/pawl/checkpoints"
 
 
-def dress(pod: dict[str, Any], template: PodTemplate, folder: str) -> None:
-    """Completes a pod spec with the stages in it. `folder` is that of the run or trial in the claim
-    of checkpoints; the last stage sees it too, and empties it."""
-    train, last = pod["initContainers"][-1], pod["containers"][0]
+def place(pod: dict[str, Any], template: PodTemplate) -> None:
+    """Where it runs, and as whom."""
     pod |= common.placement(template)
     asked = {
         "serviceAccountName": template.service_account_name,
@@ -25,6 +23,13 @@ def dress(pod: dict[str, Any], template: PodTemplate, folder: str) -> None:
     pod |= {field: value for field, value in asked.items() if value is not None}
     if template.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": secret} for secret in template.image_pull_secrets]
+
+
+def dress(pod: dict[str, Any], template: PodTemplate, folder: str) -> None:
+    """Completes a pod spec with the stages in it. `folder` is that of the run or trial in the claim
+    of checkpoints; the last stage sees it too, and empties it."""
+    train, last = pod["initContainers"][-1], pod["containers"][0]
+    place(pod, template)
     if template.resources is not None:
         train["resources"] = common.resources(template.resources)
     for i, config_map in enumerate(template.config_maps):

@@ -17,6 +17,7 @@ CLAIM = "/pawl/claim"
 CLAIMS = "/pawl/claims"
 #: In the name of the ConfigMap that all trials of a search share.
 TRIALS = "trials"
+_LOOK_SECONDS = 3600
 
 
 def run_name(job_name: str, run: int, part: str = "") -> str:
@@ -99,6 +100,48 @@ def build_job(
     return job
 
 
+def build_poll(
+    owner: dict[str, Any],
+    spec: TrainingJobSpec,
+    run: int,
+    number: int,
+    installation: Installation,
+) -> dict[str, Any]:
+    """The Job of a look at the data, which tells their digest; configured as `run`."""
+    meta = owner["metadata"]
+    labels = {
+        c.LABEL_TRAINING_JOB: meta["name"],
+        c.LABEL_MODEL: spec.model,
+        c.LABEL_ROLE: c.ROLE_TRAINER,
+        c.LABEL_POLL: str(number),
+    }
+    look = stages.build("digest", installation, store=True)
+    look["env"] += common.env(**common.uri_rules(installation, meta["namespace"]))
+    volumes: list[dict[str, Any]] = [
+        {"name": "work", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "run", "configMap": {"name": run_name(meta["name"], run)}},
+        *common.store_volumes(installation),
+    ]
+    _mount_claims(spec, [look], volumes)
+    pod = {**_bare(), "containers": [look], "volumes": volumes}
+    template.place(pod, spec.template)
+    name = child_name(meta["name"], f"p{number}", limit=52)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": common.metadata(name, meta["namespace"], owner, labels),
+        "spec": {
+            "backoffLimit": 0,  # the next look is the next try
+            "activeDeadlineSeconds": _LOOK_SECONDS,
+            "template": {
+                "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
+                "spec": pod,
+            },
+        },
+    }
+
+
 def _pod(
     spec: TrainingJobSpec,
     config: str,
@@ -130,10 +173,7 @@ def _pod(
         stage["env"] += told
     _mount_claims(spec, [*fetch, prepare], volumes)
     pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": common.pod_security(),
+        **_bare(),
         "initContainers": [*fetch, *steps, prepare, train],
         "containers": [last],
         "volumes": volumes,
@@ -146,6 +186,16 @@ def _pod(
         for stage in (*fetch, *own):
             stage["env"] += told
     return pod
+
+
+def _bare() -> dict[str, Any]:
+    """What all pods have alike."""
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": common.pod_security(),
+    }
 
 
 def _mount_claims(

@@ -18,6 +18,7 @@ from pawl import constants as c
 from pawl.api.deployment import ServedVersion
 from pawl.api.drift import RetrainSpec
 from pawl.api.drift_status import DriftStatus, DriftWindow, RetrainStatus
+from pawl.api.triggers import TRIGGERS
 from pawl.core import kueue
 from pawl.core.conditions import Conditions, parse_timestamp, timestamp
 from pawl.core.manifests.common import metadata
@@ -231,7 +232,8 @@ def _became(old: RetrainStatus | None, retrain: Retrain) -> bool:
 def _training_job(asked: Asked, name: str, alarm: Alarm) -> Object:
     meta = asked.item["metadata"]
     spec = copy.deepcopy(dict(asked.recipe["spec"])) if asked.recipe else {}
-    spec.pop("suspend", None)
+    for key in ("suspend", *TRIGGERS):  # drift says when
+        spec.pop(key, None)
     served = next((v for v in asked.versions if v.name == asked.stable.name), None)
     data = served.spec.lineage.data if served is not None and served.spec.lineage else None
     cause = {
