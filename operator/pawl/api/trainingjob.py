@@ -95,6 +95,10 @@ class TrainingJobSpec(ApiModel):
             "workers is for trainer.container: scikit-learn trains in one pod",
         ),
         (
+            "!has(self.reproduces) || (!has(self.search) && !has(self.cause))",
+            "reproduces takes the parameters as they are: leave out search and cause",
+        ),
+        (
             "!has(self.template) || has(self.trainer.container) || "
             "(!has(self.template.checkpoints) && "
             "(!has(self.template.volumes) || size(self.template.volumes) == 0))",
@@ -155,6 +159,11 @@ class TrainingJobSpec(ApiModel):
         None, description="The finished run's Job is removed after this; the object stays."
     )
     tracking: Tracking | None = Field(None, description="Where runs are recorded as well.")
+    reproduces: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        None,
+        description="A ModelVersion that this recipe gave: it is made again from the same data and "
+        "compared file by file, and no version comes of it (`pawl reproduce`).",
+    )
     cause: Cause | None = Field(None, description="Why Pawl trains; users leave it out.")
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> TrainingJobSpec:
@@ -167,13 +176,45 @@ class TrainingJobSpec(ApiModel):
         return self.model_copy(update={"trainer": Trainer(**{kind: merged})})
 
 
+#: A change of these starts a run; all other fields change in place.
+RECIPE_FIELDS = frozenset(
+    {
+        "model",
+        "data",
+        "trainer",
+        "workers",
+        "search",
+        "seed",
+        "evaluation",
+        "template",
+        "reproduces",
+    }
+)
+
+
+def containers_of(recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    """The users' containers of a recipe in JSON: the trainer's, and those that prepare rows."""
+    own = recipe["trainer"].get("container")
+    prepares = recipe["data"].get("prepare", {}).get("containers", [])
+    return [*([own] if own else []), *prepares]
+
+
 class RunStatus(StatusModel):
     """One run of the recipe."""
 
     number: int
-    phase: Literal["Pending", "Running", "Succeeded", "NoNewData", "Failed", "Superseded"] = Field(
+    phase: Literal[
+        "Pending",
+        "Running",
+        "Succeeded",
+        "NoNewData",
+        "Reproduced",
+        "Differs",
+        "Failed",
+        "Superseded",
+    ] = Field(
         description="NoNewData: the data have not changed, or too few labelled rows are new, so "
-        "nothing was trained."
+        "nothing was trained. Reproduced, Differs: of `reproduces`."
     )
     recipe_digest: Digest
     started_at: Time | None = None
@@ -190,6 +231,15 @@ class RunStatus(StatusModel):
     )
     model_version: Annotated[str, Field(max_length=63)] | None = None
     message: Annotated[str, Field(max_length=1024)] = ""
+
+
+class ComparedFile(StatusModel):
+    """A file of the bundle that was made again."""
+
+    name: Annotated[str, Field(max_length=100)]
+    same: bool
+    expected: Annotated[str, Field(max_length=64)] | None = Field(None, description="Its sha256.")
+    found: Annotated[str, Field(max_length=64)] | None = Field(None, description="Its sha256 now.")
 
 
 class TrainingJobStatus(ObjectStatus):
@@ -225,6 +275,9 @@ class TrainingJobStatus(ObjectStatus):
     warnings: Annotated[
         tuple[Annotated[str, Field(max_length=512)], ...], Field(max_length=16)
     ] = ()
+    files: Annotated[tuple[ComparedFile, ...], Field(max_length=64)] = Field(
+        (), description="Of `reproduces`: whether each file came out the same."
+    )
     model_version: Annotated[str, Field(max_length=63)] | None = Field(
         None, description="The ModelVersion that the newest finished run made."
     )

@@ -232,6 +232,9 @@ class Lineage(Record):
     data: DataLineage
     preparation: tuple[StepLineage, ...] = ()
     recipe_digest: str
+    #: The recipe fields of the TrainingJob that are not their defaults, with the parameters that
+    #: its search chose and without that search; values of a container's `env` are left out.
+    recipe: dict[str, Any] = {}
     trainer: dict[str, Any]
     parameters: dict[str, Any]
     seed: int

@@ -82,7 +82,11 @@ class RunConfig(Record):
     code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
-    #: Of a search: the data that its trials saw, what it found, and which trial this is.
+    #: The version that is made again, to be compared with what comes of it.
+    reproduces: StoreRef | None = None
+    #: What the data must have, where they are known: those that the trials of a search saw, or
+    #: those of the version that is made again. Then, of a search: what it found, and which trial
+    #: this is.
     data_digest: str | None = None
     search: SearchLineage | None = None
     trial: TrialTask | None = None
@@ -167,12 +171,51 @@ class NoNewData(Record):
         return f"{why}; nothing was trained"
 
 
-def read_result(data: bytes) -> RunResult | NoNewData:
-    """result.json. ValidationError when it is neither."""
+class Compared(Record):
+    """A file of a bundle, as it was and as it came out again: sha256, None where there is none."""
+
+    name: str
+    expected: str | None
+    found: str | None
+
+    @property
+    def same(self) -> bool:
+        """Bit by bit."""
+        return self.expected == self.found
+
+
+class Reproduction(Record):
+    """result.json of a run that made `version` again: every file of both bundles. Neither
+    `RunResult` nor `NoNewData` reads it."""
+
+    format_version: int = FORMAT_VERSION
+    uid: str
+    run: int
+    outcome: Literal["Reproduced", "Differs"]
+    version: StoreRef
+    data_digest: str
+    files: tuple[Compared, ...]
+
+    def sentence(self) -> str:
+        """For the user."""
+        other = [file.name for file in self.files if not file.same]
+        if not other:
+            return f"{self.version.name} is reproduced: all {len(self.files)} files are the same"
+        return (
+            f"{self.version.name} is not reproduced: {', '.join(other)} "
+            f"{'differs' if len(other) == 1 else 'differ'}, of {len(self.files)} files"
+        )
+
+
+Result = RunResult | NoNewData | Reproduction
+
+
+def read_result(data: bytes) -> Result:
+    """result.json. ValidationError when it is none."""
     return _RESULT.validate_json(data)
 
 
-_RESULT: TypeAdapter[RunResult | NoNewData] = TypeAdapter(RunResult | NoNewData)
+_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
 
 class Termination(Record):

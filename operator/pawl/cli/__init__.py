@@ -15,6 +15,7 @@ from pawl.cli import (
     lineage,
     local,
     plan,
+    reproduce,
     rollout,
     sign,
     trials,
@@ -41,6 +42,7 @@ alerts.register(app)
 capture.register(app)
 trials.register(app)
 lineage.register(app)
+reproduce.register(app)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.modelversion import Artifact
 from pawl.api.trainingjob import TrainingJobStatus
-from pawl.artifacts.runs import NoNewData, RunResult
+from pawl.artifacts.runs import Result, RunResult
 from pawl.control.cache import Cache
 from pawl.control.kinds import (
     AUTOSCALERS,
@@ -106,7 +106,7 @@ class Observer:
         namespace = meta["namespace"]
         jobs, polls = _apart(self._cache.owned(JOBS, item))
         run = _run_number(item, jobs)
-        result: RunResult | NoNewData | None = None
+        result: Result | None = None
         recorded: tuple[Object, ...] = ()
         highest, claim, error = 0, None, None
         search: SearchObserved | None = None

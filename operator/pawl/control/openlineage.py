@@ -46,6 +46,8 @@ _TYPES = {
     "RunStarted": "START",
     "RunSucceeded": "COMPLETE",
     "NoNewData": "COMPLETE",
+    "Reproduced": "COMPLETE",
+    "NotReproduced": "COMPLETE",
     "RunFailed": "FAIL",
     "RunSuperseded": "ABORT",
 }

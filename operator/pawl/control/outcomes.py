@@ -14,7 +14,7 @@ from pawl.control.kinds import DEPLOYMENTS, TRAINING_JOBS, Resource
 
 Object = Mapping[str, Any]
 _OPEN = ("Inconclusive", "Error")
-_ENDED = ("Succeeded", "NoNewData", "Failed")
+_ENDED = ("Succeeded", "NoNewData", "Reproduced", "Differs", "Failed")
 _OUTCOMES = ("Helped", "Trained", "Fruitless", "Failed", "NoNewData")
 
 

@@ -23,7 +23,7 @@ from pawl.artifacts import signing
 from pawl.artifacts.bundle import bundle_exists, fetch_bundle
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import Retry
-from pawl.artifacts.runs import NoNewData, RunResult, StoreRef, read_result
+from pawl.artifacts.runs import Result, StoreRef, read_result
 from pawl.artifacts.store import open_store
 from pawl.artifacts.uris import NOT_ALLOWED, Guard
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
@@ -55,10 +55,10 @@ class Records:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self.trials = Trials(self._store, self._do)
 
-    async def result(self, uid: str, run: int) -> RunResult | NoNewData | None:
+    async def result(self, uid: str, run: int) -> Result | None:
         """result.json of a run, if it is there. StoreError when the store does not answer."""
 
-        def read() -> RunResult | NoNewData | None:
+        def read() -> Result | None:
             try:
                 data = self._store.get(f"runs/{uid}-{run}/result.json", max_bytes=_MAX_RECORD)
             except FileNotFoundError:

@@ -10,12 +10,7 @@ import hashlib
 import json
 
 from pawl.api.search import IN_PLACE
-from pawl.api.trainingjob import TrainingJobSpec
-
-#: A change of these starts a run; all other fields change in place.
-RECIPE_FIELDS = frozenset(
-    {"model", "data", "trainer", "workers", "search", "seed", "evaluation", "template"}
-)
+from pawl.api.trainingjob import RECIPE_FIELDS, TrainingJobSpec
 
 
 def recipe_digest(spec: TrainingJobSpec) -> str:

@@ -112,6 +112,7 @@ def _start(
         "gates": (),
         "warnings": (),
         "data_digest": None,
+        "files": (),
         "start_time": timestamp(work.now),
         "completion_time": None,
     }

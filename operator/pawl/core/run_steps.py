@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from pawl import constants as c
 from pawl.api.search import Search
-from pawl.artifacts.runs import NoNewData
+from pawl.artifacts.runs import NoNewData, Reproduction
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import attempts, kueue, run_status, search
+from pawl.core import attempts, kueue, reproduction, run_status, search
 from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
 from pawl.core.manifests.workers import build_service
 from pawl.core.plan import Apply, Create, Event, MergePatch
 from pawl.core.publication import finish, nothing_new, publish
+from pawl.core.reasons import Reason
 from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
 from pawl.core.run_status import Trouble
 from pawl.core.run_work import Object, Work, adjust, deletion, started, tell_blocked, tell_suspended
@@ -36,6 +37,9 @@ def drive(work: Work) -> None:
     if isinstance(result, NoNewData):
         nothing_new(work, result)
         return
+    if isinstance(result, Reproduction):
+        reproduction.finish(work, result)
+        return
     if made is not None or result is not None:
         search.remember(work)
         publish(work, made, result)
@@ -47,8 +51,8 @@ def drive(work: Work) -> None:
         message = f"the artifact store cannot be read: {work.observed.store_error}"
         work.conditions.accept(ready=False, reason="StoreUnreachable", message=message)
         work.draft.requeue(10)
-    elif job is None and (problem := _not_allowed(work)):
-        _refuse(work, problem)
+    elif job is None and (why := _impossible(work)):
+        _refuse(work, *why)
     elif job is None and work.job.spec.search is not None:
         _search(work, work.job.spec.search)
     elif job is None:
@@ -85,7 +89,9 @@ def _search(work: Work, spec: Search) -> None:
 def _create(work: Work, found: Found | None = None) -> None:
     """The first Job of the run; of a search, with the parameters that were `found`."""
     spec = work.job.spec
-    if found is None:
+    if spec.reproduces is not None:
+        config = run_config(work, **reproduction.changes(work))
+    elif found is None:
         config = run_config(work, known=known(work))
     else:
         spec = spec.with_parameters(found.best.parameters)
@@ -132,6 +138,15 @@ def _failed(work: Work, job: Object) -> None:
     _begin(work, attempt)
 
 
+def _impossible(work: Work) -> tuple[Reason, str] | None:
+    """Why there cannot be a Job: something may not be read, or there is nothing to compare with."""
+    if problem := _not_allowed(work):
+        return NOT_ALLOWED, problem
+    if problem := reproduction.problem(work):
+        return "NotReproducible", problem
+    return None
+
+
 def _not_allowed(work: Work) -> str | None:
     """Why data, model tests or claims may not be used; None when they may."""
     spec = work.job.spec
@@ -143,11 +158,11 @@ def _not_allowed(work: Work) -> str | None:
     return None
 
 
-def _refuse(work: Work, message: str) -> None:
-    """Nothing is started until the object or the administrator's rules change."""
-    if work.conditions.reason("Stalled") != NOT_ALLOWED:
-        work.draft.events.append(Event(NOT_ALLOWED, message, "Warning"))
-    work.conditions.stall(NOT_ALLOWED, message)
+def _refuse(work: Work, reason: Reason, message: str) -> None:
+    """Nothing is started until somebody changes something."""
+    if work.conditions.reason("Stalled") != reason:
+        work.draft.events.append(Event(reason, message, "Warning"))
+    work.conditions.stall(reason, message)
 
 
 def _follow(work: Work, job: Object) -> None:

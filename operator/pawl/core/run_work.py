@@ -10,7 +10,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus, TrainingJob
 from pawl.artifacts.reports import Reports
-from pawl.artifacts.runs import NoNewData, RunResult
+from pawl.artifacts.runs import Result
 from pawl.artifacts.trials import Scored, Trial
 from pawl.core import kueue
 from pawl.core.attempts import attempt_of
@@ -25,7 +25,7 @@ from pawl.search.protocol import Proposal
 Object = Mapping[str, Any]
 #: Why a Job in a queue is suspended.
 WAITS = "WaitsForKueue"
-FINISHED = ("Succeeded", "NoNewData", "Failed", "Superseded")
+FINISHED = ("Succeeded", "NoNewData", "Reproduced", "Differs", "Failed", "Superseded")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TrainingJobObserved:
     pods: tuple[Object, ...] = ()
     versions: tuple[Object, ...] = ()
     deployments: tuple[Object, ...] = ()
-    result: RunResult | NoNewData | None = None
+    result: Result | None = None
     store_error: str | None = None
     highest_claim: int = 0
     claim: str | None = None

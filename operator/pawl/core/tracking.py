@@ -26,6 +26,8 @@ State = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 _STATES: dict[str, State] = {
     "Succeeded": "FINISHED",
     "NoNewData": "FINISHED",
+    "Reproduced": "FINISHED",
+    "Differs": "FINISHED",
     "Failed": "FAILED",
     "Superseded": "KILLED",
 }

@@ -56,9 +56,10 @@ def plan_training_job(
 
 def _tell_finished(work: Work) -> None:
     """Refresh what kstatus reads; the outcome itself stays as it was told."""
-    reasons = {"Succeeded": "Complete", "NoNewData": "NoNewData"}
-    if work.run.phase in reasons:
-        work.conditions.accept(ready=True, reason=reasons[work.run.phase], message=work.run.message)
+    phase = work.run.phase
+    if phase in ("Succeeded", "NoNewData", "Reproduced", "Differs"):
+        reason = "Complete" if phase == "Succeeded" else phase
+        work.conditions.accept(ready=True, reason=reason, message=work.run.message)
     else:  # nothing more happens until the spec changes
         work.conditions.stall("Failed", work.run.message)
     work.conditions.drop("Suspended")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pawl import __version__
 from pawl.api.preparation import Preparation
-from pawl.api.trainingjob import TrainingJobSpec
+from pawl.api.trainingjob import RECIPE_FIELDS, TrainingJobSpec, containers_of
 from pawl.artifacts.bundle import ROW_DIGESTS
 from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.records import Lineage, StepLineage
@@ -38,6 +38,7 @@ def build_lineage(
         data=prepared.data,
         preparation=_preparation(spec.data.prepare),
         recipe_digest=config.recipe_digest,
+        recipe=_recipe(spec),
         trainer=_trainer(spec),
         parameters=trained.parameters if trained else _given(spec),
         seed=spec.seed,
@@ -61,6 +62,20 @@ def _preparation(preparation: Preparation) -> tuple[StepLineage, ...]:
             for one in preparation.functions
         ),
     )
+
+
+def _recipe(spec: TrainingJobSpec) -> dict[str, Any]:
+    """What has to be written to train the same again; what may be a credential is left out."""
+    recipe = spec.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+        include=set(RECIPE_FIELDS - {"search", "reproduces"}),
+    )
+    for container in containers_of(recipe):
+        if "env" in container:
+            container["env"] = [{"name": variable["name"]} for variable in container["env"]]
+    return recipe
 
 
 def _trainer(spec: TrainingJobSpec) -> dict[str, Any]:

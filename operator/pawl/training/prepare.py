@@ -68,7 +68,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     require_columns(table, named_columns(data, spec.evaluation))
     if spec.evaluation.tests is not None:
         work.tests.write_bytes(canonical_json(model_tests.fetch(spec.evaluation.tests, work)))
-    if data.checks:
+    if data.checks and config.reproduces is None:  # these data have passed, when they were younger
         from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
 
         run_checks(table, data.checks, now)
@@ -165,8 +165,15 @@ def _prepared(
 
 
 def _require_digest(config: RunConfig, digest: str) -> None:
-    """Trials are compared with each other, so all must see the same data."""
+    """Trials are compared with each other, so all must see the same data; and so must the run that
+    makes a version again."""
     pinned = config.trial.data_digest if config.trial else config.data_digest
+    if pinned is not None and pinned != digest and config.reproduces is not None:
+        raise DataError(
+            f"the data have changed since {config.reproduces.name} was trained: {digest[:19]} is "
+            f"not {pinned[:19]}, so there is nothing to be compared; bring them back",
+            reason="DataChanged",
+        )
     if pinned is not None and pinned != digest:
         raise DataError(
             f"the data have changed while the search went on: {digest[:19]} is not {pinned[:19]}, "

@@ -20,11 +20,20 @@ from pawl.artifacts.canonical import canonical_json, digest
 from pawl.artifacts.derivation import Derivation
 from pawl.artifacts.records import Record, Signature
 from pawl.artifacts.retry import PATIENT
-from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, StoreRef, read_result
+from pawl.artifacts.runs import Result, RunConfig, RunResult, StoreRef, read_result
 from pawl.artifacts.store import Store, open_store
 from pawl.checklist import Checklist
 from pawl.constants import ENV_SIGNING_KEY
-from pawl.training import artifact, baseline, card, log, model_tests, recorded, results
+from pawl.training import (
+    artifact,
+    baseline,
+    card,
+    log,
+    model_tests,
+    recorded,
+    reproduction,
+    results,
+)
 from pawl.training.evaluate import Judgement, judge
 from pawl.training.lineage import build_lineage
 from pawl.training.parts import load_parts
@@ -45,7 +54,8 @@ def _publish(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: S
         return _outcome(store, path)
     known = recorded.noted(work)
     result = recorded.result(config, known) if known else _made(config, spec, work, store)
-    _sign(result.artifact)
+    if isinstance(result, RunResult):
+        _sign(result.artifact)
     results.put(store, config, result)
     return _outcome(store, path)
 
@@ -60,8 +70,9 @@ def _sign(artifact_: StoreRef) -> None:
     log.info("signed", key=id_, digest=artifact_.digest)
 
 
-def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> RunResult:
-    """Judges what was trained and writes its bundle."""
+def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Store) -> Result:
+    """Judges what was trained and writes its bundle, or compares it with the one that is there."""
+    config = reproduction.taken_over(config)
     schema = read_record(work.schema, Schema)
     prepared = read_record(work.prepared, Prepared)
     trained = read_record(work.trained, Trained) if work.trained.exists() else None
@@ -86,6 +97,8 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
     }
     told = card.render(signature, judgement.metrics, lineage, failures)
     folder = _write_folder(work, served, records, told)
+    if config.reproduces is not None:
+        return reproduction.compared(config, config.reproduces, prepared.data.digest, folder)
     uri, digest_, size = bundle.write_bundle(store, config.namespace, spec.model, folder)
     log.info("bundle written", uri=uri, digest=digest_, bytes=size)
     return RunResult(
@@ -116,7 +129,7 @@ def _outcome(store: Store, path: str) -> Outcome:
     """What the store says the run's result is: the truth, whoever wrote it."""
     data = store.get(path, max_bytes=results.MAX_BYTES)
     result = read_result(data)
-    if isinstance(result, NoNewData):
+    if not isinstance(result, RunResult):
         return Outcome(result.sentence(), path, digest(data))
     return Outcome(_summary(result), path, digest(data), result.warnings)
 

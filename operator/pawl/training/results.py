@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.retry import PATIENT
-from pawl.artifacts.runs import NoNewData, RunConfig, RunResult, read_result
+from pawl.artifacts.runs import NoNewData, Result, RunConfig, read_result
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError
 from pawl.training import log
@@ -21,7 +21,7 @@ def path(config: RunConfig) -> str:
     return f"runs/{config.uid}-{config.run}/result.json"
 
 
-def put(store: Store, config: RunConfig, result: RunResult | NoNewData) -> None:
+def put(store: Store, config: RunConfig, result: Result) -> None:
     """Writes the result, unless there is one."""
     try:
         store.put(path(config), canonical_json(result))

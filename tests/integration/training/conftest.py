@@ -41,6 +41,7 @@ class Pod:
     code: Code | None = None
     started_at: str = "2026-11-21T12:00:00Z"
     env: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)  # further fields of run.json
     processes: bool = False  # each stage in a process of its own, as in a real pod
 
     @property
@@ -68,6 +69,7 @@ class Pod:
             threads=self.threads,
             code=self.code,
             started_at=self.started_at,
+            **self.more,
         )
         path = self.root / "run.json"
         path.write_text(config.model_dump_json(by_alias=True))

@@ -20,7 +20,7 @@ DATA, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 
 
 def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "80"})
     if isinstance(result.exception, PawlError):
         raise result.exception
     assert result.exit_code == 0, result.output

@@ -25,6 +25,8 @@ from pawl.core.versions import Version, read_versions
 from pawl.errors import PawlError
 
 Object = Mapping[str, Any]
+#: Columns; digests are not cut for want of them.
+_WIDE = 4000
 _Target = Annotated[str, typer.Argument(help="mv/NAME or mdep/NAME.", metavar="TARGET")]
 
 
@@ -45,7 +47,7 @@ def lineage(
         found = found.with_files({v.name: _files(v) for v in found.versions})
     if html is not None:
         html.write_text(picture.page(target, found))
-    Console(soft_wrap=True).print(text.render(found))
+    Console(width=_WIDE).print(text.render(found))
 
 
 async def _found(target: str, namespace: str | None) -> graph.Lineage:
