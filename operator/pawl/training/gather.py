@@ -10,15 +10,18 @@ import hashlib
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from pawl import constants
-from pawl.api.data import Data
+from pawl.api.data import Data, Source
 from pawl.artifacts.records import SourceLineage
 from pawl.artifacts.redact import redact
 from pawl.training import log, source
+from pawl.training.materialised import Materialised
 from pawl.training.source import SourceFile
 from pawl.training.tables import read_table
 
@@ -33,27 +36,31 @@ class Gathered:
     warnings: tuple[str, ...] = ()
 
 
-def gather(data: Data, scratch: Path) -> Gathered:
+def gather(data: Data, scratch: Path, kept: Materialised | None = None) -> Gathered:
     """Reads everything; `scratch` holds remote files meanwhile. DataError where it cannot be what
-    the spec says; StoreError when a source does not answer."""
+    the spec says; StoreError when a source does not answer. `kept`: where columns as of a time are
+    looked for and kept."""
     try:
-        return _gather(data, scratch)
+        return _gather(data, scratch, kept)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _gather(data: Data, scratch: Path) -> Gathered:
+def _gather(data: Data, scratch: Path, kept: Materialised | None) -> Gathered:
     files = collect(data, scratch)
     table = read_table(files[""], text_columns(data))
     log.info("data read", files=len(files[""]), rows=table.num_rows, columns=table.num_columns)
     warnings: list[str] = []
-    for joined in data.sources:
-        from pawl.training.joins import join  # noqa: PLC0415 - pandas is slow to import
+    for number, joined in enumerate(data.sources):
+        from pawl.training.joins import append  # noqa: PLC0415 - pandas is slow to import
 
-        other = read_table(files[joined.name], frozenset(joined.on))
-        table, warning = join(table, other, joined, data.time_column)
+        make = partial(_columns, table, files[joined.name], joined, data.time_column)
+        if kept is not None and joined.as_of is not None:
+            made = kept.get(_key(data, files, number), table.num_rows, make)
+        else:
+            made = make()
+        table, warning = append(table, made, joined)
         warnings += [warning] if warning else []
-        log.info("source joined", source=joined.name, rows=other.num_rows)
     lineage = tuple(
         SourceLineage(
             name=joined.name,
@@ -63,6 +70,29 @@ def _gather(data: Data, scratch: Path) -> Gathered:
         for joined in data.sources
     )
     return Gathered(table, digest(files), lineage, tuple(warnings))
+
+
+def _columns(
+    table: pa.Table, files: list[SourceFile], joined: Source, time: str | None
+) -> pa.Table:
+    from pawl.training.joins import columns  # noqa: PLC0415 - pandas is slow to import
+
+    other = read_table(files, frozenset(joined.on))
+    made = columns(table, other, joined, time)
+    log.info("source joined", source=joined.name, rows=other.num_rows)
+    return made
+
+
+def _key(data: Data, files: dict[str, list[SourceFile]], number: int) -> Any:
+    """All that decides the columns of a source: the rows, the sources before it, and itself."""
+    return {
+        "rows": [source.content_digest(files[""]), data.format, sorted(text_columns(data))],
+        "time": data.time_column,
+        "sources": [
+            [source.content_digest(files[one.name]), one.model_dump(exclude={"name", "uri"})]
+            for one in data.sources[: number + 1]
+        ],
+    }
 
 
 def text_columns(data: Data) -> frozenset[str]:

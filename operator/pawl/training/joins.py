@@ -21,6 +21,8 @@ from pawl.training import asof
 from pawl.training.tables import missing_mask, text
 
 Rows = NDArray[np.int64]
+#: Beside the columns: which rows have a match.
+FOUND = "__pawl_found__"
 
 
 def join(
@@ -29,31 +31,43 @@ def join(
     """`table`, whose rows happened at `time`, with the columns of `other`, and a warning where rows
     had no match. DataError when a column is not there or twice there, a key is repeated, or nothing
     matches at all."""
+    return append(table, columns(table, other, source, time), source)
+
+
+def columns(table: pa.Table, other: pa.Table, source: Source, time: str | None) -> pa.Table:
+    """What the rows of `table` get, row by row, and in `FOUND` which have a match."""
     for name in source.on:
         _require(table, name, "the rows of data.uri", source)
         _require(other, name, "the source", source)
     apart = {*source.on, *([source.as_of.time] if source.as_of else [])}
-    columns = source.columns or tuple(c for c in other.column_names if c not in apart)
-    for name in columns:
+    wanted = source.columns or tuple(c for c in other.column_names if c not in apart)
+    for name in wanted:
         _require(other, name, "the source", source)
-        if name in table.column_names:
-            raise _error(source, f'column "{name}" is there already; leave it out of columns')
     if source.as_of is not None and time is not None:
         keys = [_keys(one, source.on) for one in (table, other)]
         at = asof.matches(table, keys[0], time, other, keys[1], source.as_of)
     else:
         at = _matches(table, other, source)
     found = at >= 0
+    taken = pa.array(np.where(found, at, 0), mask=~found)
+    made = {name: other.column(name).take(taken).combine_chunks() for name in wanted}
+    return pa.table(made | {FOUND: pa.array(found)})
+
+
+def append(table: pa.Table, made: pa.Table, source: Source) -> tuple[pa.Table, str | None]:
+    """`table` with what `columns` gave, and the warning of `join`."""
+    found = np.asarray(made.column(FOUND).to_numpy())
     if not found.any():
         raise _error(source, f"no row has a match by {', '.join(source.on)}", "JoinEmpty")
-    taken = pa.array(np.where(found, at, 0), mask=~found)
-    for name in columns:
-        table = table.append_column(name, other.column(name).take(taken).combine_chunks())
+    for name in made.drop_columns([FOUND]).column_names:
+        if name in table.column_names:
+            raise _error(source, f'column "{name}" is there already; leave it out of columns')
+        table = table.append_column(name, made.column(name))
     missed = int((~found).sum())
     if missed == 0:
         return table, None
     fate = "their columns are missing" if source.how == "left" else "they were left out"
-    warning = f"{missed:,} of {len(at):,} rows have no match in source {source.name}; {fate}"
+    warning = f"{missed:,} of {len(found):,} rows have no match in source {source.name}; {fate}"
     return (table if source.how == "left" else table.filter(pa.array(found))), warning
 
 

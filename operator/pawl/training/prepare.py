@@ -40,6 +40,7 @@ from pawl.training.columns import (
 from pawl.training.features import matrix
 from pawl.training.gate_slices import require_values
 from pawl.training.gather import gather
+from pawl.training.materialised import Materialised
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
@@ -58,7 +59,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     gathered = (
         fetch.prepared(spec, work)
         if data.prepare.containers
-        else gather(data, work.root / "fetched")
+        else gather(data, work.root / "fetched", Materialised(config.store, config.namespace))
     )
     table, digest = functions.run(gathered.table, data.prepare.functions), gathered.digest
     _require_digest(config, digest)
