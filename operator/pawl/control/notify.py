@@ -3,8 +3,9 @@
 What is told waits in a queue of the webhook, of bounded length, and is sent by a task of its own:
 a receiver that hangs delays neither reconciling nor other webhooks. What it does not take is sent
 again, with growing pauses, for about ten minutes. What it never took is counted, and the Deployment
-gets an event that says so, once an hour at most. What waits when the operator ends is lost: the
-status and the Kubernetes events are the record.
+gets an event that says so, once an hour at most. What waits when the operator ends is tried once
+more, for some seconds together; when it is killed, that is lost: the status and the Kubernetes
+events are the record.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 PAUSES = (1, 4, 15, 60, 200, 400)
 #: What may wait for one webhook; then the oldest goes.
 MOST_WAITING = 50
+#: Seconds for which what waits is still sent when the operator ends.
+LAST_SECONDS = 5.0
 _HOUR = 3600.0
 _FEW = 1000
 
@@ -55,6 +59,13 @@ class _Line:
         return self.task is None or self.task.done()
 
 
+async def until(event: asyncio.Event, seconds: float) -> None:
+    """Waits for an event, so many seconds at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
 class Notifier:
     """Queues, one for each webhook; `send` makes one try (`Webhooks.send`)."""
 
@@ -63,21 +74,30 @@ class Notifier:
         kube: Kube,
         send: Send,
         *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pause: Callable[[asyncio.Event, float], Awaitable[None]] = until,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
         self._send = send
-        self._sleep = sleep
+        self._pause = pause
         self._clock = clock
         self._lines: dict[Target, _Line] = {}
+        self._closing = asyncio.Event()
 
-    async def close(self) -> None:
-        """Ends all sending."""
-        tasks = [line.task for line in self._lines.values() if line.task is not None]
-        for task in tasks:
+    async def close(self, seconds: float = LAST_SECONDS) -> None:
+        """Tries once more what waits, for so many seconds, then ends all sending. Nothing may be
+        queued any more."""
+        self._closing.set()
+        tasks = {line.task for line in self._lines.values() if line.task is not None}
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
+        left = len(late) + sum(len(line.waiting) for line in self._lines.values())
+        if left:
+            log.warning("%d notifications were not sent before the end", left)
 
     def tell(self, item: Object, status: Object, event: Event) -> None:
         """Queues an event on the Deployment `item`, whose status is by now `status`, for the
@@ -138,13 +158,19 @@ class Notifier:
             try:
                 await self._send(target, told)
             except UnavailableError as error:
+                if self._closing.is_set():
+                    raise
                 log.debug("%s of %s: %s, again later", target.host, target.name, error)
             else:
                 return
-            await self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            seconds = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+            await self._pause(self._closing, seconds)
         await self._send(target, told)
 
     async def _complain(self, target: Target, line: _Line, item: Object, why: str) -> None:
+        if self._closing.is_set():  # no right to write any more
+            log.warning("a notification to %s was not delivered: %s", target.host, why)
+            return
         now = self._clock()
         if line.told is not None and now - line.told < _HOUR:
             return

@@ -95,7 +95,7 @@ class OpenLineage:
             self._notifier.put(target, item, told)
 
     async def close(self) -> None:
-        """Ends all sending."""
+        """Tries once more what waits, then ends all sending."""
         await self._notifier.close()
         await self._outside.close()
 

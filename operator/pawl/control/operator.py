@@ -63,7 +63,6 @@ async def run(settings: Settings) -> None:
     except* TermError:
         lost = True  # not raised from here: that would be a group again
     finally:
-        await elector.release()
         await kube.close()
     if lost:
         raise SystemExit(1)
@@ -107,10 +106,12 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     finally:
         await searches.close()
         records.close()
+        await tracker.close()
+        if elector is not None:
+            await elector.release()  # the next one begins while this one sends what waits
+        told = [each.close() for each in (notifier, lineage) if each is not None]
+        await asyncio.gather(*told)
         for connection in (
-            tracker,
-            notifier,
-            lineage,
             outside,
             routers,
             monitors,

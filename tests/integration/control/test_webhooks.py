@@ -89,10 +89,10 @@ async def webhooks(api: Api) -> AsyncIterator[Webhooks]:
 async def notified(api: Api, webhooks: Webhooks, receiver: Receiver) -> None:
     """One event is told to the end; pauses take no time."""
 
-    async def sleep(_: float) -> None:
+    async def pause(_: asyncio.Event, seconds: float) -> None:
         await asyncio.sleep(0)
 
-    notifier = Notifier(cast(Any, api), webhooks.send, sleep=sleep)
+    notifier = Notifier(cast(Any, api), webhooks.send, pause=pause)
     item = {
         "apiVersion": "pawl.dev/v1alpha1",
         "kind": "Deployment",

@@ -218,7 +218,7 @@ async def test_a_notification_that_finds_no_room_is_lost():
     with counts("notifications_total", result="lost"):
         for _ in range(MOST_WAITING + 1):
             notifier.tell(ITEM, {}, Event("Promoted", "m"))
-    await notifier.close()
+    await notifier.close(seconds=0)
 
 
 async def test_calls_of_the_store_are_timed_and_its_silence_is_counted(tmp_path: Path):

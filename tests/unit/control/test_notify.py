@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from pawl.control.cloudevents import Message
-from pawl.control.notify import MOST_WAITING, PAUSES, Notifier
+from pawl.control.notify import MOST_WAITING, PAUSES, Notifier, until
 from pawl.control.outside import RefusedError, UnavailableError
 from pawl.control.webhooks import Target
 from pawl.core.plan import Event
@@ -54,7 +54,7 @@ class World:
         self.open = asyncio.Event()
         self.open.set()
         self.notifier = Notifier(
-            cast(Any, self.api), self.send, sleep=self.sleep, clock=lambda: self.now
+            cast(Any, self.api), self.send, pause=self.pause, clock=lambda: self.now
         )
 
     async def send(self, target: Target, message: Message) -> None:
@@ -64,7 +64,7 @@ class World:
             raise self.answers.popleft()
         self.taken.append(orjson.loads(message.body)["data"]["message"])
 
-    async def sleep(self, seconds: float) -> None:
+    async def pause(self, _: asyncio.Event, seconds: float) -> None:
         self.pauses.append(seconds)
 
     def tell(self, reason: str = "Promoted", message: str = "m", item: Any = ITEM) -> None:
@@ -165,7 +165,7 @@ async def test_a_dead_receiver_does_not_hold_up_another():
     for _ in range(5):
         await asyncio.sleep(0)
     assert {target.host for target, _ in w.tried} == {"hooks.example", "b.ml"}
-    await w.notifier.close()
+    await w.notifier.close(seconds=0)
 
 
 async def test_memory_does_not_grow_with_all_that_ever_was(monkeypatch: pytest.MonkeyPatch):
@@ -177,13 +177,48 @@ async def test_memory_does_not_grow_with_all_that_ever_was(monkeypatch: pytest.M
     assert len(w.notifier._lines) <= 10
 
 
-async def test_closing_ends_what_is_under_way():
+async def test_what_waits_is_sent_at_the_end():
+    w = World()
+    for number in range(3):
+        w.tell(message=str(number))
+    await w.notifier.close()
+    assert w.taken == ["0", "1", "2"]
+
+
+async def test_what_waits_for_its_next_try_is_tried_once_more_at_the_end():
+    w = World(UnavailableError("busy"))
+    pausing = asyncio.Event()
+
+    async def pause(closing: asyncio.Event, _: float) -> None:
+        pausing.set()
+        await until(closing, 60)
+
+    w.notifier = Notifier(cast(Any, w.api), w.send, pause=pause)
+    w.tell()
+    await pausing.wait()
+    await w.notifier.close()
+    assert w.taken == ["m"]
+
+
+async def test_a_receiver_that_is_away_at_the_end_is_not_waited_for(
+    caplog: pytest.LogCaptureFixture,
+):
+    w = World(*[UnavailableError("it answers 503")] * 9)
+    w.tell()
+    w.tell()
+    await w.notifier.close()
+    assert (len(w.tried), w.pauses, w.api.events) == (2, [], [])
+    assert "a notification to hooks.example was not delivered: it answers 503" in caplog.text
+
+
+async def test_the_end_is_bounded(caplog: pytest.LogCaptureFixture):
     w = World()
     w.open.clear()
     w.tell()
-    await asyncio.sleep(0)
-    await w.notifier.close()
+    w.tell()
+    await w.notifier.close(seconds=0.01)
     assert all(line.idle for line in w.notifier._lines.values())
+    assert "2 notifications were not sent before the end" in caplog.text
 
 
 async def test_a_defect_does_not_stop_what_waits(caplog: pytest.LogCaptureFixture):
