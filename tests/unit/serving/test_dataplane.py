@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -264,3 +265,43 @@ def test_another_model_or_version_is_not_served(
     dataplane.check("churn", None)
     with pytest.raises(NotServedError, match="not served here"):
         dataplane.check(model, version)
+
+
+async def test_features_are_computed_and_what_was_sent_is_captured(bundles: Any) -> None:
+    """Of requests that are scored together too."""
+    derivation = {
+        "inputs": [{"name": "p", "kind": "number"}, {"name": "q", "kind": "number"}],
+        "definitions": [
+            {"name": "a", "expression": "p + q"},
+            {"name": "b", "expression": "p - q + fitted.mean(p)"},
+        ],
+        "fitted": {"mean(p)": 1.0},
+    }
+    plain = bundles.classifier()
+    folder = Path(plain.artifact_uri.removeprefix("file://"))
+    signature = orjson.loads((folder / "signature.json").read_bytes())
+    signature["inputs"] = [{"name": name, "datatype": "FP64", "shape": [-1]} for name in ("p", "q")]
+    files = {
+        "model.onnx": (folder / "model.onnx").read_bytes(),
+        "signature.json": orjson.dumps(signature),
+        "derived.json": orjson.dumps(derivation),
+    }
+    captured: list[Any] = []
+
+    class Capture:
+        def answered(self, jobs: Any, tokens: Any, feed: Any, said: Any) -> None:
+            captured.append(feed["numeric"].tolist())
+
+    settings = bundles.settings(files)
+    dataplane = Dataplane(settings, Counters())
+    dataplane.begin()
+    dataplane.install(load_once(settings), capture=Capture())  # type: ignore[arg-type]
+    replies = [FakeReply(), FakeReply()]
+    for reply, row in zip(replies, [(2, 3), (-50, 0)], strict=True):
+        dataplane.infer(infer(row), reply)  # the matrix has p and q
+    answers = [await reply.message() for reply in replies]
+    # a + b is 2p + 1
+    wanted = [1 / (1 + np.exp(-5.0)), 1 / (1 + np.exp(99.0))]
+    for answer, score in zip(answers, wanted, strict=True):
+        assert answer["outputs"][1]["data"][1] == pytest.approx(score, rel=1e-9)
+    assert [row for feed in captured for row in feed] == [[2.0, 3.0], [-50.0, 0.0]]
