@@ -114,7 +114,7 @@ async def test_looks_at_the_data_are_no_jobs_of_a_run():
     look = {"metadata": {"labels": {LABEL_POLL: "3"}}}
     run = cache.jobs[0]
     cache.jobs = (look, run)
-    parts: dict[str, Any] = {"cache": cache, "records": Store(), "tracker": Tracker()}
+    parts: dict[str, Any] = {"cache": cache, "records": Store(), **BESIDE}
     observer = Observer(**{name: parts.get(name) for name in signature(Observer).parameters})
     observed = await observer.training_job(training_job("Running", None))
     assert (observed.jobs, observed.polls) == ((run,), (look,))
