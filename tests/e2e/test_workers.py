@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 import recipes
+import yaml
+from clusters import EmbeddedCluster
 from harness import Space
+
+EXAMPLE = Path(__file__).parents[2] / "manifests/examples/distributed"
 
 PODS = "pawl.dev/training-job=spread"
 
@@ -52,3 +60,38 @@ def test_when_one_fails_all_begin_anew(space: Space):
     (job,) = space.list("Job", PODS)
     assert job["metadata"]["name"] == "spread-r1-a2"
     assert job["status"]["succeeded"] == 2
+
+
+def torch_image(space: Space) -> str:
+    """An image with PyTorch: on the embedded cluster this Python, if it has it."""
+    image = os.environ.get("PAWL_TORCH_IMAGE")
+    if image:
+        return image
+    if not isinstance(space.cluster, EmbeddedCluster):
+        pytest.skip("PAWL_TORCH_IMAGE names no image with torch, numpy, pyarrow and onnx")
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed (pip install torch)")
+    return "pawl/trainer:0.1.0"
+
+
+def test_the_example_trains_with_pytorch_across_two_pods(space: Space):
+    image = torch_image(space)
+    spec = yaml.safe_load((EXAMPLE / "trainingjob.yaml").read_text())["spec"]
+    spec["data"] |= {
+        "uri": space.put("cancer.parquet", recipes.cancer()),
+        "idColumns": ["patient"],
+    }
+    with socket.socket() as probe:  # pods of the embedded cluster share the ports of this machine
+        probe.bind(("", 0))
+        port = probe.getsockname()[1]
+    env = [{"name": "MASTER_PORT", "value": str(port)}]
+    spec["trainer"]["container"] |= {"image": image, "env": env}
+    source = f"--from-file={EXAMPLE / 'train.py'}"
+    space.cluster.kubectl("create", "configmap", "distributed", "-n", space.name, source)
+    space.create("TrainingJob", "spread", spec)
+    version = space.trained("spread")
+    lines = said(space)
+    assert [line["rank"] for line in lines] == [0, 1]
+    assert abs(lines[0]["rows"] - lines[1]["rows"]) <= 1
+    metrics = (space.get("ModelVersion", version) or {})["spec"]["metrics"]
+    assert metrics["roc_auc"] > 0.95
