@@ -10,13 +10,13 @@ decide. Each value depends on its own row only, whatever else is in the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawl.expressions.tree import Call, Column, Constant, Fitted, Node
+from pawl.expressions.tree import Call, Column, Constant, Node
 
 Array = NDArray[Any]
 #: Characters of a text that `concat` gives: definitions that build on each other cannot explode.
@@ -25,18 +25,21 @@ _DAY = "datetime64[D]"
 
 
 def evaluate(node: Node, columns: Mapping[str, Array], fitted: Mapping[str, float]) -> Array:
-    """One value a row, or a single one where no column is used."""
-    match node:
-        case Column(name):
-            return columns[name]
-        case Constant(value):
-            return np.array(value, dtype=object if isinstance(value, str) else np.float64)
-        case Fitted():
-            return np.array(fitted[node.key], dtype=np.float64)
-        case Call(name, arguments):
-            values = [evaluate(argument, columns, fitted) for argument in arguments]
-            with np.errstate(all="ignore"):
-                return np.asarray(OPERATIONS[name](*values))
+    """One value a row, or a single one where no column is used. To be called where numpy does not
+    warn of what is not finite: that is missing."""
+    if isinstance(node, Call):
+        values = [evaluate(argument, columns, fitted) for argument in node.arguments]
+        return np.asarray(OPERATIONS[node.name](*values))
+    if isinstance(node, Column):
+        return columns[node.name]
+    return _single(node.value if isinstance(node, Constant) else fitted[node.key])
+
+
+@lru_cache(1024)
+def _single(value: float | bool | str) -> Array:
+    found = np.array(value, dtype=object if isinstance(value, str) else np.float64)
+    found.flags.writeable = False
+    return found
 
 
 def missing(values: Array) -> NDArray[np.bool_]:

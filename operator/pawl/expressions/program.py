@@ -23,7 +23,7 @@ from pawl.expressions.tree import (
     parse,
 )
 
-_EMPTY: dict[Kind, Any] = {"number": np.float64, "boolean": np.float64, "text": object}
+_DTYPES: dict[Kind, Any] = {"number": np.float64, "boolean": np.float64, "text": object}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ class Program:
     def fit(self, columns: Mapping[str, NDArray[Any]], count: int, rows: NDArray[Any]) -> Program:
         """With the statistics that the definitions use, over some of the rows (a mask or indices).
         ExpressionError when none of them has a value."""
+        if not self.fits:
+            return self
         fitted: dict[str, float] = {}
         known = dict(columns)
         for definition in self.definitions:
@@ -132,8 +134,12 @@ def _spread(
     count: int,
 ) -> NDArray[Any]:
     """One value a row, side by side in memory: numpy computes some functions otherwise in gaps."""
-    value = np.broadcast_to(evaluate(definition.node, columns, fitted), (count,))
-    return np.array(value, dtype=_EMPTY.get(definition.kind, "datetime64[us]"))
+    with np.errstate(all="ignore"):
+        value = evaluate(definition.node, columns, fitted)
+    kind = _DTYPES.get(definition.kind, "datetime64[us]")
+    if value.shape == (count,):
+        return np.ascontiguousarray(value, dtype=kind)
+    return np.full(count, value, dtype=kind)
 
 
 def _statistic(wanted: Fitted, values: NDArray[np.float64]) -> float:

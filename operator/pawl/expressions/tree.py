@@ -230,4 +230,7 @@ def _checked(name: str, arguments: tuple[Node, ...]) -> Call:
 
 
 def _shown(node: ast.AST) -> str:
-    return ast.unparse(node)[:80]
+    try:
+        return ast.unparse(node)[:80]
+    except RecursionError:
+        return "something very deep"

@@ -41,6 +41,8 @@ from pawl.expressions.tree import MAX_DEPTH, Call, Column, Constant, Fitted, fit
         pytest.param("x = 1", "", id="assignment"),
         pytest.param("", "", id="nothing"),
         pytest.param("-" * 100 + "x", f"{MAX_DEPTH} levels deep", id="deep"),
+        pytest.param("lambda: " + "-" * 900 + "x", "not understood", id="deep in what is refused"),
+        pytest.param("f(" * 90 + ")" * 90, "not understood", id="deep calls"),
         pytest.param("+".join("x" * 110), "levels deep", id="long sum"),
         pytest.param("x" * 2000, "at most 1,024 characters", id="long"),
         pytest.param("(" * 500, "", id="parentheses"),
