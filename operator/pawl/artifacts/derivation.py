@@ -8,7 +8,8 @@ statistics that were fitted on the training rows. Trainer and server evaluate it
 from __future__ import annotations
 
 from pawl.artifacts.records import Record
-from pawl.expressions import Kind, Program
+from pawl.expressions import Kind
+from pawl.expressions.program import Program
 
 
 class Input(Record):

@@ -2,7 +2,6 @@
 in the server."""
 
 from pawl.expressions.kinds import Kind
-from pawl.expressions.program import Program
 from pawl.expressions.tree import ExpressionError, columns_of, parse
 
-__all__ = ["ExpressionError", "Kind", "Program", "columns_of", "parse"]
+__all__ = ["ExpressionError", "Kind", "columns_of", "parse"]

@@ -19,7 +19,7 @@ from pawl.api.data import Data
 from pawl.api.evaluation import Evaluation
 from pawl.errors import DataError
 from pawl.expressions import Kind as Values
-from pawl.expressions import Program
+from pawl.expressions.program import Program
 from pawl.training.workspace import Feature, Kind, Label
 
 _MOST_CLASSES = 1000

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pawl.api.data import Data
 from pawl.artifacts.derivation import Definition, Derivation, Input
 from pawl.errors import DataError
-from pawl.expressions import ExpressionError, Kind, Program
+from pawl.expressions import ExpressionError, Kind
+from pawl.expressions.program import Program
 from pawl.training.features import as_numbers, as_texts
 from pawl.training.workspace import Feature
 

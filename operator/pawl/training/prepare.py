@@ -16,7 +16,7 @@ from pawl.artifacts.records import DataLineage, Proxy
 from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
-from pawl.expressions import Program
+from pawl.expressions.program import Program
 from pawl.training import (
     derive,
     fetch,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pawl.expressions import ExpressionError, Kind, Program
+from pawl.expressions import ExpressionError, Kind
+from pawl.expressions.program import Program
 
 NAN = float("nan")
 KINDS: dict[str, Kind] = {
