@@ -115,6 +115,30 @@ class Metrics(Record):
     validation: dict[str, float] = {}
     old_window: OldWindow | None = None
     proxies: tuple[Proxy, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
+    importance: tuple[Importance, ...] = ()  # on validation rows, most important first
+
+
+class SliceScore(Record):
+    """A metric on the test rows with one value of a column, with its 95 % interval: None where
+    there are too few rows. `positive` is the share of positive answers, of a binary model."""
+
+    column: str
+    value: str
+    rows: int
+    metric: str
+    score: float | None = None
+    interval: tuple[float, float] | None = None
+    positive: float | None = None
+
+
+class Importance(Record):
+    """By how much a metric gets worse when a feature's column is shuffled: mean and standard
+    deviation of several shuffles."""
+
+    feature: str
+    drop: float
+    spread: float
 
 
 class Proxy(Record):

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pawl.artifacts.records import Lineage, Metrics, OldWindow, Proxy, Signature, Window
+from pawl.artifacts.records import (
+    Baseline,
+    DataLineage,
+    Lineage,
+    Metrics,
+    OldWindow,
+    Proxy,
+    Signature,
+    Window,
+)
+from pawl.training import card_parts
 from pawl.training.proxies import told
 
 _MOST_FAILURES = 50
 
 
 def render(
-    signature: Signature, metrics: Metrics, lineage: Lineage, failures: Sequence[str] = ()
+    signature: Signature,
+    metrics: Metrics,
+    lineage: Lineage,
+    profile: Baseline,
+    failures: Sequence[str] = (),
 ) -> str:
     """Markdown. `failures`: of the model tests."""
-    data = lineage.data
-    trainer = lineage.trainer.get("sklearn", {}).get("estimator") or lineage.trainer.get(
-        "container", {}
-    ).get("image", "")
     lines = [
         "# Model card",
         "",
         f"Task **{signature.task}**, {len(signature.inputs)} features"
         + (f", classes {', '.join(map(str, signature.classes))}" if signature.classes else "")
         + (f", threshold {signature.threshold:.6g}" if signature.threshold is not None else "")
-        + f". Trained by `{trainer}` with seed {lineage.seed}"
+        + f". Trained by `{_trainer(lineage)}` with seed {lineage.seed}"
         + (f" on {lineage.threads} threads." if lineage.threads > 1 else "."),
         "",
         f"## Scores on {metrics.rows:,} held-out rows",
@@ -38,25 +48,31 @@ def render(
         lines.append(f"| {name} | {value:.4f} | {shown} |")
     if metrics.old_window is not None:
         lines += _old_window(metrics.old_window)
+    lines += card_parts.slices(metrics.slices)
+    lines += card_parts.importance(metrics)
     if metrics.proxies:
         lines += _proxies(metrics.proxies)
     if failures:
         lines += ["", f"## {len(failures):,} failed model tests", ""]
         lines += [f"* {sentence}" for sentence in failures[:_MOST_FAILURES]]
-    lines += [
-        "",
-        "## Data",
-        "",
+    lines += ["", "## Data", "", _data(lineage.data)]
+    lines += card_parts.inputs(signature, profile)
+    lines += card_parts.limits(metrics, lineage)
+    lines += card_parts.lineage(lineage)
+    return "\n".join([*lines, ""])
+
+
+def _trainer(lineage: Lineage) -> str:
+    own = lineage.trainer
+    return str(own.get("sklearn", {}).get("estimator") or own.get("container", {}).get("image", ""))
+
+
+def _data(data: DataLineage) -> str:
+    return (
         f"`{data.uri}`, {data.rows:,} rows ({data.train_rows:,} train, "
         f"{data.validation_rows:,} validation, {data.test_rows:,} test), content `{data.digest}`."
-        + (f" {_cut(data.window)}" if data.window is not None else ""),
-        "",
-        "## Inputs",
-        "",
-        ", ".join(f"`{tensor.name}` ({tensor.datatype})" for tensor in signature.inputs),
-        "",
-    ]
-    return "\n".join(lines)
+        + (f" {_cut(data.window)}" if data.window is not None else "")
+    )
 
 
 def _old_window(old: OldWindow) -> list[str]:

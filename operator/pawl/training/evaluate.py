@@ -26,7 +26,9 @@ from pawl.training.champion import Champion
 from pawl.training.engines import answers
 from pawl.training.features import Matrix
 from pawl.training.gates import Rival
+from pawl.training.importance import importances
 from pawl.training.parts import HeldOut, Parts
+from pawl.training.slice_scores import slice_scores
 from pawl.training.workspace import Prepared, Schema, Workspace
 
 #: How far a row of float32 probabilities may be from a sum of 1.
@@ -88,6 +90,14 @@ def judge(
         validation=_values(names, parts.validation_truth, validation)[0],
         old_window=old,
         proxies=prepared.proxies,
+        slices=slice_scores(spec, names[0], parts.test.table, truth, test),
+        importance=importances(
+            names[0],
+            parts.validation,
+            parts.validation_truth,
+            lambda rows: scoring.answers(rows, "validation"),
+            spec.seed,
+        ),
     )
     return Judgement(metrics, test, tuple(decided), tuple(warnings), differ)
 

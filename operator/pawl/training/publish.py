@@ -95,7 +95,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         bundle.BASELINE: profile,
         bundle.LINEAGE: lineage,
     }
-    told = card.render(signature, judgement.metrics, lineage, failures)
+    told = card.render(signature, judgement.metrics, lineage, profile, failures)
     folder = _write_folder(work, served, records, told)
     if config.reproduces is not None:
         return reproduction.compared(config, config.reproduces, prepared.data.digest, folder)
