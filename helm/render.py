@@ -5,6 +5,7 @@
 - helm/pawl/files/*.yaml and dashboards/*.json: what templates/monitoring.yaml takes from Pawl.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
 - manifests/policies/network.yaml: its NetworkPolicies for one namespace.
+- manifests/policies/requested-by.yaml: the policy that vouches for pawl.dev/requested-by.
 - manifests/overlays/namespaced/rbac.yaml: the roles of an operator that watches its own namespace.
 - docs/values.md: values.yaml as a table (helm/values.py).
 
@@ -159,11 +160,18 @@ def network() -> dict[str, str]:
     return {"manifests/policies/network.yaml": dump(found)}
 
 
+def requested_by() -> dict[str, str]:
+    """The policy for clusters where the operator is told to trust the annotation."""
+    found = objects({"policy": {"create": False, "requestedBy": True}})
+    policy = [item for item in found if item["kind"].startswith("ValidatingAdmissionPolicy")]
+    return {"manifests/policies/requested-by.yaml": dump(policy)}
+
+
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     check = argv == ["--check"]
     # the base is made from the chart on disk
-    makers = (crd_templates, monitoring, base, network, overlay, documented)
+    makers = (crd_templates, monitoring, base, network, requested_by, overlay, documented)
     found = [name for made in makers for name in stale(made(), ROOT, check=check)]
     return exit_code(found, check=check)
 

@@ -41,6 +41,9 @@ own choice are not named, so that PAWL_IMAGE_PREFIX can be set where this is pat
 {{- if .Values.notify.allowPrivate }}
 - {name: PAWL_NOTIFY_PRIVATE, value: "true"}
 {{- end }}
+{{- if .Values.policy.requestedBy }}
+- {name: PAWL_TRUST_REQUESTED_BY, value: "true"}
+{{- end }}
 {{- with .Values.retention }}
 {{- if .versions }}
 - {name: PAWL_RETAIN_VERSIONS, value: {{ int .versions | quote }}}
