@@ -85,6 +85,14 @@ class Objective(ApiModel):
         return self.goal or ("maximize" if better else "minimize")
 
 
+class CrossValidation(ApiModel):
+    """Trials are scored on train and validation rows in turn; test rows are in no fold."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="So many models are fitted for a trial, each scored on the rows left out."
+    )
+
+
 class Stop(ApiModel):
     """When the search ends before maxTrials; trials under way are finished."""
 
@@ -120,6 +128,10 @@ class Search(ApiModel):
             "self.algorithm != 'cmaes' || self.parameters.exists(p, p.type != 'categorical')",
             "algorithm cmaes needs a double or an int",
         ),
+        (
+            "!has(self.crossValidation) || !has(self.pruner) || self.pruner == 'none'",
+            "crossValidation takes no pruner",
+        ),
     )
     algorithm: Algorithm = Field(
         "tpe",
@@ -132,6 +144,11 @@ class Search(ApiModel):
     )
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=3)] = Field(
         description="Of several, the trial that is best in the first one is trained in the end."
+    )
+    cross_validation: CrossValidation | None = Field(
+        None,
+        description="Objectives are means over folds of the train and validation rows; default: "
+        "they are those of the validation rows.",
     )
     max_trials: Annotated[int, Field(ge=1, le=1000)] = Field(
         20, description="A larger number goes on with a search that this has ended."

@@ -79,6 +79,13 @@ class TrainingJobSpec(ApiModel):
         *metric_rules(),
         *RULES,
         (
+            "!has(self.search) || !has(self.search.crossValidation) || "
+            "(has(self.trainer.sklearn) && "
+            "(!has(self.data.split) || self.data.split.strategy != 'time'))",
+            "search.crossValidation is for trainer.sklearn, and not for split.strategy time: folds "
+            "would train on what comes later",
+        ),
+        (
             "!has(self.evaluation) || !has(self.evaluation.threshold) || "
             "self.data.task == 'binary'",
             "evaluation.threshold is for task binary",

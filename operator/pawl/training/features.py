@@ -36,6 +36,15 @@ class Matrix:
             self.numeric[rows], self.categorical[rows], self.numeric_names, self.categorical_names
         )
 
+    def below(self, other: Matrix) -> Matrix:
+        """With the rows of another one of the same columns below."""
+        return Matrix(
+            np.concatenate([self.numeric, other.numeric]),
+            np.concatenate([self.categorical, other.categorical]),
+            self.numeric_names,
+            self.categorical_names,
+        )
+
     def feed(self) -> dict[str, NDArray[Any]]:
         """The inputs of the ONNX graph."""
         inputs: dict[str, NDArray[Any]] = {}

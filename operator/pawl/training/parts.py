@@ -40,6 +40,7 @@ class Parts:
     train_weights: NDArray[Any] | None
     validation: Matrix
     validation_truth: NDArray[Any]
+    validation_weights: NDArray[Any] | None
     test: HeldOut
     old: HeldOut | None
 
@@ -51,9 +52,10 @@ def load_parts(work: Workspace, schema: Schema) -> Parts:
     return Parts(
         train=_features(train, schema),
         train_truth=train.column(schema.target).to_numpy(),
-        train_weights=train.column(schema.weight).to_numpy() if schema.weight else None,
+        train_weights=_weights(train, schema),
         validation=_features(validation, schema),
         validation_truth=validation.column(schema.target).to_numpy(),
+        validation_weights=_weights(validation, schema),
         test=_held_out(work.part("test"), schema),
         old=_held_out(old, schema) if old.exists() else None,
     )
@@ -61,6 +63,10 @@ def load_parts(work: Workspace, schema: Schema) -> Parts:
 
 def _features(table: pa.Table, schema: Schema) -> Matrix:
     return matrix(table, schema.numeric, schema.categorical)
+
+
+def _weights(table: pa.Table, schema: Schema) -> NDArray[Any] | None:
+    return table.column(schema.weight).to_numpy() if schema.weight else None
 
 
 def _held_out(path: Path, schema: Schema) -> HeldOut:

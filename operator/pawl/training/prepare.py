@@ -43,7 +43,7 @@ from pawl.training.gather import gather
 from pawl.training.materialised import Materialised
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
-from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, split
+from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, folds, split
 from pawl.training.tables import missing_mask
 from pawl.training.window import Labelled, Newest, labelled
 from pawl.training.workspace import Outcome, Prepared, Schema, Workspace, write_record
@@ -117,6 +117,10 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         sources=gathered.sources,
     )
     _write(work, table, target, parts, schema, roles)
+    if spec.search is not None and spec.search.cross_validation is not None:
+        count = spec.search.cross_validation.folds
+        fold = folds(table, data, roles.row_columns, spec.model, count)
+        np.save(work.folds, np.concatenate([fold[parts == part] for part in (TRAIN, VALIDATION)]))
     suspected, leaked = _suspicions(table, target, parts, schema, data)
     warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:

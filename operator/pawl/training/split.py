@@ -59,6 +59,18 @@ def split(
     return parts
 
 
+def folds(
+    table: pa.Table, data: Data, row_columns: tuple[str, ...], model: str, count: int
+) -> NDArray[np.int64]:
+    """The fold of every row, 0 to count - 1, by what `split` goes by: rows of one identity, or of
+    one group, are in one fold."""
+    columns = row_columns
+    if data.split.strategy == "group":
+        columns = (str(data.group_column),)
+    where = unit_interval(salted(row_hashes(table, columns), f"{model} folds"))
+    return (where * count).astype(np.int64)
+
+
 def by_hash(where: NDArray[np.float64], test: float, validation: float) -> Parts:
     """[0, test) is test, [test, test + validation) is validation, the rest is train."""
     parts = np.full(len(where), TRAIN, dtype=np.int8)

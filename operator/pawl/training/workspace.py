@@ -5,7 +5,7 @@ parameters.json                                               (the file contract
 output/      model.onnx or model.skops                        (the file contract)
 steps/       0/rows.parquet, 1/rows.parquet, …                (the file contract)
 fetched.json                                                  of `fetch`, for `prepare`
-held-out/    test.parquet, old.parquet, prepared.json, rows.npy, trained.json or, of
+held-out/    test.parquet, old.parquet, prepared.json, rows.npy, folds.npy, trained.json or, of
              a trial, scored.json; or recorded.json; derived.json, if there are
              derived features; tests.json, if there are model tests
 bundle/      what publish uploads
@@ -185,6 +185,10 @@ class Workspace:
     @property
     def tests(self) -> Path:
         return self.held_out / "tests.json"
+
+    @property
+    def folds(self) -> Path:
+        return self.held_out / "folds.npy"
 
     @property
     def row_digests(self) -> Path:

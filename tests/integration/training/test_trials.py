@@ -8,10 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from pawl.artifacts.reports import parse_reports
 from pawl.artifacts.runs import KnownVersion, RunResult, TrialTask
@@ -139,3 +144,31 @@ def test_the_example_of_a_search_is_one(breast_cancer: Path, pod: Any):
     mine = pod(spec, env=trial(parameters=parameters))
     stages(mine)
     assert set(scored(mine).values) == {"log_loss"}
+
+
+def test_cross_validation_scores_every_row_but_those_of_the_test_part(
+    search: dict[str, Any], pod: Any
+):
+    """The mean over folds, as scikit-learn has it for the same folds."""
+    search["search"] = {**SEARCH, "crossValidation": {"folds": 4}}
+    mine = pod(search, env=trial())
+    mine.stage("prepare")
+    fold = np.load(mine.work / "held-out/folds.npy")
+    given = pa.concat_tables(
+        pq.read_table(mine.work / f"data/{part}.parquet") for part in ("train", "validation")
+    ).to_pandas()
+    assert sorted(set(fold.tolist())) == [0, 1, 2, 3]
+    assert len(fold) == len(given)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, random_state=7))
+    wanted = cross_val_score(
+        pipeline,
+        given.drop(columns="diagnosis"),
+        given["diagnosis"],
+        scoring="roc_auc",
+        cv=PredefinedSplit(fold),
+    )
+    for stage in ("train", "score"):
+        mine.stage(stage)
+    found = scored(mine)
+    assert found.values["roc_auc"] == pytest.approx(wanted.mean(), abs=1e-4)
+    assert found.seconds is not None

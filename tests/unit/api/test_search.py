@@ -60,6 +60,7 @@ def complaints(schema: Structural, *parameters: Any, **search: Any) -> str:
             id="two objectives",
         ),
         pytest.param({"stop": {"value": 0.9, "noImprovement": 5}}, id="an end"),
+        pytest.param({"crossValidation": {"folds": 5}}, id="folds"),
     ],
 )
 def test_takes(schema: Structural, search: dict[str, Any]):
@@ -108,11 +109,36 @@ def test_takes(schema: Structural, search: dict[str, Any]):
         pytest.param({"parameters": [RATE, RATE]}, "Duplicate", id="a name twice"),
         pytest.param({"parameters": [{**RATE, "name": "a b"}]}, "name", id="no name"),
         pytest.param({"maxTrials": 1001}, "less than or equal to 1000", id="too many trials"),
+        pytest.param({"crossValidation": {}, "pruner": "median"}, "takes no pruner", id="pruned"),
+        pytest.param({"crossValidation": {"folds": 1}}, "greater than or equal to 2", id="a fold"),
         pytest.param({"algorithm": "hope"}, "Unsupported", id="no algorithm"),
     ],
 )  # fmt: skip
 def test_refuses_with_a_sentence(schema: Structural, search: dict[str, Any], words: str):
     assert words in complaints(schema, **search)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param("data", {"timeColumn": "at", "split": {"strategy": "time"}}, id="by time"),
+        pytest.param("trainer", {"sklearn": None, "container": {"image": "a"}}, id="a container"),
+    ],
+)
+def test_what_cannot_be_cross_validated_is_refused(
+    schema: Structural, field: str, value: dict[str, Any]
+):
+    item = spec(crossValidation={"folds": 3})
+    item[field] = {k: v for k, v in {**item[field], **value}.items() if v is not None}
+    whole = {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": "churn", "namespace": "ml"},
+        "spec": item,
+    }
+    schema.default(whole)
+    told = "; ".join(str(cause) for cause in schema.validate(whole))
+    assert "search.crossValidation is for trainer.sklearn" in told
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pawl.api.data import Data
 from pawl.errors import DataError
-from pawl.training.split import TEST, TRAIN, split
+from pawl.training.split import TEST, TRAIN, folds, split
 
 
 def _data(**changes: Any) -> Data:
@@ -70,6 +70,29 @@ def test_a_group_stays_together() -> None:
     assert all(
         len({p for g, p in zip(groups, parts, strict=True) if g == name}) == 1 for name in groups
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "column"),
+    [
+        pytest.param({}, "id", id="of one identity"),
+        pytest.param({"groupColumn": "g", "split": {"strategy": "group"}}, "g", id="of one group"),
+    ],
+)
+def test_rows_that_belong_together_are_in_one_fold(changes: dict[str, Any], column: str) -> None:
+    named = {"id": [f"c{i % 90}" for i in range(900)], "g": [f"g{i % 60}" for i in range(900)]}
+    found = folds(pa.table(named), _data(**changes), ("id",), "m", 5).tolist()
+    assert set(found) == set(range(5))
+    assert len(set(zip(named[column], found, strict=True))) == len(set(named[column]))
+
+
+def test_folds_do_not_follow_the_parts() -> None:
+    """Else a fold would hold validation rows only."""
+    table = pa.table({"id": np.arange(4000).astype(str)})
+    parts = split(table, _data(), ("id",), "m")
+    found = folds(table, _data(), ("id",), "m", 4)
+    for fold in range(4):
+        assert np.mean(parts[found == fold] == TRAIN) == pytest.approx(0.6, abs=0.05)
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
