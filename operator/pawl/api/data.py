@@ -124,6 +124,11 @@ class Data(ApiModel):
             "give features or ignore, not both",
         ),
         (
+            "!has(self.pin) || self.pin != 'version' || (self.uri.startsWith('s3://') && "
+            "(!has(self.sources) || self.sources.all(s, s.uri.startsWith('s3://'))))",
+            "pin version is for s3:// only; use snapshot",
+        ),
+        (
             "!has(self.positiveLabel) || self.task == 'binary'",
             "positiveLabel is for task binary",
         ),
@@ -158,6 +163,12 @@ class Data(ApiModel):
         description="Further columns, joined by key in this order, before anything else is done.",
     )
     prepare: Preparation = Preparation()
+    pin: Literal["none", "snapshot", "version"] = Field(
+        "none",
+        description="How what a run reads is kept, so that it can be read again. snapshot: the "
+        "files are copied into the artifact store, each content once; version: the S3 version ids "
+        "are recorded. A change of it starts no run.",
+    )
     task: Task = Field(description="What is predicted.")
     target: Column = Field(description="The column that is predicted.")
     positive_label: Annotated[str, Field(max_length=128)] | None = Field(

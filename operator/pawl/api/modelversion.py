@@ -92,6 +92,9 @@ class DataRef(ApiModel):
     )
     window: WindowRef | None = None
     sources: Annotated[tuple[SourceRef, ...], Field(max_length=8)] = ()
+    pin: Literal["snapshot", "version"] | None = Field(
+        None, description="How what was read is kept in the store; without it, it may be gone."
+    )
 
 
 class CodeRef(ApiModel):

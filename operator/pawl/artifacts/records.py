@@ -228,6 +228,7 @@ class DataLineage(Record):
     newest: str | None = None
     window: Window | None = None
     sources: tuple[SourceLineage, ...] = ()
+    pin: Literal["snapshot", "version"] | None = None  # `artifacts.pins` has it, by the digest
 
 
 class SearchLineage(Record):

@@ -26,16 +26,17 @@ _CLOSE_SECONDS = 5.0
 
 
 @contextmanager
-def filesystem(scheme: str) -> Iterator[Any]:
-    """The fsspec file system for `scheme`: s3, http or https."""
-    fs = _open(scheme, None)
+def filesystem(scheme: str, *, versions: bool = False) -> Iterator[Any]:
+    """The fsspec file system for `scheme`: s3, http or https. With `versions` that of s3 tells and
+    takes version ids, as `key?versionId=id`."""
+    fs = _open(scheme, None, versions=versions)
     try:
         yield fs
     finally:
         _close(fs)
 
 
-def _open(scheme: str, guard: Guard | None) -> Any:
+def _open(scheme: str, guard: Guard | None, *, versions: bool = False) -> Any:
     import fsspec  # noqa: PLC0415 - 0.2 s that a file:// store does not pay
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -48,6 +49,7 @@ def _open(scheme: str, guard: Guard | None) -> Any:
         "read_timeout": READ_SECONDS,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
     }
+    options |= {"version_aware": True} if versions else {}
     s3 = fsspec.filesystem("s3", session=_session(), config_kwargs=config, **options)
     s3.retries = 1
     return s3

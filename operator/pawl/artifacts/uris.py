@@ -5,7 +5,8 @@ A rule is the beginning of URIs, in whole folders: `s3://lake/a/` covers `s3://l
 administrator has made no rules, everything may be named but files outside the store. Always
 refused, unless a rule says the very place:
 
-- folders that the store keeps for Pawl: artifacts of other namespaces, results, decisions, windows;
+- folders that the store keeps for Pawl: artifacts of other namespaces, results, decisions, windows,
+  snapshots;
 - web servers at loopback and link-local addresses, where the metadata services of clouds are.
 
 URIs with `..`, empty or encoded path segments are refused: what they name depends on the reader.
@@ -29,7 +30,7 @@ from pawl.errors import NotAllowedError
 NOT_ALLOWED: Final = "UriNotAllowed"  # reason of conditions and events
 
 #: What `runs`, `bundles` and the others below a store's URI are for: see `artifacts.records`.
-RESERVED = ("bundles", "runs", "decisions", "windows")
+RESERVED = ("bundles", "runs", "decisions", "windows", "snapshots")
 _HOST = re.compile(
     r"([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?"
 )

@@ -20,7 +20,7 @@ def recipe_digest(spec: TrainingJobSpec) -> str:
         by_alias=True,
         exclude_defaults=True,
         include=set(RECIPE_FIELDS),
-        exclude={"search": set(IN_PLACE)},
+        exclude={"search": set(IN_PLACE), "data": {"pin"}},
     )
     versions = {name: n for name, n in spec.data.prepare.versions.items() if n != 1}
     if versions:

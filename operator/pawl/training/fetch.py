@@ -13,7 +13,6 @@ from pawl.artifacts.canonical import file_digest, hex_of
 from pawl.artifacts.runs import RunConfig
 from pawl.errors import DataError
 from pawl.training.gather import Gathered, gather, text_columns
-from pawl.training.materialised import Materialised
 from pawl.training.source import SourceFile
 from pawl.training.tables import read_table
 from pawl.training.workspace import Fetched, Outcome, Workspace, read_record, write_record
@@ -21,8 +20,7 @@ from pawl.training.workspace import Fetched, Outcome, Workspace, read_record, wr
 
 def fetch(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcome:
     """Leaves what was gathered for the first container."""
-    kept = Materialised(config.store, config.namespace)
-    gathered = gather(spec.data, work.root / "fetched", kept)
+    gathered = gather(spec.data, work.root / "fetched", config)
     for number in range(len(spec.data.prepare.containers) + 1):
         folder = work.step(number)
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,13 @@ import pyarrow as pa
 
 from pawl import constants
 from pawl.api.data import Data, Source
+from pawl.artifacts import pins
 from pawl.artifacts.records import SourceLineage
 from pawl.artifacts.redact import redact
-from pawl.training import log, source
+from pawl.artifacts.retry import PATIENT
+from pawl.artifacts.runs import RunConfig
+from pawl.artifacts.store import open_store
+from pawl.training import log, pinned, source
 from pawl.training.materialised import Materialised
 from pawl.training.source import SourceFile
 from pawl.training.tables import read_table
@@ -36,18 +40,41 @@ class Gathered:
     warnings: tuple[str, ...] = ()
 
 
-def gather(data: Data, scratch: Path, kept: Materialised | None = None) -> Gathered:
-    """Reads everything; `scratch` holds remote files meanwhile. DataError where it cannot be what
-    the spec says; StoreError when a source does not answer. `kept`: where columns as of a time are
-    looked for and kept."""
+def gather(data: Data, scratch: Path, config: RunConfig) -> Gathered:
+    """Reads everything; `scratch` holds remote files meanwhile. Data of a digest that the run must
+    have are read as they were pinned, if they were; others are, where the spec says so. DataError
+    where they cannot be what the spec says; StoreError when a source does not answer. Columns as
+    of a time are looked for, and kept, in the store."""
     try:
-        return _gather(data, scratch, kept)
+        files, digest = _files(data, scratch, config)
+        return _table(data, files, digest, Materialised(config.store, config.namespace))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _gather(data: Data, scratch: Path, kept: Materialised | None) -> Gathered:
-    files = collect(data, scratch)
+def _files(data: Data, scratch: Path, config: RunConfig) -> tuple[pinned.Files, str]:
+    wanted = expected_digest(config)
+    if data.pin == "none" and wanted is None:
+        files = collect(data, scratch)
+        return files, content_digest(files)
+    with open_store(config.store, retry=PATIENT) as store:
+        known = pins.find(store, config.namespace, wanted) if wanted else None
+        if known is not None:
+            files = pinned.fetch(store, config.namespace, known, scratch)
+            return files, content_digest(files)
+        files = collect(data, scratch)
+        digest = content_digest(files)
+        if data.pin != "none":
+            pinned.keep(store, config.namespace, digest, data.pin, files)
+        return files, digest
+
+
+def expected_digest(config: RunConfig) -> str | None:
+    """What the run's data must have, if it must: those of a search are the same for all trials."""
+    return config.trial.data_digest if config.trial else config.data_digest
+
+
+def _table(data: Data, files: pinned.Files, digest: str, kept: Materialised) -> Gathered:
     table = read_table(files[""], text_columns(data))
     log.info("data read", files=len(files[""]), rows=table.num_rows, columns=table.num_columns)
     warnings: list[str] = []
@@ -55,7 +82,7 @@ def _gather(data: Data, scratch: Path, kept: Materialised | None) -> Gathered:
         from pawl.training.joins import append  # noqa: PLC0415 - pandas is slow to import
 
         make = partial(_columns, table, files[joined.name], joined, data.time_column)
-        if kept is not None and joined.as_of is not None:
+        if joined.as_of is not None:
             made = kept.get(_key(data, files, number), table.num_rows, make)
         else:
             made = make()
@@ -69,7 +96,7 @@ def _gather(data: Data, scratch: Path, kept: Materialised | None) -> Gathered:
         )
         for joined in data.sources
     )
-    return Gathered(table, digest(files), lineage, tuple(warnings))
+    return Gathered(table, digest, lineage, tuple(warnings))
 
 
 def _columns(
@@ -101,23 +128,24 @@ def text_columns(data: Data) -> frozenset[str]:
     return frozenset({*data.id_columns, *keys, *([data.group_column] if data.group_column else [])})
 
 
-def collect(data: Data, scratch: Path) -> dict[str, list[SourceFile]]:
+def collect(data: Data, scratch: Path) -> pinned.Files:
     """The files of data.uri, named "", and those of each source by its name."""
     log.info("reading data", uri=data.uri, sources=len(data.sources))
-    mounted = os.environ.get(constants.ENV_CLAIM_DIR)
-    found = {
-        "": source.collect(
-            data.uri, data.format, scratch / "rows", claim=Path(mounted) if mounted else None
+    wanted = {"": (data.uri, data.format)}
+    wanted |= {joined.name: (joined.uri, joined.format) for joined in data.sources}
+    return {
+        name: source.collect(
+            uri,
+            format_,
+            scratch / f"source-{i}",
+            claim=_claim(uri, data.uri),
+            versions=data.pin == "version",
         )
+        for i, (name, (uri, format_)) in enumerate(wanted.items())
     }
-    for i, joined in enumerate(data.sources):
-        claim = _claim(joined.uri, data.uri)
-        into = scratch / f"source-{i}"
-        found[joined.name] = source.collect(joined.uri, joined.format, into, claim=claim)
-    return found
 
 
-def digest(files: dict[str, list[SourceFile]]) -> str:
+def content_digest(files: pinned.Files) -> str:
     """Of what `collect` found."""
     rows = source.content_digest(files[""])
     if len(files) == 1:
@@ -127,7 +155,7 @@ def digest(files: dict[str, list[SourceFile]]) -> str:
 
 
 def _claim(uri: str, rows: str) -> Path | None:
-    """Where the claim of a source's pvc:// URI is mounted: that of the rows is apart."""
+    """Where the claim of a pvc:// URI is mounted: that of data.uri is apart."""
     name = source.claim_name(uri)
     folder = constants.ENV_CLAIM_DIR if name == source.claim_name(rows) else None
     mounted = os.environ.get(folder or constants.ENV_CLAIMS_DIR)

@@ -39,8 +39,7 @@ from pawl.training.columns import (
 )
 from pawl.training.features import matrix
 from pawl.training.gate_slices import require_values
-from pawl.training.gather import gather
-from pawl.training.materialised import Materialised
+from pawl.training.gather import expected_digest, gather
 from pawl.training.parts import write_parts
 from pawl.training.rowhash import row_hashes
 from pawl.training.split import PARTS, TEST, TRAIN, VALIDATION, Parts, folds, split
@@ -59,7 +58,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     gathered = (
         fetch.prepared(spec, work)
         if data.prepare.containers
-        else gather(data, work.root / "fetched", Materialised(config.store, config.namespace))
+        else gather(data, work.root / "fetched", config)
     )
     table, digest = functions.run(gathered.table, data.prepare.functions), gathered.digest
     _require_digest(config, digest)
@@ -115,6 +114,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         newest=times.newest(table, data.time_column, now),
         window=newest.window if newest else None,
         sources=gathered.sources,
+        pin=None if data.pin == "none" else data.pin,
     )
     _write(work, table, target, parts, schema, roles)
     if spec.search is not None and spec.search.cross_validation is not None:
@@ -172,17 +172,17 @@ def _prepared(
 def _require_digest(config: RunConfig, digest: str) -> None:
     """Trials are compared with each other, so all must see the same data; and so must the run that
     makes a version again."""
-    pinned = config.trial.data_digest if config.trial else config.data_digest
-    if pinned is not None and pinned != digest and config.reproduces is not None:
+    expected = expected_digest(config)
+    if expected is not None and expected != digest and config.reproduces is not None:
         raise DataError(
             f"the data have changed since {config.reproduces.name} was trained: {digest[:19]} is "
-            f"not {pinned[:19]}, so there is nothing to be compared; bring them back",
+            f"not {expected[:19]}, so there is nothing to be compared; bring them back",
             reason="DataChanged",
         )
-    if pinned is not None and pinned != digest:
+    if expected is not None and expected != digest:
         raise DataError(
-            f"the data have changed while the search went on: {digest[:19]} is not {pinned[:19]}, "
-            "which its first trial saw",
+            f"the data have changed while the search went on: {digest[:19]} is not "
+            f"{expected[:19]}, which its first trial saw",
             reason="DataChanged",
         )
 

@@ -39,30 +39,39 @@ _THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the data, on this machine."""
+    """One file of the data, on this machine. `version` is its S3 version id, where asked for."""
 
     name: str  # as the source calls it, redacted
     path: Path
     format: Format
     sha256: str
     gzip: bool
+    address: str = ""  # as the source calls it
+    version: str | None = None
 
 
 def collect(
-    uri: str, format_: str, into: Path, *, claim: Path | None = None, retry: Retry | None = None
+    uri: str,
+    format_: str,
+    into: Path,
+    *,
+    claim: Path | None = None,
+    versions: bool = False,
+    retry: Retry | None = None,
 ) -> list[SourceFile]:
     """The files that `uri` names, fetched below `into` where they are remote. `claim` is where the
-    claim of a pvc:// URI is mounted.
+    claim of a pvc:// URI is mounted. With `versions` what is read of S3 are versions, by their ids.
 
     DataError when there are none or a format is not known; StoreError when the source does not
     answer.
     """
     scheme = urlsplit(uri).scheme
+    ids: list[str | None] = []
     if scheme in ("file", "pvc"):
         paths = _local(uri, local_path(uri) if scheme == "file" else _claimed(uri, claim))
         names = [str(path) for path in paths]
     elif scheme in ("s3", "http", "https"):
-        names, paths = _remote(uri, scheme, into, retry or Retry())
+        names, paths, ids = _remote(uri, scheme, into, retry or Retry(), versions)
     else:
         raise DataError(
             f"data.uri {redact(uri)}: {scheme or 'no scheme'} is not supported; "
@@ -73,8 +82,10 @@ def collect(
         with ThreadPoolExecutor(_THREADS) as pool:
             digests = list(pool.map(file_digest, paths))
         return [
-            SourceFile(redact(name), path, kind, hex_of(sha), gzip=_is_gzip(path))
-            for name, path, kind, sha in zip(names, paths, kinds, digests, strict=True)
+            SourceFile(redact(name), path, kind, hex_of(sha), _is_gzip(path), name, id_)
+            for name, path, kind, sha, id_ in zip(
+                names, paths, kinds, digests, ids or [None] * len(names), strict=True
+            )
         ]
     except OSError as error:
         raise DataError(f"data.uri {redact(uri)} cannot be read: {describe(error)}") from error
@@ -154,21 +165,40 @@ def _local(uri: str, path: Path) -> list[Path]:
     return [Path(name) for name in _bounded(uri, found)]
 
 
-def _remote(uri: str, scheme: str, into: Path, retry: Retry) -> tuple[list[str], list[Path]]:
-    with filesystem(scheme) as fs, ThreadPoolExecutor(_THREADS) as pool:
+def _remote(
+    uri: str, scheme: str, into: Path, retry: Retry, versions: bool
+) -> tuple[list[str], list[Path], list[str | None]]:
+    """Names, where the files are now, and version ids."""
+    with filesystem(scheme) as fs:
         names = retry.call(f"listing {redact(uri)}", lambda: _remote_names(fs, uri, scheme))
-        into.mkdir(parents=True, exist_ok=True)
-        paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]
+    into.mkdir(parents=True, exist_ok=True)
+    paths = [into / f"{i:05d}{_ending(name)}" for i, name in enumerate(names)]
+    with filesystem(scheme, versions=versions) as fs, ThreadPoolExecutor(_THREADS) as pool:
 
-        def get(pair: tuple[str, Path]) -> None:
-            name, path = pair
+        def get(name: str, path: Path) -> str | None:
             try:
-                retry.call(f"reading {redact(name)}", lambda: fs.get_file(name, str(path)))
+                id_ = retry.call(f"reading {redact(name)}", lambda: _version(fs, name, versions))
+                versioned = f"{name}?versionId={id_}" if id_ else name
+                retry.call(f"reading {redact(name)}", lambda: fs.get_file(versioned, str(path)))
             except FileNotFoundError as error:
                 raise DataError(f"{redact(name)} does not exist", reason="DataNotFound") from error
+            return id_
 
-        list(pool.map(get, zip(names, paths, strict=True)))
-    return names, paths
+        return names, paths, list(pool.map(get, names, paths))
+
+
+def _version(fs: Any, name: str, versions: bool) -> str | None:
+    """The id of the newest version. An object without one may be overwritten."""
+    if not versions:
+        return None
+    found = fs.info(name).get("VersionId")
+    if found in (None, "", "null"):
+        raise DataError(
+            f"data.pin version: the bucket of {redact(name)} keeps no versions; turn them on, or "
+            "use snapshot",
+            reason="NotVersioned",
+        )
+    return str(found)
 
 
 def _remote_names(fs: Any, uri: str, scheme: str) -> list[str]:

@@ -21,6 +21,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from pawl.artifacts.runs import Code, KnownVersion, RunConfig, RunResult, StoreRef, Termination
+from pawl.artifacts.store import Store
 from pawl.training.stages import run_stage
 
 SOURCE = Path(__file__).parents[3] / "operator"
@@ -122,6 +123,10 @@ class Pod:
             self.stage(name)
         return self.result()
 
+    def result_in(self, store: Store) -> RunResult:
+        path = f"runs/{self.uid}-{self.run}/result.json"
+        return RunResult.model_validate_json(store.get(path, max_bytes=1 << 20))
+
     def result(self) -> RunResult:
         path = Path(self.store.removeprefix("file://")) / f"runs/{self.uid}-{self.run}/result.json"
         return RunResult.model_validate_json(path.read_bytes())
@@ -178,7 +183,7 @@ def pod(tmp_path: Path, store: str) -> Callable[..., Pod]:
     made: list[Pod] = []
 
     def make(spec: dict[str, Any], **more: Any) -> Pod:
-        made.append(Pod(tmp_path / f"pod-{len(made)}", spec, store, **more))
+        made.append(Pod(tmp_path / f"pod-{len(made)}", spec, **{"store": store} | more))
         return made[-1]
 
     return make

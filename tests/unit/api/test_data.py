@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from pawl.api.crds import all_crds
 from pawl.api.data import Data
+from pawl.api.trainingjob import TrainingJobSpec
+from pawl.core.recipe import recipe_digest
 from pawl.local.schema.structural import Structural
 
 
@@ -106,3 +108,33 @@ def test_sources_have_a_name_and_a_key(schema: Structural, sources: list[Any], s
     found = complaints(schema, sources=sources)
     assert said in found
     assert bool(found) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param({"pin": "version"}, "", id="versions of s3"),
+        pytest.param({"pin": "snapshot", "uri": "pvc://a/b.csv"}, "", id="a snapshot of any"),
+        pytest.param(
+            {"pin": "version", "uri": "pvc://a/b.csv"}, "pin version is for s3:// only", id="rows"
+        ),
+        pytest.param(
+            {"pin": "version", "sources": [PLANS]}, "pin version is for s3:// only", id="a source"
+        ),
+    ],
+)
+def test_versions_are_those_of_s3(schema: Structural, data: dict[str, Any], said: str) -> None:
+    found = complaints(schema, **data)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+def test_how_data_are_kept_is_not_what_is_trained() -> None:
+    def digest(**data: Any) -> str:
+        every = {"uri": "s3://lake/churn/", "task": "binary", "target": "churned", **data}
+        trainer = {"sklearn": {"estimator": "sklearn.svm.SVC"}}
+        spec = {"model": "churn", "data": every, "trainer": trainer}
+        return recipe_digest(TrainingJobSpec.model_validate(spec))
+
+    assert digest(pin="snapshot") == digest()
+    assert digest(sources=[PLANS]) != digest()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from pawl.api.data import Data
+from pawl.artifacts.runs import RunConfig
 from pawl.constants import ENV_CLAIM_DIR, ENV_CLAIMS_DIR
+from pawl.errors import DataError
 from pawl.training.gather import Gathered, gather
 from pawl.training.source import collect, content_digest
 
@@ -22,9 +24,26 @@ def lake(tmp_path: Path) -> Path:
     return lake
 
 
-def read(lake: Path, *sources: Any, **more: Any) -> Gathered:
+def config(lake: Path, data_digest: str | None = None) -> RunConfig:
+    return RunConfig(
+        name="job",
+        namespace="team",
+        uid="u",
+        run=1,
+        started_at="2026-11-21T12:00:00Z",
+        model="m",
+        spec={},
+        recipe_digest="sha256:" + "0" * 64,
+        store=(lake / "store").as_uri(),
+        image="trainer",
+        data_digest=data_digest,
+    )
+
+
+def read(lake: Path, *sources: Any, digest: str | None = None, **more: Any) -> Gathered:
     data = {"uri": (lake / "rows.csv").as_uri(), "task": "binary", "target": "y", **more}
-    return gather(Data.model_validate({**data, "sources": sources}), lake / "scratch")
+    spec = Data.model_validate({**data, "sources": sources})
+    return gather(spec, lake / "scratch", config(lake, digest))
 
 
 def plans(lake: Path) -> dict[str, Any]:
@@ -79,3 +98,47 @@ def test_a_source_may_be_in_a_claim(
         monkeypatch.setenv(name, str(lake / folder))
     source = {**plans(lake), "uri": "pvc://crm/now/*.csv"}
     assert read(lake, source, **rows).table.num_columns == 4
+
+
+def blobs(lake: Path) -> list[Path]:
+    return sorted((lake / "store/snapshots/team/files").iterdir())
+
+
+def test_a_snapshot_brings_overwritten_data_back(lake: Path) -> None:
+    before = read(lake, plans(lake), pin="snapshot")
+    (lake / "rows.csv").write_text("id,n,y\n9,9,c\n")
+    (lake / "claims" / "crm" / "now" / "plans.csv").unlink()
+    again = read(lake, plans(lake), pin="snapshot", digest=before.digest)
+    assert again.table.equals(before.table)
+    assert (again.digest, again.sources) == (before.digest, before.sources)
+
+
+def test_a_content_is_copied_once(lake: Path) -> None:
+    read(lake, plans(lake), pin="snapshot")
+    inodes = [path.stat().st_ino for path in blobs(lake)]
+    assert len(inodes) == 2
+    read(lake, plans(lake), pin="snapshot")
+    (lake / "again.csv").write_text((lake / "rows.csv").read_text())
+    read(lake, pin="snapshot", uri=(lake / "again.csv").as_uri())
+    assert [path.stat().st_ino for path in blobs(lake)] == inodes
+
+
+def test_without_a_pin_nothing_is_kept(lake: Path) -> None:
+    read(lake)
+    assert not (lake / "store").exists()
+
+
+def test_a_snapshot_that_was_altered_is_refused(lake: Path) -> None:
+    before = read(lake, pin="snapshot")
+    (blob,) = blobs(lake)
+    blob.write_text(blob.read_text().replace("a", "b"))
+    with pytest.raises(DataError, match=r"the snapshot of .*rows\.csv has another content now"):
+        read(lake, digest=before.digest)
+    blob.unlink()
+    with pytest.raises(DataError, match=r"the snapshot of .*rows\.csv is not there any more"):
+        read(lake, digest=before.digest)
+
+
+def test_data_that_nobody_pinned_are_read_where_they_are(lake: Path) -> None:
+    before = read(lake)
+    assert read(lake, digest=before.digest).table.equals(before.table)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from pawl.api.data import Data
+from pawl.artifacts.runs import RunConfig
 from pawl.training import joins
 from pawl.training.gather import gather
-from pawl.training.materialised import Materialised
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def _plans(lake: Path, kept: Materialised | None = None, **source: Any) -> list[str | None]:
+def _plans(lake: Path, namespace: str = "team", **source: Any) -> list[str | None]:
     plans = {
         "name": "plans",
         "uri": (lake / "plans.csv").as_uri(),
@@ -50,8 +50,9 @@ def _plans(lake: Path, kept: Materialised | None = None, **source: Any) -> list[
         "timeColumn": "at",
         "sources": [plans | source],
     }
-    kept = kept or Materialised((lake / "store").as_uri(), "team")
-    table = gather(Data.model_validate(data), lake / "scratch", kept).table
+    store = (lake / "store").as_uri()
+    config = RunConfig.model_construct(store=store, namespace=namespace)
+    table = gather(Data.model_validate(data), lake / "scratch", config).table
     found: list[str | None] = table.column("plan").to_pylist()
     return found
 
@@ -94,7 +95,7 @@ def test_other_content_is_computed(lake: Path, computed: list[str], name: str) -
 
 def test_a_namespace_has_its_own(lake: Path, computed: list[str]) -> None:
     _plans(lake)
-    _plans(lake, Materialised((lake / "store").as_uri(), "other"))
+    _plans(lake, "other")
     assert computed == ["plans", "plans"]
 
 

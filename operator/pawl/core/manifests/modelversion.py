@@ -67,7 +67,7 @@ def build_model_version(
                 **({"parent": parent} if parent else {}),
                 "data": lineage.data.model_dump(
                     mode="json",
-                    include={"uri", "digest", "rows", "newest", "window", "sources"},
+                    include={"uri", "digest", "rows", "newest", "window", "sources", "pin"},
                     exclude_defaults=True,
                 ),
                 **_preparation(result, image_ids),
