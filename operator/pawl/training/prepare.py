@@ -176,7 +176,7 @@ def _require_digest(config: RunConfig, digest: str) -> None:
     if expected is not None and expected != digest and config.reproduces is not None:
         raise DataError(
             f"the data have changed since {config.reproduces.name} was trained: {digest[:19]} is "
-            f"not {expected[:19]}, so there is nothing to be compared; bring them back",
+            f"not {expected[:19]}, so there is nothing to be compared, and they were not pinned",
             reason="DataChanged",
         )
     if expected is not None and expected != digest:

@@ -77,6 +77,18 @@ def test_data_that_have_changed_are_not_trained_on(forest: dict[str, Any], pod: 
     assert "changed since tumours-v1 was trained" in run.termination.message
 
 
+def test_data_that_were_pinned_are_read_again_after_they_were_overwritten(
+    forest: dict[str, Any], pod: Any, tmp_path: Path
+):
+    source = Path(forest["data"]["uri"].removeprefix("file://"))
+    data = tmp_path / source.name
+    data.write_bytes(source.read_bytes())
+    spec = {**forest, "data": {**forest["data"], "uri": f"file://{data}", "pin": "snapshot"}}
+    made = pod(spec).all()
+    data.write_text("overwritten")
+    assert repeated(pod, spec, made).outcome == "Reproduced"
+
+
 def test_checks_of_the_age_were_passed_when_the_data_were_young(forest: dict[str, Any], pod: Any):
     made = pod(forest).all()
     old = {**forest, "data": {**forest["data"], "checks": [{"minRows": 10**6}]}}
