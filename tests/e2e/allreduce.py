@@ -1,6 +1,6 @@
 """A trainer of several workers with nothing but sockets: a logistic regression whose gradients are
-summed by worker 0. Workers meet by the variables of torchrun. Worker 1 fails in the first attempt
-when its parameter `stumble` says so."""
+summed by worker 0. Workers meet by the variables of torchrun. In the first attempt worker 1 fails
+when the parameter `stumble` says so, and all take their time when `linger` does."""
 
 import json
 import os
@@ -87,6 +87,7 @@ w, b, rows = np.zeros(len(columns)), 0.0, 0.0
 for _ in range(200):
     error = 1 / (1 + np.exp(-(own_x @ w + b))) - own_y
     *slope, shift, rows = allreduce(np.array([*(own_x.T @ error), error.sum(), float(len(own_y))]))
+    time.sleep(0.2 if parameters.get("linger") and first else 0)
     w, b = w - np.array(slope) / rows, b - shift / rows
 print(json.dumps({"rank": rank, "own": len(own_y), "rows": int(rows)}), flush=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import time
@@ -104,6 +105,16 @@ class Space:
     def delete(self, kind: str, name: str) -> None:
         """Deletes an object in the background."""
         self.cluster.resource(kind).delete(name=name, namespace=self.name)
+
+    def evict(self, pod: str) -> None:
+        """As a drain of its node would."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": self.name},
+        }
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod}/eviction"
+        self.cluster.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(eviction))
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """An object as JSON, or None."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import recipes
@@ -63,13 +62,7 @@ def test_an_evicted_fit_goes_on_from_its_checkpoint(space: Space):
     space.until("TrainingJob", "long", lambda s: 30 < (s.get("progress") or 0) < 75)
     (first,) = pods(space)
     name = first["metadata"]["name"]
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": name, "namespace": space.name},
-    }
-    path = f"/api/v1/namespaces/{space.name}/pods/{name}/eviction"
-    space.cluster.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(eviction))
+    space.evict(name)
     eventually(lambda: all(p["metadata"]["name"] != name for p in pods(space)), "another pod")
     space.trained("long")
     (second,) = pods(space)

@@ -13,7 +13,7 @@ import pytest
 import recipes
 import yaml
 from clusters import EmbeddedCluster
-from harness import Space
+from harness import Space, eventually
 
 EXAMPLE = Path(__file__).parents[2] / "manifests/examples/distributed"
 
@@ -60,6 +60,27 @@ def test_when_one_fails_all_begin_anew(space: Space):
     (job,) = space.list("Job", PODS)
     assert job["metadata"]["name"] == "spread-r1-a2"
     assert job["status"]["succeeded"] == 2
+
+
+def test_when_one_is_evicted_all_begin_anew_and_no_attempt_is_counted(space: Space):
+    changes = {"container": {"parameters": {"linger": True}}, "backoffLimit": 0}
+    space.create("TrainingJob", "spread", spread(space, **changes))
+    eventually(lambda: len(training(space)) == 2, "two workers that train")
+    space.evict(training(space)[1])
+    space.trained("spread")
+    (job,) = space.list("Job", PODS)
+    assert job["metadata"]["name"] == "spread-r1-a2"
+    assert job["metadata"]["annotations"]["pawl.dev/failures"] == "0"
+
+
+def training(space: Space) -> list[str]:
+    """Pods in which train runs."""
+    return sorted(
+        pod["metadata"]["name"]
+        for pod in space.list("Pod", PODS)
+        for container in pod["status"].get("initContainerStatuses") or ()
+        if container["name"] == "train" and container["state"].get("running")
+    )
 
 
 def torch_image(space: Space) -> str:

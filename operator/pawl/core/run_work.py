@@ -177,7 +177,7 @@ def started(work: Work) -> None:
 def tell_suspended(work: Work, job: Object | None) -> None:
     """Whether pods of the run may be there. `job` is the one that is there, or is created."""
     if work.job.spec.suspend:
-        work.conditions.set("Suspended", True, "SuspendedByUser")
+        work.conditions.set("Suspended", True, "SuspendedByUser", "spec.suspend is true")
     elif job is not None and kueue.waits(job):
         text = f"waits for Kueue to admit it to the queue {kueue.queue_of(job)}"
         work.conditions.set("Suspended", True, WAITS, text)

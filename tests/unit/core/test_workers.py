@@ -9,6 +9,7 @@ from world import INSTALLATION, training_job
 
 from pawl.api.crds import all_crds
 from pawl.api.trainingjob import TrainingJobSpec
+from pawl.artifacts.runs import TrialTask
 from pawl.core.manifests import training, workers
 from pawl.core.recipe import recipe_digest
 from pawl.local.schema.structural import Structural
@@ -35,6 +36,15 @@ def test_each_is_told_where_worker_0_is():
     assert {env[n]["value"] for n in ("WORLD_SIZE", "PET_NNODES", "DMLC_NUM_WORKER")} == {"3"}
     ranks = [env[n]["valueFrom"] for n in ("RANK", "PET_NODE_RANK", "JAX_PROCESS_ID")]
     assert all("job-completion-index" in rank["fieldRef"]["fieldPath"] for rank in ranks)
+
+
+def test_a_trial_s_workers_meet_at_its_own_worker_0():
+    owner = training_job(trainer=CONTAINER, workers=2)
+    spec = TrainingJobSpec.model_validate(owner["spec"])
+    task = TrialTask(number=4, search_run=1, parameters={})
+    built = training.build_job(owner, spec, 1, {}, INSTALLATION, task)
+    assert train(built)["MASTER_ADDR"]["value"] == "churn-nov-r1-t4-0.churn-nov-workers"
+    assert built["spec"]["completions"] == 2
 
 
 def test_what_the_user_sets_comes_first():
