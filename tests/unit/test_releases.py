@@ -101,7 +101,17 @@ def test_what_is_stored_is_valid_today_and_nothing_of_it_is_lost(
         made = registry.create(resource, namespace, fresh, manager="test")
         told = {**made, "status": item["status"]}
         stored = registry.update(resource, namespace, told, manager="test", subresource="status")
-        assert (stored["spec"], stored["status"]) == (item["spec"], item["status"])
+        assert kept(item["spec"], stored["spec"])
+        assert kept(item["status"], stored["status"])
+
+
+def kept(old: Any, new: Any) -> bool:
+    """Whether all of `old` is in `new`, which may have fields that are newer than the release."""
+    if isinstance(old, dict):
+        return all(key in new and kept(value, new[key]) for key, value in old.items())
+    if isinstance(old, list):
+        return len(old) == len(new) and all(kept(a, b) for a, b in zip(old, new, strict=True))
+    return bool(old == new)
 
 
 def test_no_run_starts_again(release: Release):
@@ -115,7 +125,8 @@ def test_no_run_starts_again(release: Release):
         )
         now = parse_timestamp(item["status"]["completionTime"]) + timedelta(minutes=1)
         plan = plan_training_job(observed, release.installation, now)
-        assert (plan.actions, plan.events, plan.status) == ((), (), item["status"])
+        assert (plan.actions, plan.events) == ((), ())
+        assert kept(item["status"], plan.status)
 
 
 def test_no_artifact_is_read_again_and_no_stage_moves(release: Release):
