@@ -11,6 +11,7 @@ from pawl.cli import (
     approval,
     audit,
     capture,
+    data,
     gc,
     lineage,
     local,
@@ -40,6 +41,7 @@ gc.register(app)
 plan.register(app)
 alerts.register(app)
 capture.register(app)
+data.register(app)
 trials.register(app)
 lineage.register(app)
 reproduce.register(app)
