@@ -269,3 +269,21 @@ def test_bodies_that_cannot_be_read(api, namespace):
     named = b"\x0a\x11pawl.dev/v1alpha1\x12\x0bTrainingJob"
     raw = b"k8s\x00\x0a" + bytes([len(named)]) + named
     assert request(api, "POST", path, raw, Content_Type=PROTOBUF)[0] == 415
+
+
+def test_a_list_is_applied_and_what_is_wrong_in_it_is_refused(kubectl):
+    """kubectl looks at what a v1 List holds by /openapi/v2 as protobuf, and by nothing else."""
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {}}
+    spec = {
+        "model": "m",
+        "data": {"uri": "s3://b/k", "target": "y", "task": "binary"},
+        "trainer": {"container": {"image": "i"}},
+    }
+    job = {"apiVersion": "pawl.dev/v1alpha1", "kind": "TrainingJob", "spec": spec}
+    job["metadata"] = {"name": "job"}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [config, job]}
+    applied = kubectl("apply", "-f-", stdin=listed).splitlines()
+    assert applied == ["configmap/one created", "trainingjob.pawl.dev/job created"]
+    config["dada"] = {}
+    told = kubectl("apply", "-f-", stdin=listed, fails=True)
+    assert 'unknown field "dada"' in told

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import orjson
 
+from pawl.local.api.http.protobuf.openapi import encode
 from pawl.local.api.kinds.custom import CustomKind
 from pawl.local.api.resources import Catalog, Resource
 from pawl.local.schema import openapi
+
+_PROTOBUF = "/openapi/v2 as protobuf"
 
 
 class OpenApi:
@@ -28,6 +31,13 @@ class OpenApi:
                 return None
             self._made[path] = made
         return self._made[path]
+
+    def protobuf(self) -> bytes:
+        """/openapi/v2 as protobuf."""
+        document = self.document("/openapi/v2") or b""
+        if _PROTOBUF not in self._made:
+            self._made[_PROTOBUF] = encode(document)
+        return self._made[_PROTOBUF]
 
     def _make(self, path: str) -> bytes | None:
         resources = [_published(resource) for resource in self._catalog]

@@ -43,7 +43,7 @@ Serve = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 _PUBLIC = frozenset({"/healthz", "/livez", "/readyz", "/version", "/version/"})
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _METRICS = f"/apis/{custommetrics.GROUP}/{custommetrics.VERSION}/"
-_OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi"
+_OPENAPI_PROTOBUF = "application/com.github.proto-openapi"
 
 
 class Server:
@@ -206,8 +206,11 @@ class Server:
 
     def _openapi_document(self, accept: str, path: str) -> web.Response:
         offered = [clause.split(";")[0].strip() for clause in accept.split(",")]
-        if accept and all(one.startswith(_OPENAPI_V2_PROTOBUF) for one in offered):
-            raise errors.not_acceptable(["application/json"])
+        if accept and all(one.startswith(_OPENAPI_PROTOBUF) for one in offered):
+            if path != "/openapi/v2":
+                raise errors.not_acceptable(["application/json"])
+            kind = f"{_OPENAPI_PROTOBUF}.spec.v2.v1.0+protobuf"
+            return web.Response(body=self._openapi.protobuf(), headers={"Content-Type": kind})
         document = self._openapi.document(path.rstrip("/"))
         if document is None:
             return web.Response(text="404 page not found\n", status=404)
