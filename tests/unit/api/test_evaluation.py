@@ -143,3 +143,31 @@ def test_it_refuses_with_a_sentence(
     schema: Structural, gate: dict[str, Any], task: str, sentence: str
 ) -> None:
     assert sentence in complaints(schema, gate, task)
+
+
+@pytest.mark.parametrize(
+    ("data", "tests", "fits"),
+    [
+        pytest.param("s3://lake/x", "s3://lake/tests.jsonl", True, id="no claim"),
+        pytest.param("pvc://lake/x", "pvc://lake/a/tests.jsonl", True, id="the data's claim"),
+        pytest.param("pvc://lake/x", "pvc://other/tests.jsonl", False, id="another claim"),
+        pytest.param("s3://lake/x", "pvc://lake/tests.jsonl", False, id="no claim of the data"),
+    ],
+)
+def test_model_tests_come_from_no_other_claim(
+    schema: Structural, data: str, tests: str, fits: bool
+) -> None:
+    item = {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": "churn", "namespace": "ml"},
+        "spec": {
+            "model": "churn",
+            "data": {"uri": data, "task": "binary", "target": "churned"},
+            "trainer": {"sklearn": {"estimator": "sklearn.svm.SVC"}},
+            "evaluation": {"tests": {"uri": tests}},
+        },
+    }
+    schema.default(item)
+    found = "; ".join(str(cause) for cause in schema.validate(item))
+    assert ("only that of data.uri is mounted" in found) is not fits

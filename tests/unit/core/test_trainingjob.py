@@ -536,6 +536,23 @@ def test_a_source_that_is_not_allowed_starts_nothing():
     assert condition(w, "Stalled")["message"] == said
 
 
+def test_model_tests_that_are_not_allowed_start_nothing():
+    w = world(evaluation={"tests": {"uri": "file:///etc/x.jsonl"}})
+    w.settle()
+    assert not w.of("Job")
+    said = "evaluation.tests.uri file:///etc/x.jsonl is a file outside the artifact store"
+    assert condition(w, "Stalled")["message"] == said
+
+
+def test_an_expression_that_is_not_understood_stalls_with_a_sentence():
+    data = training_job()["spec"]["data"]
+    w = world(data={**data, "derived": [{"name": "f", "expression": "open(x)"}]})
+    w.settle()
+    assert not w.of("Job")
+    assert condition(w, "Stalled")["reason"] == "InvalidSpec"
+    assert "open(x) is not understood" in condition(w, "Stalled")["message"]
+
+
 def test_data_that_are_not_allowed_start_nothing_and_are_told_once():
     w = world(data={"uri": "file:///etc/x.csv", "task": "binary", "target": "y"})
     w.settle()
