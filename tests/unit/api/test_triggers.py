@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pawl.api.crds import all_crds
 from pawl.api.trainingjob import TrainingJobSpec
@@ -82,3 +84,10 @@ def test_none_of_it_changes_the_recipe() -> None:
     assert set(ALL) == set(TRIGGERS)
     plain = TrainingJobSpec.model_validate(RECIPE)
     assert recipe_digest(TrainingJobSpec.model_validate(RECIPE | ALL)) == recipe_digest(plain)
+
+
+def test_the_example_is_taken() -> None:
+    path = Path(__file__).parents[3] / "manifests/examples/continuous/trainingjob.yaml"
+    spec = yaml.safe_load(path.read_text())["spec"]
+    assert complaints("TrainingJob", spec) == ""
+    assert TrainingJobSpec.model_validate(spec).schedule
