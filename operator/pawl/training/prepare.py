@@ -23,6 +23,7 @@ from pawl.training import (
     functions,
     log,
     model_tests,
+    moved,
     proxies,
     recorded,
     results,
@@ -122,6 +123,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         fold = folds(table, data, roles.row_columns, spec.model, count)
         np.save(work.folds, np.concatenate([fold[parts == part] for part in (TRAIN, VALIDATION)]))
     suspected, leaked = _suspicions(table, target, parts, schema, data)
+    suspected = (*suspected, *_moved(config, table, parts, schema))
     warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
@@ -271,3 +273,11 @@ def _suspicions(
         *proxies.warnings(leaked),
     )
     return sentences, leaked
+
+
+def _moved(config: RunConfig, table: pa.Table, parts: Parts, schema: Schema) -> tuple[str, ...]:
+    """What has moved since the champion was trained; trials need not tell it each."""
+    if config.champion is None or config.trial is not None:
+        return ()
+    train = table.filter(pa.array(parts == TRAIN))
+    return moved.since(config.champion, matrix(train, schema.numeric, schema.categorical))

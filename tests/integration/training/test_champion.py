@@ -126,3 +126,21 @@ def test_a_model_that_learns_nothing_does_not_beat_the_dummy(
     (gate,) = result.gates
     assert (gate.kind, gate.verdict) == ("dummy", "Inconclusive")
     assert "must be shown to be better" in gate.message
+
+
+def test_features_that_have_moved_since_are_told(
+    recipe: dict[str, Any], pod: Any, breast_cancer: Path, tmp_path: Path
+) -> None:
+    first = pod(_recipe(recipe, LOGISTIC)).all()
+    assert not [w for w in _second(pod, recipe, first).warnings if "moved" in w]
+    table = pq.read_table(breast_cancer)
+    at = table.column_names.index("mean radius")
+    larger = pa.array(np.asarray(table.column(at)) * 1.5)
+    path = tmp_path / "larger.parquet"
+    pq.write_table(table.set_column(at, "mean radius", larger), path)
+    other = {**recipe, "data": {**recipe["data"], "uri": path.as_uri()}}
+    result = pod(other, uid="third", champion=_reference(first)).all()
+    (told,) = (warning for warning in result.warnings if "moved" in warning)
+    assert told.startswith(
+        "1 of 30 features have moved since tumours-v1 was trained: mean radius (psi "
+    )
