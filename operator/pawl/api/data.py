@@ -41,15 +41,15 @@ class Check(ApiModel):
 
     model_config = cel(
         (
-            "[has(self.minRows), has(self.unique) && size(self.unique) > 0, has(self.column)]"
-            ".exists_one(x, x)",
-            "a check has one of minRows, unique and column",
+            "[has(self.minRows), has(self.unique) && size(self.unique) > 0, has(self.column), "
+            "has(self.maxPsi)].exists_one(x, x)",
+            "a check has one of minRows, unique, column and maxPsi",
         ),
         (
             "has(self.column) || !(has(self.type) || has(self.min) || has(self.max) || "
             "has(self.maxMissing) || has(self.allowed) || has(self.pattern) || "
             "has(self.notBefore) || has(self.notAfter) || has(self.maxAge))",
-            "only minRows and unique do without a column",
+            "only minRows, unique and maxPsi do without a column",
         ),
         (
             "!has(self.pattern) || ''.matches(self.pattern) in [true, false]",
@@ -61,6 +61,11 @@ class Check(ApiModel):
     )
     unique: Annotated[tuple[Column, ...], Field(max_length=8)] = Field(
         (), description="No two rows may have the same values in these columns."
+    )
+    max_psi: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="No feature may have moved farther since the champion was trained: the "
+        "population stability index of the training rows against its baseline.",
     )
     column: Column | None = Field(None, description="The column that is checked.")
     type: Literal["number", "string", "boolean", "datetime"] | None = Field(

@@ -19,7 +19,7 @@ from pawl.artifacts import bundle
 from pawl.artifacts.records import Baseline
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import StoreRef
-from pawl.errors import PawlError
+from pawl.errors import DataError, PawlError
 from pawl.stats.binning import bin_counts
 from pawl.stats.drift.divergences import DEFAULTS, corrected, psi
 from pawl.stats.drift.layout import Ragged
@@ -30,16 +30,24 @@ LIMIT = DEFAULTS["psi"]
 _SHOWN = 5
 
 
-def since(champion: StoreRef, train: Matrix) -> tuple[str, ...]:
+def since(champion: StoreRef, train: Matrix, most: float | None = None) -> tuple[str, ...]:
     """A sentence where features have moved since the champion was trained, or why nobody can
-    say; none for a bare model, which has no baseline."""
+    say; none for a bare model, which has no baseline. DataError where one has moved by more than
+    `most`."""
     if champion.uri.endswith(".onnx"):
         return ()
     try:
         found = moves(baseline(champion), train)
     except (PawlError, OSError) as error:
         return (f"features cannot be compared with those of {champion.name}: {error}",)
-    over = sorted(((v, name) for name, v in found.items() if v > LIMIT), reverse=True)
+    if most is not None and max(found.values(), default=0.0) > most:
+        told = "; ".join(_told(champion, found, most))
+        raise DataError(f"{told}; at most {most:g} (maxPsi) may be", reason="CheckFailed")
+    return _told(champion, found, LIMIT)
+
+
+def _told(champion: StoreRef, found: dict[str, float], limit: float) -> tuple[str, ...]:
+    over = sorted(((v, name) for name, v in found.items() if v > limit), reverse=True)
     if not over:
         return ()
     listed = ", ".join(f"{name} (psi {value:.2f})" for value, name in over[:_SHOWN])

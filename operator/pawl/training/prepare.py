@@ -123,7 +123,7 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         fold = folds(table, data, roles.row_columns, spec.model, count)
         np.save(work.folds, np.concatenate([fold[parts == part] for part in (TRAIN, VALIDATION)]))
     suspected, leaked = _suspicions(table, target, parts, schema, data)
-    suspected = (*suspected, *_moved(config, table, parts, schema))
+    suspected = (*suspected, *_moved(config, data, table, parts, schema))
     warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
@@ -275,9 +275,13 @@ def _suspicions(
     return sentences, leaked
 
 
-def _moved(config: RunConfig, table: pa.Table, parts: Parts, schema: Schema) -> tuple[str, ...]:
+def _moved(
+    config: RunConfig, data: Data, table: pa.Table, parts: Parts, schema: Schema
+) -> tuple[str, ...]:
     """What has moved since the champion was trained; trials need not tell it each."""
-    if config.champion is None or config.trial is not None:
+    limits = [check.max_psi for check in data.checks if check.max_psi is not None]
+    if config.champion is None or (config.trial is not None and not limits):
         return ()
+    most = min(limits) if limits and config.reproduces is None else None
     train = table.filter(pa.array(parts == TRAIN))
-    return moved.since(config.champion, matrix(train, schema.numeric, schema.categorical))
+    return moved.since(config.champion, matrix(train, schema.numeric, schema.categorical), most)

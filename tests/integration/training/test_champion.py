@@ -144,3 +144,8 @@ def test_features_that_have_moved_since_are_told(
     assert told.startswith(
         "1 of 30 features have moved since tumours-v1 was trained: mean radius (psi "
     )
+    other["data"]["checks"] = [{"maxPsi": 0.25}]
+    run = pod(other, uid="fourth", champion=_reference(first))
+    run.stage("prepare", expect=10)
+    assert run.termination.reason == "CheckFailed"
+    assert "mean radius (psi " in run.termination.message

@@ -9,6 +9,7 @@ import pytest
 
 from pawl.artifacts.records import Baseline
 from pawl.artifacts.runs import StoreRef
+from pawl.errors import DataError
 from pawl.stats.metrics import Answers
 from pawl.training import baseline, moved
 from pawl.training.features import Matrix
@@ -75,3 +76,10 @@ def test_a_champion_that_cannot_be_read_ends_no_run() -> None:
 def test_a_bare_model_has_no_baseline() -> None:
     bare: Any = CHAMPION.model_copy(update={"uri": "s3://models/x.onnx"})
     assert moved.since(bare, matrix(1)) == ()
+
+
+def test_what_has_moved_too_far_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moved, "baseline", lambda _: then())
+    with pytest.raises(DataError, match=r"age \(psi .*\); at most 0\.3 \(maxPsi\) may be"):
+        moved.since(CHAMPION, matrix(2, shift=0.9), most=0.3)
+    assert moved.since(CHAMPION, matrix(2, shift=0.9), most=9.0)
