@@ -119,6 +119,30 @@ class Source(ApiModel):
     )
 
 
+class Labels(ApiModel):
+    """Labels of several annotators: how far they agree, and what most of them say."""
+
+    model_config = cel(
+        (
+            "self.annotators.all(a, self.annotators.exists_one(b, a == b))",
+            "each annotator's column once",
+        ),
+    )
+    annotators: Annotated[tuple[Column, ...], Field(min_length=2, max_length=20)] = Field(
+        description="A column of labels each; missing where one gave none. They are no features."
+    )
+    min_kappa: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="The lower 95 % bound of their agreement beyond chance (Cohen's kappa of two, "
+        "Fleiss' of more) must be at least this, else nothing is trained.",
+    )
+    aggregate: Literal["majority"] | None = Field(
+        None,
+        description="How data.target is made of them. majority: the label given most often; rows "
+        "with a tie are left out. Default: data.target is a column of the data.",
+    )
+
+
 class Data(ApiModel):
     """Where the rows come from and what their columns mean."""
 
@@ -158,6 +182,20 @@ class Data(ApiModel):
             "!self.sensitive.exists(c, c in self.features)",
             "a sensitive column is kept out of the features; take it out of one of the lists",
         ),
+        (
+            "!has(self.labels) || self.task != 'regression'",
+            "labels of annotators are for classification",
+        ),
+        (
+            "!has(self.labels) || !has(self.features) || "
+            "!self.labels.annotators.exists(c, c in self.features)",
+            "the label of an annotator cannot be a feature",
+        ),
+        (
+            "!has(self.labels) || !has(self.labels.aggregate) || "
+            "!(self.target in self.labels.annotators)",
+            "labels.aggregate makes the target; give it a name that no annotator has",
+        ),
     )
     uri: Uri = Field(
         description="file, s3, http(s): one file, a folder or a glob of csv, parquet or JSON lines."
@@ -176,6 +214,7 @@ class Data(ApiModel):
     )
     task: Task = Field(description="What is predicted.")
     target: Column = Field(description="The column that is predicted.")
+    labels: Labels | None = None
     positive_label: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="The value of target whose probability is meant; default: the greater."
     )
@@ -215,6 +254,8 @@ class Data(ApiModel):
     def _derived_show_nothing_hidden(self) -> Self:
         hidden = dict.fromkeys(self.id_columns, "an id column")
         hidden |= dict.fromkeys(self.sensitive, "sensitive")
+        if self.labels is not None:
+            hidden |= dict.fromkeys(self.labels.annotators, "an annotator's label")
         refuse_hidden(self.derived, hidden | {self.target: "the target"})
         return self
 

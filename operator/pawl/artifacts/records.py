@@ -114,6 +114,7 @@ class Metrics(Record):
     dummy: dict[str, float]  # the same metrics of a model that ignores the features
     validation: dict[str, float] = {}
     old_window: OldWindow | None = None
+    agreement: Agreement | None = None
     proxies: tuple[Proxy, ...] = ()
     slices: tuple[SliceScore, ...] = ()
     importance: tuple[Importance, ...] = ()  # on validation rows, most important first
@@ -151,6 +152,19 @@ class Proxy(Record):
     estimate: float
     interval: tuple[float, float]  # 95 %
     rows: int
+
+
+class Agreement(Record):
+    """How far the annotators of data.labels agree beyond chance: Cohen's kappa of two, Fleiss' of
+    more, over the rows with two labels at least. They differ on `disputed` of these; `tied` have no
+    label that is given most often, and were left out where the target is made of the labels."""
+
+    annotators: int
+    kappa: float
+    interval: tuple[float, float]  # 95 %
+    rows: int
+    disputed: int
+    tied: int | None = None
 
 
 class OldWindow(Record):

@@ -14,7 +14,7 @@ from pawl.artifacts.records import (
     Signature,
     Window,
 )
-from pawl.training import card_parts
+from pawl.training import card_parts, labels
 from pawl.training.proxies import told
 
 _MOST_FAILURES = 50
@@ -56,6 +56,8 @@ def render(
         lines += ["", f"## {len(failures):,} failed model tests", ""]
         lines += [f"* {sentence}" for sentence in failures[:_MOST_FAILURES]]
     lines += ["", "## Data", "", _data(lineage.data)]
+    if metrics.agreement is not None:
+        lines += ["", f"Labels: {labels.told(metrics.agreement)}."]
     lines += card_parts.inputs(signature, profile)
     lines += card_parts.limits(metrics, lineage)
     lines += card_parts.lineage(lineage)

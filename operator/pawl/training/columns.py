@@ -43,7 +43,8 @@ class Roles:
 
 def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
     """Every column that the data must have, with the field that names it first."""
-    named: dict[str, str] = {data.target: "data.target"}
+    labels = data.labels
+    named = {data.target: "data.target"} if labels is None or labels.aggregate is None else {}
     single = {
         "timeColumn": data.time_column,
         "groupColumn": data.group_column,
@@ -54,6 +55,7 @@ def named_columns(data: Data, evaluation: Evaluation = _NONE) -> dict[str, str]:
         "ignore": _without_derived(data.ignore, data),
         "idColumns": data.id_columns,
         "sensitive": data.sensitive,
+        "labels": labels.annotators if labels is not None else (),
     }
     for field, names in several.items():
         for name in names:
@@ -95,6 +97,7 @@ def assign_roles(table: pa.Table, data: Data, program: Program) -> Roles:
     none is left."""
     apart = {data.target, *data.id_columns, *data.sensitive, *data.ignore}
     apart |= {c for c in (data.time_column, data.group_column, data.weight_column) if c}
+    apart |= set(data.labels.annotators if data.labels is not None else ())
     every = (*table.column_names, *program.kinds)
     names = data.features or [name for name in every if name not in apart]
     features: list[Feature] = []

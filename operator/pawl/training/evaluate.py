@@ -89,6 +89,7 @@ def judge(
         dummy=_values(names, truth, ignorant)[0],
         validation=_values(names, parts.validation_truth, validation)[0],
         old_window=old,
+        agreement=prepared.agreement,
         proxies=prepared.proxies,
         slices=slice_scores(spec, names[0], parts.test.table, truth, test),
         importance=importances(

@@ -12,7 +12,7 @@ from pawl import constants
 from pawl.api.data import Data
 from pawl.api.trainingjob import Cause, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, Proxy
+from pawl.artifacts.records import Agreement, DataLineage, Proxy
 from pawl.artifacts.redact import redact
 from pawl.artifacts.runs import NoNewData, RunConfig
 from pawl.errors import DataError
@@ -21,6 +21,7 @@ from pawl.training import (
     derive,
     fetch,
     functions,
+    labels,
     log,
     model_tests,
     moved,
@@ -69,18 +70,16 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
     require_columns(table, named_columns(data, spec.evaluation))
     if spec.evaluation.tests is not None:
         work.tests.write_bytes(canonical_json(model_tests.fetch(spec.evaluation.tests, work)))
-    if data.checks and config.reproduces is None:  # these data have passed, when they were younger
-        from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
-
-        run_checks(table, data.checks, now)
+    _check(table, data, config, now)
+    table, agreement, ties = labels.settle(table, data, config)
     table, warnings = _with_target(table, data.target)
     require_values(table, spec.evaluation.gates)
-    labels, beside = _labelled(table, spec, now)
+    counted, beside = _labelled(table, spec, now)
     newest: Newest | None = None
-    if labels is not None:
-        if short := labels.too_few():
+    if counted is not None:
+        if short := counted.too_few():
             return _nothing_new(config, results.end(config, digest, short))
-        newest = labels.newest(data.split.test)
+        newest = counted.newest(data.split.test)
         beside = newest.told
         table = table.filter(pa.array(newest.count))
     known = recorded.find(config, digest, newest.window if newest else None, work)
@@ -124,11 +123,19 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         np.save(work.folds, np.concatenate([fold[parts == part] for part in (TRAIN, VALIDATION)]))
     suspected, leaked = _suspicions(table, target, parts, schema, data)
     suspected = (*suspected, *_moved(config, data, table, parts, schema))
-    warnings = (*gathered.warnings, *warnings, *beside, *roles.warnings, *suspected)
+    warnings = (*gathered.warnings, *ties, *warnings, *beside, *roles.warnings, *suspected)
     for sentence in warnings:
         log.warning(sentence)
-    write_record(work.prepared, _prepared(lineage, roles, leaked, warnings))
+    write_record(work.prepared, _prepared(lineage, roles, agreement, leaked, warnings))
     return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
+
+
+def _check(table: pa.Table, data: Data, config: RunConfig, now: int) -> None:
+    """Data of a version that is made again have passed, when they were younger."""
+    if data.checks and config.reproduces is None:
+        from pawl.training.checks import run_checks  # noqa: PLC0415 - pandera is slow to import
+
+        run_checks(table, data.checks, now)
 
 
 def _derived(
@@ -160,12 +167,17 @@ def _write(
 
 
 def _prepared(
-    lineage: DataLineage, roles: Roles, leaked: tuple[Proxy, ...], warnings: tuple[str, ...]
+    lineage: DataLineage,
+    roles: Roles,
+    agreement: Agreement | None,
+    leaked: tuple[Proxy, ...],
+    warnings: tuple[str, ...],
 ) -> Prepared:
     return Prepared(
         data=lineage,
         row_columns=roles.row_columns,
         row_columns_are_ids=roles.row_columns_are_ids,
+        agreement=agreement,
         proxies=leaked,
         warnings=warnings,
     )

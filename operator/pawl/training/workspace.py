@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import DataLineage, Proxy, Record, SourceLineage, Task
+from pawl.artifacts.records import Agreement, DataLineage, Proxy, Record, SourceLineage, Task
 from pawl.artifacts.runs import (
     WORK_DATA,
     WORK_HELD_OUT,
@@ -85,6 +85,7 @@ class Prepared(Record):
     data: DataLineage
     row_columns: tuple[str, ...]  # the columns whose hash identifies a row
     row_columns_are_ids: bool
+    agreement: Agreement | None = None
     proxies: tuple[Proxy, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -74,7 +74,8 @@ def test_a_source_as_of_a_time_needs_the_time_of_the_rows(schema: Structural) ->
 
 def _data(**changes: Any) -> Data:
     base = {"uri": "file:///d.csv", "task": "binary", "target": "y", "sensitive": ["gender"]}
-    return Data.model_validate(base | {"idColumns": ["id"]} | changes)
+    base |= {"idColumns": ["id"], "labels": {"annotators": ["anna", "bo"]}}
+    return Data.model_validate(base | changes)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,9 @@ def _data(**changes: Any) -> Data:
         ),
         pytest.param({"name": "f", "expression": "len(id)"}, "id, which is an id column", id="id"),
         pytest.param({"name": "y", "expression": "x"}, "the name of the target", id="named target"),
+        pytest.param(
+            {"name": "f", "expression": "anna"}, "anna, which is an annotator's label", id="label"
+        ),
         pytest.param({"name": "f", "expression": "eval(x)"}, "is not understood", id="grammar"),
     ],
 )
@@ -126,6 +130,39 @@ def test_sources_have_a_name_and_a_key(schema: Structural, sources: list[Any], s
     ],
 )
 def test_versions_are_those_of_s3(schema: Structural, data: dict[str, Any], said: str) -> None:
+    found = complaints(schema, **data)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param({"labels": {"annotators": ["a", "b"], "minKappa": 0.6}}, "", id="two"),
+        pytest.param({"labels": {"annotators": ["a", "churned"]}}, "", id="one is the target"),
+        pytest.param({"labels": {"annotators": ["a"]}}, "annotators", id="one"),
+        pytest.param({"labels": {"annotators": ["a", "b", "a"]}}, "column once", id="twice"),
+        pytest.param({"labels": {"annotators": ["a", "b"], "minKappa": 1}}, "minKappa", id="1"),
+        pytest.param(
+            {"labels": {"annotators": ["a", "b"]}, "task": "regression"},
+            "for classification",
+            id="numbers",
+        ),
+        pytest.param(
+            {"labels": {"annotators": ["a", "b"]}, "features": ["b", "c"]},
+            "cannot be a feature",
+            id="a feature",
+        ),
+        pytest.param(
+            {"labels": {"annotators": ["a", "churned"], "aggregate": "majority"}},
+            "a name that no annotator has",
+            id="the target is one of those it is made of",
+        ),
+    ],
+)
+def test_labels_are_classes_by_two_or_more(
+    schema: Structural, data: dict[str, Any], said: str
+) -> None:
     found = complaints(schema, **data)
     assert said in found
     assert bool(found) == bool(said)

@@ -10,6 +10,7 @@ import pytest
 
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.records import (
+    Agreement,
     Baseline,
     CategoryBaseline,
     DataLineage,
@@ -78,6 +79,16 @@ def test_importance_limits_and_lineage_are_told():
     assert "No slices were looked at" in text
     assert f"recipe `{DIGEST}`" in text
     assert "numpy 2.0" in text
+
+
+def test_agreement_of_annotators_is_told():
+    agreement = Agreement(
+        annotators=3, kappa=0.71, interval=(0.65, 0.77), rows=1200, disputed=300, tied=12
+    )
+    assert (
+        "Labels: 3 annotators agree with Fleiss' kappa 0.71 (95 % interval 0.65 to 0.77, 1,200 "
+        "rows with two labels or more); they differ on 300 rows, of which 12 are tied and left out."
+    ) in rendered(agreement=agreement)
 
 
 def spec(**data: Any) -> TrainingJobSpec:

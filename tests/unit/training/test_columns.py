@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,6 +107,29 @@ def test_derived_features_are_features_like_columns() -> None:
         ("label", "categorical"),
     ]
     assert 'column "when" is a date: left out of the features' in roles.warnings
+
+
+def test_labels_of_annotators_are_no_features() -> None:
+    data = _data(idColumns=["id"], labels={"annotators": ["flag", "plan"]})
+    assert [f.name for f in _roles(data).features] == ["age", "gender"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        pytest.param({"annotators": ["plan", "flag"], "aggregate": "majority"}, None, id="made"),
+        pytest.param({"annotators": ["plan", "flag"]}, r'"z" \(data.target\)', id="not made"),
+        pytest.param(
+            {"annotators": ["plan", "anna"], "aggregate": "majority"},
+            r'"anna" \(data.labels\)',
+            id="an annotator",
+        ),
+    ],
+)
+def test_a_target_that_is_made_need_not_be_there(labels: dict[str, Any], said: str | None) -> None:
+    wanted = contextlib.nullcontext() if said is None else pytest.raises(DataError, match=said)
+    with wanted:
+        require_columns(TABLE, named_columns(_data(target="z", labels=labels)))
 
 
 def test_too_many_texts_are_told() -> None:
