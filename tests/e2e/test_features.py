@@ -112,7 +112,8 @@ def test_raw_rows_give_the_features_of_training_bit_for_bit(space: Space, tmp_pa
     space.serving("cost", "cost-v1")
     step, function = version["spec"]["lineage"]["preparation"]
     assert (step["name"], function) == ("convert", {"name": "keep", "version": 1})
-    assert "trainer" in step["imageID"]
+    # an image that came from no registry has no name there, only a digest
+    assert "trainer" in step["imageID"] or step["imageID"].startswith("sha256:")
     gates = {gate["metric"]: gate["verdict"] for gate in version["spec"]["gates"]}
     assert gates["failed_model_tests"] == "Pass"
 
