@@ -130,6 +130,23 @@ class Disagreement(Record):
     share: float
 
 
+class Move(Record):
+    """How far a feature has moved: its population stability index (`training.moved`)."""
+
+    feature: str
+    psi: float
+
+
+class Moved(Record):
+    """How far the features have moved since the champion then was trained: `features` of the
+    `compared` ones, the farthest first."""
+
+    version: str
+    digest: str
+    compared: int
+    features: tuple[Move, ...]
+
+
 class RunResult(Record):
     """`runs/<uid>-<run>/result.json`: what a run gave, put if absent. The termination message
     carries only its digest."""
@@ -148,6 +165,7 @@ class RunResult(Record):
     gates: tuple[GateResult, ...] = ()
     warnings: tuple[str, ...] = ()
     disagreement: Disagreement | None = None
+    moved: Moved | None = None
     lineage: Lineage
     code: Code | None = None  # not in the lineage: another commit may train the same model
 

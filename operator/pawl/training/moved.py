@@ -3,7 +3,8 @@
 The training rows are counted in the bins and categories of the champion's baseline.json, as a
 server counts requests, and compared by the population stability index without what chance alone
 adds to it: psi − (K − 1)(1/n + 1/m), for K bins, n rows now and m rows then. A feature has moved
-above 0.2, the default of drift in serving.
+above 0.2, the default of drift in serving. The figures are in result.json and not in the bundle,
+which the same training gives again whatever the champion is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from pawl.artifacts import bundle
 from pawl.artifacts.records import Baseline
 from pawl.artifacts.retry import PATIENT
-from pawl.artifacts.runs import StoreRef
+from pawl.artifacts.runs import Move, Moved, StoreRef
 from pawl.errors import DataError, PawlError
 from pawl.stats.binning import bin_counts
 from pawl.stats.drift.divergences import DEFAULTS, corrected, psi
@@ -28,22 +29,35 @@ from pawl.training.features import Matrix
 
 LIMIT = DEFAULTS["psi"]
 _SHOWN = 5
+MOST_KEPT = 256
 
 
-def since(champion: StoreRef, train: Matrix, most: float | None = None) -> tuple[str, ...]:
-    """A sentence where features have moved since the champion was trained, or why nobody can
-    say; none for a bare model, which has no baseline. DataError where one has moved by more than
-    `most`."""
+def since(
+    champion: StoreRef, train: Matrix, most: float | None = None
+) -> tuple[Moved | None, tuple[str, ...]]:
+    """How far features have moved since the champion was trained, with a sentence where that is
+    far, or why nobody can say; nothing for a bare model, which has no baseline. DataError where
+    one has moved by more than `most`."""
     if champion.uri.endswith(".onnx"):
-        return ()
+        return None, ()
     try:
         found = moves(baseline(champion), train)
     except (PawlError, OSError) as error:
-        return (f"features cannot be compared with those of {champion.name}: {error}",)
+        return None, (f"features cannot be compared with those of {champion.name}: {error}",)
     if most is not None and max(found.values(), default=0.0) > most:
         told = "; ".join(_told(champion, found, most))
         raise DataError(f"{told}; at most {most:g} (maxPsi) may be", reason="CheckFailed")
-    return _told(champion, found, LIMIT)
+    return _farthest(champion, found), _told(champion, found, LIMIT)
+
+
+def _farthest(champion: StoreRef, found: dict[str, float]) -> Moved:
+    every = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    return Moved(
+        version=champion.name,
+        digest=champion.digest,
+        compared=len(every),
+        features=tuple(Move(feature=name, psi=value) for name, value in every[:MOST_KEPT]),
+    )
 
 
 def _told(champion: StoreRef, found: dict[str, float], limit: float) -> tuple[str, ...]:

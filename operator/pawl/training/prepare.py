@@ -12,9 +12,9 @@ from pawl import constants
 from pawl.api.data import Data
 from pawl.api.trainingjob import Cause, TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
-from pawl.artifacts.records import Agreement, DataLineage, Proxy
+from pawl.artifacts.records import DataLineage, Proxy
 from pawl.artifacts.redact import redact
-from pawl.artifacts.runs import NoNewData, RunConfig
+from pawl.artifacts.runs import Moved, NoNewData, RunConfig
 from pawl.errors import DataError
 from pawl.expressions.program import Program
 from pawl.training import (
@@ -122,11 +122,20 @@ def prepare(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Outcom
         fold = folds(table, data, roles.row_columns, spec.model, count)
         np.save(work.folds, np.concatenate([fold[parts == part] for part in (TRAIN, VALIDATION)]))
     suspected, leaked = _suspicions(table, target, parts, schema, data)
-    suspected = (*suspected, *_moved(config, data, table, parts, schema))
-    warnings = (*gathered.warnings, *ties, *warnings, *beside, *roles.warnings, *suspected)
+    distances, far = _moved(config, data, table, parts, schema)
+    warnings = (*gathered.warnings, *ties, *warnings, *beside, *roles.warnings, *suspected, *far)
     for sentence in warnings:
         log.warning(sentence)
-    write_record(work.prepared, _prepared(lineage, roles, agreement, leaked, warnings))
+    prepared = Prepared(
+        data=lineage,
+        row_columns=roles.row_columns,
+        row_columns_are_ids=roles.row_columns_are_ids,
+        agreement=agreement,
+        moved=distances,
+        proxies=leaked,
+        warnings=warnings,
+    )
+    write_record(work.prepared, prepared)
     return Outcome(f"{lineage.rows:,} rows", warnings=warnings)
 
 
@@ -164,23 +173,6 @@ def _write(
     given = pa.array(np.isin(parts, (TRAIN, VALIDATION)))
     np.save(work.row_digests, np.sort(row_hashes(table.filter(given), roles.row_columns)))
     work.schema.write_bytes(canonical_json(schema))
-
-
-def _prepared(
-    lineage: DataLineage,
-    roles: Roles,
-    agreement: Agreement | None,
-    leaked: tuple[Proxy, ...],
-    warnings: tuple[str, ...],
-) -> Prepared:
-    return Prepared(
-        data=lineage,
-        row_columns=roles.row_columns,
-        row_columns_are_ids=roles.row_columns_are_ids,
-        agreement=agreement,
-        proxies=leaked,
-        warnings=warnings,
-    )
 
 
 def _require_digest(config: RunConfig, digest: str) -> None:
@@ -289,11 +281,11 @@ def _suspicions(
 
 def _moved(
     config: RunConfig, data: Data, table: pa.Table, parts: Parts, schema: Schema
-) -> tuple[str, ...]:
+) -> tuple[Moved | None, tuple[str, ...]]:
     """What has moved since the champion was trained; trials need not tell it each."""
     limits = [check.max_psi for check in data.checks if check.max_psi is not None]
     if config.champion is None or (config.trial is not None and not limits):
-        return ()
+        return None, ()
     most = min(limits) if limits and config.reproduces is None else None
     train = table.filter(pa.array(parts == TRAIN))
     return moved.since(config.champion, matrix(train, schema.numeric, schema.categorical), most)

@@ -113,6 +113,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         gates=judgement.gates,
         warnings=_warnings(prepared, trained, served, judgement),
         disagreement=judgement.disagreement,
+        moved=prepared.moved,
         lineage=lineage,
         code=config.code,
     )

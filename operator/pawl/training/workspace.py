@@ -28,6 +28,7 @@ from pawl.artifacts.runs import (
     WORK_OUTPUT,
     WORK_PARAMETERS,
     WORK_STEPS,
+    Moved,
 )
 from pawl.errors import PawlError, UserError
 
@@ -86,6 +87,7 @@ class Prepared(Record):
     row_columns: tuple[str, ...]  # the columns whose hash identifies a row
     row_columns_are_ids: bool
     agreement: Agreement | None = None
+    moved: Moved | None = None
     proxies: tuple[Proxy, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -144,6 +144,10 @@ def test_features_that_have_moved_since_are_told(
     assert told.startswith(
         "1 of 30 features have moved since tumours-v1 was trained: mean radius (psi "
     )
+    assert result.moved is not None
+    assert (result.moved.version, result.moved.compared) == ("tumours-v1", 30)
+    assert result.moved.features[0].feature == "mean radius"
+    assert result.moved.features[0].psi > 0.2 > result.moved.features[1].psi
     other["data"]["checks"] = [{"maxPsi": 0.25}]
     run = pod(other, uid="fourth", champion=_reference(first))
     run.stage("prepare", expect=10)

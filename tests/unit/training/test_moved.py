@@ -49,9 +49,24 @@ def test_what_has_moved_is_told_alone(
     now: dict[str, float], feature: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moved, "baseline", lambda _: then())
-    (sentence,) = moved.since(CHAMPION, matrix(2, **now))
+    found, (sentence,) = moved.since(CHAMPION, matrix(2, **now))
     assert sentence.startswith("1 of 3 features have moved since churn-v3 was trained: ")
     assert f"{feature} (psi " in sentence
+    assert found is not None
+    assert (found.version, found.compared) == ("churn-v3", 3)
+    first, *others = found.features
+    assert first.feature == feature
+    assert all(one.psi < moved.LIMIT < first.psi for one in others)
+
+
+def test_of_many_features_the_farthest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"f{i:03d}": i / 1000 for i in range(moved.MOST_KEPT + 10)}
+    monkeypatch.setattr(moved, "baseline", lambda _: then())
+    monkeypatch.setattr(moved, "moves", lambda *_: many)
+    found, _ = moved.since(CHAMPION, matrix(1))
+    assert found is not None
+    assert (found.compared, len(found.features)) == (len(many), moved.MOST_KEPT)
+    assert (found.features[0].feature, found.features[-1].feature) == ("f265", "f010")
 
 
 CHAMPION = StoreRef(name="churn-v3", uri="file:///nowhere/bundle", digest="sha256:" + "0" * 64)
@@ -69,17 +84,19 @@ def test_only_features_that_both_have_are_compared() -> None:
 
 
 def test_a_champion_that_cannot_be_read_ends_no_run() -> None:
-    (sentence,) = moved.since(CHAMPION, matrix(1))
+    found, (sentence,) = moved.since(CHAMPION, matrix(1))
+    assert found is None
     assert sentence.startswith("features cannot be compared with those of churn-v3: ")
 
 
 def test_a_bare_model_has_no_baseline() -> None:
     bare: Any = CHAMPION.model_copy(update={"uri": "s3://models/x.onnx"})
-    assert moved.since(bare, matrix(1)) == ()
+    assert moved.since(bare, matrix(1)) == (None, ())
 
 
 def test_what_has_moved_too_far_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moved, "baseline", lambda _: then())
     with pytest.raises(DataError, match=r"age \(psi .*\); at most 0\.3 \(maxPsi\) may be"):
         moved.since(CHAMPION, matrix(2, shift=0.9), most=0.3)
-    assert moved.since(CHAMPION, matrix(2, shift=0.9), most=9.0)
+    _, told = moved.since(CHAMPION, matrix(2, shift=0.9), most=9.0)
+    assert told
