@@ -16,7 +16,7 @@ def joined(space: Space, rows: dict[str, Any], *checks: dict[str, Any], **data: 
     rows = dict(rows)
     areas = {"patient": rows["patient"][::-1], "worst area": rows.pop("worst area")[::-1]}
     job = recipes.sklearn_job(space.put("patients.parquet", rows))
-    source = {"name": "areas", "uri": space.put("areas.parquet", areas), "on": ["patient"]}
+    source = {"name": "areas", "uri": space.put("areas.parquet", areas), "key": ["patient"]}
     job["data"] |= {"sources": [source], "checks": list(checks), **data}
     return job
 

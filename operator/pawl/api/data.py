@@ -105,7 +105,7 @@ class Source(ApiModel):
     name: Name = Field(description="What messages call it.")
     uri: Uri = Field(description="As data.uri.")
     format: Format = Field("auto", description="auto goes by the file name.")
-    on: Annotated[tuple[Column, ...], Field(min_length=1, max_length=8)] = Field(
+    key: Annotated[tuple[Column, ...], Field(min_length=1, max_length=8)] = Field(
         description="The key: columns of these names here and there, compared as text."
     )
     how: Literal["left", "inner"] = Field(

@@ -201,9 +201,13 @@ class RetrainSpec(ApiModel):
         description="A TrainingJob of the same model in this namespace: its spec is the recipe.",
     )
     template: TrainingJobSpec | None = Field(None, description="The recipe itself.")
-    on: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=6)] = Field(
-        ("features", "prediction", "quality", "age", "performance"),
-        description="What of the drift makes a retrain worth while.",
+    when: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=6)] | None = Field(
+        None,
+        description="What of the drift makes a retrain worth while; default: features, prediction, "
+        "quality, age and performance.",
+    )
+    on: Annotated[tuple[RetrainCause, ...], Field(min_length=1, max_length=6)] | None = Field(
+        None, description="The former name of `when`, which YAML reads as true."
     )
     cooldown: Duration = Field("6h", description="From the start of a retrain to the next.")
     max_per_day: Annotated[int, Field(ge=1, le=48)] = Field(
@@ -216,6 +220,11 @@ class RetrainSpec(ApiModel):
         "be newer than all of the served version's run, else nothing is trained. Rows are told "
         "apart by data.timeColumn of the recipe; without it this is not looked at.",
     )
+
+    @property
+    def causes(self) -> tuple[RetrainCause, ...]:
+        """What of the drift makes a retrain worth while."""
+        return self.when or self.on or ("features", "prediction", "quality", "age", "performance")
 
 
 def drift_rules() -> tuple[tuple[str, str], ...]:

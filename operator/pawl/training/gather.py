@@ -104,7 +104,7 @@ def _columns(
 ) -> pa.Table:
     from pawl.training.joins import columns  # noqa: PLC0415 - pandas is slow to import
 
-    other = read_table(files, frozenset(joined.on))
+    other = read_table(files, frozenset(joined.key))
     made = columns(table, other, joined, time)
     log.info("source joined", source=joined.name, rows=other.num_rows)
     return made
@@ -124,7 +124,7 @@ def _key(data: Data, files: dict[str, list[SourceFile]], number: int) -> Any:
 
 def text_columns(data: Data) -> frozenset[str]:
     """Columns that are read as text whatever they look like."""
-    keys = {name for joined in data.sources for name in joined.on}
+    keys = {name for joined in data.sources for name in joined.key}
     return frozenset({*data.id_columns, *keys, *([data.group_column] if data.group_column else [])})
 
 

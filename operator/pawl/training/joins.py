@@ -36,15 +36,15 @@ def join(
 
 def columns(table: pa.Table, other: pa.Table, source: Source, time: str | None) -> pa.Table:
     """What the rows of `table` get, row by row, and in `FOUND` which have a match."""
-    for name in source.on:
+    for name in source.key:
         _require(table, name, "the rows of data.uri", source)
         _require(other, name, "the source", source)
-    apart = {*source.on, *([source.as_of.time] if source.as_of else [])}
+    apart = {*source.key, *([source.as_of.time] if source.as_of else [])}
     wanted = source.columns or tuple(c for c in other.column_names if c not in apart)
     for name in wanted:
         _require(other, name, "the source", source)
     if source.as_of is not None and time is not None:
-        keys = [_keys(one, source.on) for one in (table, other)]
+        keys = [_keys(one, source.key) for one in (table, other)]
         at = asof.matches(table, keys[0], time, other, keys[1], source.as_of)
     else:
         at = _matches(table, other, source)
@@ -58,7 +58,7 @@ def append(table: pa.Table, made: pa.Table, source: Source) -> tuple[pa.Table, s
     """`table` with what `columns` gave, and the warning of `join`."""
     found = np.asarray(made.column(FOUND).to_numpy())
     if not found.any():
-        raise _error(source, f"no row has a match by {', '.join(source.on)}", "JoinEmpty")
+        raise _error(source, f"no row has a match by {', '.join(source.key)}", "JoinEmpty")
     for name in made.drop_columns([FOUND]).column_names:
         if name in table.column_names:
             raise _error(source, f'column "{name}" is there already; leave it out of columns')
@@ -73,7 +73,7 @@ def append(table: pa.Table, made: pa.Table, source: Source) -> tuple[pa.Table, s
 
 def _matches(table: pa.Table, other: pa.Table, source: Source) -> Rows:
     """For each row of `table` the row of `other` with its key, or -1."""
-    theirs, there = _keys(other, source.on)
+    theirs, there = _keys(other, source.key)
     kept = np.flatnonzero(there)
     index = pd.MultiIndex.from_arrays([column[kept] for column in theirs])
     repeated = index.duplicated(keep=False)
@@ -88,7 +88,7 @@ def _matches(table: pa.Table, other: pa.Table, source: Source) -> Rows:
             f"{len(set(index[repeated])) - 1:,} others; a join needs one row a key ({_on(source)})",
             "JoinKeyRepeated",
         )
-    ours, here = _keys(table, source.on)
+    ours, here = _keys(table, source.key)
     at = np.where(here, index.get_indexer(pd.MultiIndex.from_arrays(ours)), -1)
     return np.where(at >= 0, kept[at], -1) if len(kept) else np.full(len(at), -1)
 
@@ -104,7 +104,7 @@ def _keys(
 
 
 def _on(source: Source) -> str:
-    return ", ".join(source.on)
+    return ", ".join(source.key)
 
 
 def _require(table: pa.Table, name: str, where: str, source: Source) -> None:

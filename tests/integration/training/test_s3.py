@@ -159,7 +159,7 @@ def lake(place: str, breast_cancer: Path, recipe: dict[str, Any]) -> dict[str, A
     put(f"{place}/lake/rows.parquet", breast_cancer.read_bytes())
     ages = b"".join(b"p%04d,%d\n" % (i, i % 60) for i in range(569))
     put(f"{place}/lake/ages.csv", b"patient_id,age\n" + ages)
-    source = {"name": "ages", "uri": f"s3://{place}/lake/ages.csv", "on": ["patient_id"]}
+    source = {"name": "ages", "uri": f"s3://{place}/lake/ages.csv", "key": ["patient_id"]}
     data = {**recipe["data"], "uri": f"s3://{place}/lake/*.parquet", "sources": [source]}
     return {**recipe, "data": data}
 

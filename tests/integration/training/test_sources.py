@@ -22,7 +22,7 @@ def apart(breast_cancer: Path, recipe: dict[str, Any], tmp_path: Path) -> dict[s
     pq.write_table(
         table.select(["patient_id", *SPLIT]).take(np.arange(table.num_rows)[::-1]), other
     )
-    source = {"name": "scans", "uri": other.as_uri(), "on": ["patient_id"]}
+    source = {"name": "scans", "uri": other.as_uri(), "key": ["patient_id"]}
     return {**recipe, "data": {**recipe["data"], "uri": rows.as_uri(), "sources": [source]}}
 
 
@@ -38,14 +38,14 @@ def test_joined_columns_train_the_model_that_one_table_would(
 
 
 def test_a_repeated_key_fails_the_run_before_training(apart: dict[str, Any], pod: Any) -> None:
-    apart["data"]["sources"][0]["on"] = ["mean radius"]
+    apart["data"]["sources"][0]["key"] = ["mean radius"]
     run = pod(apart)
     run.stage("prepare", expect=10)
     assert run.termination.reason == "ColumnNotFound"
     path = Path(apart["data"]["sources"][0]["uri"].removeprefix("file://"))
     table = pq.read_table(path)
     pq.write_table(table.take(np.r_[0, : table.num_rows]), path)
-    apart["data"]["sources"][0]["on"] = ["patient_id"]
+    apart["data"]["sources"][0]["key"] = ["patient_id"]
     run = pod(apart)
     run.stage("prepare", expect=10)
     assert run.termination.reason == "JoinKeyRepeated"

@@ -126,3 +126,16 @@ def test_a_version_has_its_number_in_its_name():
     assert version_number("churn-v12") == 12
     with pytest.raises(ValueError, match="not the name"):
         version_number("churn")
+
+
+#: What YAML 1.1, and so kubectl, reads as true or false where it stands without quotes.
+BOOLEANS = {"y", "n", "yes", "no", "on", "off", "true", "false"}
+
+
+@pytest.mark.parametrize("crd", all_crds(), ids=lambda crd: crd["spec"]["names"]["kind"])
+def test_no_field_must_be_written_in_quotes(crd: dict[str, Any]):
+    (version,) = crd["spec"]["versions"]
+    found = (path for path, _ in nodes(version["schema"]["openAPIV3Schema"], ""))
+    quoted = {path for path in found if path.rpartition(".")[2].lower() in BOOLEANS}
+    counts = {path for path in quoted if path.endswith(".n")}  # Pawl writes them, as JSON
+    assert quoted - counts <= {".spec.retrain.on"}  # the former name of `when`

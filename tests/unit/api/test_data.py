@@ -67,7 +67,7 @@ def test_what_is_no_check_is_refused(schema: Structural, check: dict[str, Any], 
 
 
 def test_a_source_as_of_a_time_needs_the_time_of_the_rows(schema: Structural) -> None:
-    source = {"name": "s", "uri": "s3://lake/s/", "on": ["id"], "asOf": {"time": "since"}}
+    source = {"name": "s", "uri": "s3://lake/s/", "key": ["id"], "asOf": {"time": "since"}}
     assert "asOf needs timeColumn" in complaints(schema, sources=[source])
     assert not complaints(schema, sources=[source], timeColumn="at")
 
@@ -98,14 +98,14 @@ def test_a_derived_feature_that_cannot_be_is_told(derived: dict[str, str], said:
         _data(derived=[derived])
 
 
-PLANS = {"name": "plans", "uri": "pvc://crm/plans.csv", "on": ["customer"]}
+PLANS = {"name": "plans", "uri": "pvc://crm/plans.csv", "key": ["customer"]}
 
 
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
         pytest.param([PLANS, {**PLANS, "name": "prices", "how": "inner"}], "", id="two"),
-        pytest.param([{**PLANS, "on": []}], "on", id="no key"),
+        pytest.param([{**PLANS, "key": []}], "key", id="no key"),
         pytest.param([{**PLANS, "how": "outer"}], "how", id="no such join"),
         pytest.param([{**PLANS, "uri": "plans.csv"}], "uri", id="no URI"),
     ],

@@ -145,7 +145,7 @@ def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
 def test_claims_of_joined_sources_are_mounted_once_and_for_prepare_only(
     uri: str, mounts: dict[str, str]
 ):
-    sources = [{"name": n, "uri": f"pvc://crm/{n}.csv", "on": ["id"]} for n in ("plans", "prices")]
+    sources = [{"name": n, "uri": f"pvc://crm/{n}.csv", "key": ["id"]} for n in ("plans", "prices")]
     data = {"uri": uri, "task": "binary", "target": "churned", "sources": sources}
     pod = job(data=data)["spec"]["template"]["spec"]
     claims = {

@@ -528,7 +528,7 @@ def test_a_run_that_is_over_before_it_could_be_written_down_gives_its_version():
 
 def test_a_source_that_is_not_allowed_starts_nothing():
     data = training_job()["spec"]["data"]
-    passwords = {"name": "x", "uri": "file:///etc/x.csv", "on": ["id"]}
+    passwords = {"name": "x", "uri": "file:///etc/x.csv", "key": ["id"]}
     w = world(data={**data, "sources": [passwords]})
     w.settle()
     assert not w.of("Job")

@@ -24,7 +24,7 @@ def _days(*days: float | None) -> Any:
 
 def _source(**changes: Any) -> Source:
     as_of = {"time": "since", **changes.pop("asOf", {})}
-    base = {"name": "plans", "uri": "s3://lake/plans.csv", "on": ["id"], "asOf": as_of}
+    base = {"name": "plans", "uri": "s3://lake/plans.csv", "key": ["id"], "asOf": as_of}
     return Source.model_validate(base | changes)
 
 

@@ -48,7 +48,7 @@ def read(lake: Path, *sources: Any, digest: str | None = None, **more: Any) -> G
 
 def plans(lake: Path) -> dict[str, Any]:
     uri = (lake / "claims" / "crm" / "now" / "plans.csv").as_uri()
-    return {"name": "plans", "uri": uri, "on": ["id"]}
+    return {"name": "plans", "uri": uri, "key": ["id"]}
 
 
 def test_keys_are_read_as_text(lake: Path) -> None:

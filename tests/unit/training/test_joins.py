@@ -18,7 +18,7 @@ PLANS = pa.table({"id": ["a", "b", "c"], "plan": ["pro", "basic", None], "age": 
 
 
 def source(**more: Any) -> Source:
-    return Source.model_validate({"name": "plans", "uri": "s3://b/plans", "on": ["id"], **more})
+    return Source.model_validate({"name": "plans", "uri": "s3://b/plans", "key": ["id"], **more})
 
 
 def test_every_row_gets_the_columns_of_its_key_in_the_order_of_the_rows() -> None:
@@ -52,7 +52,7 @@ def test_a_key_of_numbers_is_compared_as_text() -> None:
 def test_a_key_of_several_columns_must_match_in_all() -> None:
     rows = pa.table({"id": ["a", "a", "b"], "month": ["1", "2", "1"]})
     other = pa.table({"month": ["1", "2"], "id": ["a", "a"], "x": [1, 2]})
-    joined, _ = join(rows, other, source(on=["id", "month"]))
+    joined, _ = join(rows, other, source(key=["id", "month"]))
     assert joined.column("x").to_pylist() == [1, 2, None]
 
 
@@ -71,7 +71,7 @@ def test_a_key_of_several_columns_must_match_in_all() -> None:
         pytest.param({"id": ["a"], "n": [1]}, {}, '"n" is there already', id="a column twice"),
         pytest.param({"x": [1]}, {}, '"id" is not in the source; there are: x', id="no key here"),
         pytest.param(
-            {"id": ["a"], "x": [1]}, {"on": ["x"]}, '"x" is not in the rows', id="no key there"
+            {"id": ["a"], "x": [1]}, {"key": ["x"]}, '"x" is not in the rows', id="no key there"
         ),
         pytest.param(
             {"id": ["a"]}, {"columns": ["x"]}, '"x" is not in the source', id="no such column"

@@ -40,7 +40,7 @@ def _plans(lake: Path, namespace: str = "team", **source: Any) -> list[str | Non
     plans = {
         "name": "plans",
         "uri": (lake / "plans.csv").as_uri(),
-        "on": ["id"],
+        "key": ["id"],
         "asOf": {"time": "since"},
     }
     data = {

@@ -165,8 +165,8 @@ def _unasked(asked: Asked, alarm: Alarm | None) -> tuple[str, str, float | None]
         return "Idle", "", None
     if not asked.retrains:
         return "NotAsked", "drift.action is notify", None
-    if not set(alarm.concerns) & set(asked.spec.on):
-        return "NotAsked", f"retrain.on leaves out {', '.join(alarm.concerns)}", None
+    if not set(alarm.concerns) & set(asked.spec.causes):
+        return "NotAsked", f"retrain.when leaves out {', '.join(alarm.concerns)}", None
     name = asked.spec.from_
     if asked.recipe is None:
         return "NoRecipe", f"there is no TrainingJob {name} (retrain.from)", _OTHER

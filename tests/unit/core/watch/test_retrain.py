@@ -145,7 +145,8 @@ def test_a_second_retrain_of_the_same_minute_has_a_name_of_its_own() -> None:
     [
         pytest.param(asked(), None, "Idle", id="no drift"),
         pytest.param(asked(retrains=False), ALARM, "NotAsked", id="action notify"),
-        pytest.param(asked(spec={"on": ["age"]}), ALARM, "NotAsked", id="another cause"),
+        pytest.param(asked(spec={"when": ["age"]}), ALARM, "NotAsked", id="another cause"),
+        pytest.param(asked(spec={"on": ["age"]}), ALARM, "NotAsked", id="by the former name"),
         pytest.param(asked(recipe=None), ALARM, "NoRecipe", id="no recipe"),
         pytest.param(
             asked(recipe={"spec": {"model": "other"}}), ALARM, "NoRecipe", id="of another model"
