@@ -16,7 +16,8 @@ def plan_invalid(old: ObjectStatus, item: Object, error: ValidationError, now: d
     generation = item["metadata"].get("generation", 0)
     conditions, draft = Conditions(old.conditions, generation=generation, now=now), Draft()
     first = error.errors()[0]
-    sentence = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    where, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    sentence = f"{where}: {what}"
     if conditions.reason("Stalled") != "InvalidSpec":
         draft.events.append(Event("InvalidSpec", sentence, "Warning"))
     conditions.stall("InvalidSpec", sentence)

@@ -550,6 +550,7 @@ def test_an_expression_that_is_not_understood_stalls_with_a_sentence():
     w.settle()
     assert not w.of("Job")
     assert condition(w, "Stalled")["reason"] == "InvalidSpec"
+    assert "Value error" not in condition(w, "Stalled")["message"]
     assert "open(x) is not understood" in condition(w, "Stalled")["message"]
 
 
