@@ -31,13 +31,11 @@ def main(folder: Path) -> None:
     layout = Layout.of(Feature(part.name, "numeric", part.reference) for part in cells.parts)
     table = Table(cells)
     rules = {name: (Rule(),) for name in names}
-    nothing = np.empty((CAPACITY, 0), dtype=object)
-    table.count(current[:CAPACITY], nothing, ())
+    table.count(current[:CAPACITY], ())
     begun = time.process_time()
     counts = np.zeros((1, cells.width), dtype=np.int64)
     for at in range(0, len(current), CAPACITY):
-        batch = current[at : at + CAPACITY]
-        counts += table.count(batch, nothing[: len(batch)], ()).cells
+        counts += table.count(current[at : at + CAPACITY], ()).cells
     window = counted(layout, counts.astype(np.uint32))
     findings = judge(window, layout, rules, windows=1)
     seconds = time.process_time() - begun
