@@ -78,3 +78,37 @@ def sklearn_job(
         "evaluation": {"metrics": ["roc_auc", "log_loss"]},
         **changes,
     }
+
+
+_LOGISTIC = """
+import json, os, pathlib
+from onnx import TensorProto as T, helper, numpy_helper
+import numpy as np
+
+schema = json.loads((pathlib.Path(os.environ["PAWL_DATA_DIR"]) / "schema.json").read_text())
+k = len(schema["features"])
+graph = helper.make_graph(
+    [
+        helper.make_node("MatMul", ["numeric", "weights"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["positive"]),
+        helper.make_node("Sub", ["one", "positive"], ["negative"]),
+        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
+    ],
+    "model",
+    [helper.make_tensor_value_info("numeric", T.DOUBLE, [None, k])],
+    [helper.make_tensor_value_info("probabilities", T.DOUBLE, [None, 2])],
+    [
+        numpy_helper.from_array(np.full((k, 1), WEIGHT), "weights"),
+        numpy_helper.from_array(np.ones(1), "one"),
+    ],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+out = pathlib.Path(os.environ["PAWL_OUTPUT_DIR"]) / "model.onnx"
+out.write_bytes(model.SerializeToString())
+"""
+
+
+def logistic(weight: str) -> str:
+    """The end of a container's `train`: a model of two classes in which every feature has this
+    weight, an expression."""
+    return _LOGISTIC.replace("WEIGHT", weight)

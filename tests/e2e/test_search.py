@@ -61,34 +61,12 @@ def test_an_operator_killed_in_mid_search_goes_on_with_the_same_search(space: Sp
 #: Reports x as its loss, and takes its time when that is large.
 TRAIN = """
 import json, os, pathlib, time
-from onnx import TensorProto as T, helper, numpy_helper
-import numpy as np
 
 x = json.loads(pathlib.Path(os.environ["PAWL_PARAMETERS"]).read_text())["x"]
 print(json.dumps({"pawl": "report", "step": 1, "value": x}), flush=True)
 if x > 0.5:
     time.sleep(300)
-schema = json.loads((pathlib.Path(os.environ["PAWL_DATA_DIR"]) / "schema.json").read_text())
-k = len(schema["features"])
-graph = helper.make_graph(
-    [
-        helper.make_node("MatMul", ["numeric", "weights"], ["sum"]),
-        helper.make_node("Sigmoid", ["sum"], ["positive"]),
-        helper.make_node("Sub", ["one", "positive"], ["negative"]),
-        helper.make_node("Concat", ["negative", "positive"], ["probabilities"], axis=1),
-    ],
-    "model",
-    [helper.make_tensor_value_info("numeric", T.DOUBLE, [None, k])],
-    [helper.make_tensor_value_info("probabilities", T.DOUBLE, [None, 2])],
-    [
-        numpy_helper.from_array(np.full((k, 1), x / 1000), "weights"),
-        numpy_helper.from_array(np.ones(1), "one"),
-    ],
-)
-model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-out = pathlib.Path(os.environ["PAWL_OUTPUT_DIR"]) / "model.onnx"
-out.write_bytes(model.SerializeToString())
-"""
+""" + recipes.logistic("x / 1000")
 
 
 def test_a_trial_that_reports_worse_than_the_median_is_pruned(space: Space):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import textwrap
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import recipes
@@ -83,13 +85,15 @@ def test_it_scales_by_hand_and_back(space: Space):
     space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 1)
 
 
-def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
+@contextmanager
+def scaled_out(space: Space, **target: int) -> Iterator[None]:
+    """Under load, once a second pod is there; no request of it fails."""
     rows = recipes.cancer()
     uri = space.put("cancer.parquet", rows)
     space.create("TrainingJob", "job", recipes.sklearn_job(uri))
     spec = {
         "model": "cancer",
-        "autoscaling": {"min": 1, "max": 2, "targetCPUPercent": 20},
+        "autoscaling": {"min": 1, "max": 2, **target},
         "server": {"resources": {"requests": {"cpu": "50m"}}},
         "routing": {"replicas": 1},
     }
@@ -98,29 +102,21 @@ def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
     body = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
     with Load(space.url("cancer"), "cancer", body) as load:
         space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
+        yield
     assert load.failed == []
+
+
+def test_an_autoscaler_adds_pods_under_load(space: Space, cpu_metrics: None):
+    with scaled_out(space, targetCPUPercent=20):
+        pass
 
 
 def test_an_autoscaler_adds_pods_for_the_requests_that_come(space: Space):
     if "custom.metrics.k8s.io/" not in space.cluster.kubectl("api-versions"):
         pytest.skip("needs a custom-metrics API, which this cluster has not")
-    rows = recipes.cancer()
-    uri = space.put("cancer.parquet", rows)
-    space.create("TrainingJob", "job", recipes.sklearn_job(uri))
-    spec = {
-        "model": "cancer",
-        "autoscaling": {"min": 1, "max": 2, "targetRequestsPerSecond": 4},
-        "server": {"resources": {"requests": {"cpu": "50m"}}},
-        "routing": {"replicas": 1},
-    }
-    space.create("Deployment", "cancer", spec)
-    space.serving("cancer", space.trained("job"))
-    body = columns_body({name: float(rows[name][0]) for name in recipes.FEATURES})
-    with Load(space.url("cancer"), "cancer", body) as load:
-        space.until("Deployment", "cancer", lambda s: s.get("readyReplicas") == 2)
+    with scaled_out(space, targetRequestsPerSecond=4):
         metrics = f"/apis/custom.metrics.k8s.io/v1beta2/namespaces/{space.name}/pods/*"
         told = space.cluster.kubectl("get", "--raw", f"{metrics}/pawl_server_requests_per_second")
-    assert load.failed == []
     values = [quantity.parse(item["value"]) for item in json.loads(told)["items"]]
     assert max(values) > 4
 

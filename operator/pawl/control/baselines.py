@@ -15,7 +15,7 @@ from typing import Any
 
 from pawl.api.drift import DriftSpec
 from pawl.control.hours import Hours
-from pawl.control.records import Records
+from pawl.control.kept_hours import KeptHours
 from pawl.core.conditions import timestamp
 from pawl.core.watch import DriftObserved
 from pawl.core.watch.baseline import HOUR, NoBaseline, first_week, last_week, wanted
@@ -49,8 +49,8 @@ class _Known:
 class Baselines:
     """By the uid of the Deployment."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, kept: KeptHours) -> None:
+        self._kept = kept
         self._known: dict[str, _Known] = {}
         self._problem, self._failed_at = "", 0.0
 
@@ -92,10 +92,10 @@ class Baselines:
         """The first hour, and what is in the store of those that were to be kept."""
         found = set() if known.first is None else {known.first}
         if not known.listed:
-            found.update(await self._records.hours(*where))
+            found.update(await self._kept.hours(*where))
             known.listed = True
         if known.offered:
-            there = await self._records.kept(*where, known.offered)
+            there = await self._kept.kept(*where, known.offered)
             hours.closed = {n: data for n, data in hours.closed.items() if n not in there}
             known.offered = known.offered.difference(there)
             found.update(there)
@@ -109,7 +109,7 @@ class Baselines:
             return
         if not known.hours or hours.start != known.hours.start or hours.stop < known.hours.stop:
             known.hours, known.reference = range(hours.start, hours.start), None
-        more = await self._records.kept(*where, range(known.hours.stop, hours.stop))
+        more = await self._kept.kept(*where, range(known.hours.stop, hours.stop))
         for window in _loaded(more, layout, where, fine=known.fine):
             before = known.reference
             known.reference = window if before is None else before.merged(window)

@@ -158,7 +158,7 @@ class Executor:
     async def _keep(self, hour: KeepHour) -> None:
         """A store that is down must not stop what a Deployment needs."""
         try:
-            await self._records.keep(hour)
+            await self._records.kept_hours.keep(hour)
         except StoreError as error:
             log.warning("an hour of %s is not kept yet: %s", hour.version, error)
 

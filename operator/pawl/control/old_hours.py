@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pawl.api.drift import DriftSpec
-from pawl.control.records import Records
+from pawl.control.kept_hours import KeptHours
 from pawl.control.watched import watched
 from pawl.core.watch.baseline import is_past, needless
 from pawl.errors import StoreError
@@ -30,8 +30,8 @@ _AGAIN = 2
 class OldHours:
     """Of one installation; `namespaces` empty: all."""
 
-    def __init__(self, records: Records, namespaces: tuple[str, ...]) -> None:
-        self._records = records
+    def __init__(self, kept: KeptHours, namespaces: tuple[str, ...]) -> None:
+        self._kept = kept
         self._namespaces = namespaces
 
     async def run(self, deployments: Callable[[], Iterable[Object]]) -> None:
@@ -45,7 +45,7 @@ class OldHours:
 
     async def sweep(self, deployments: Callable[[], Iterable[Object]], now: float) -> None:
         """Deletes what is not needed at `now` (epoch seconds). StoreError."""
-        kept = await self._records.windows()
+        kept = await self._kept.windows()
         # Afterwards: what was written meanwhile is of Deployments that are known.
         known = {
             (item["metadata"]["namespace"], item["metadata"]["name"]): item
@@ -56,7 +56,7 @@ class OldHours:
                 continue
             old = _old(known.get((namespace, name)), version, hours, now)
             if old:
-                await self._records.drop(namespace, name, version, old)
+                await self._kept.drop(namespace, name, version, old)
                 about = {"object": f"Deployment/{namespace}/{name}", "hours": len(old)}
                 log.info("hours of %s are not needed any more", version, extra={"fields": about})
 

@@ -78,7 +78,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
     cache = Cache(kube, settings.namespaces, queue.add)
     measure, labels = Measure(monitors, prometheus), Labels(monitors)
     scraped = Series(prometheus) if prometheus else None
-    windows = Windows(monitors, Baselines(records), scraped)
+    windows = Windows(monitors, Baselines(records.kept_hours), scraped)
     logs, refusals = TrainLogs(kube), Refusals(kube)
     searches = Searches(records.trials, logs, queue.add)
     outside = Outside(kube, private=settings.notify_private)
@@ -99,7 +99,7 @@ async def _run(settings: Settings, stop: asyncio.Event, elector: Elector | None)
             asyncio.TaskGroup() as group,
         ):
             sweeps = _retention(settings, kube)
-            old = OldHours(records, settings.namespaces)
+            old = OldHours(records.kept_hours, settings.namespaces)
             working = group.create_task(_work(settings, cache, queue, work, elector, sweeps, old))
             await stop.wait()
             working.cancel()

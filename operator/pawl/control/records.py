@@ -1,5 +1,4 @@
-"""The operator's side of the artifact store: results, number claims, decisions, verification,
-and the hours that baselines are made of.
+"""The operator's side of the artifact store: results, number claims, decisions, verification.
 
 Everything that may wait for a disk or a network runs in threads; the event loop never does.
 """
@@ -8,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -26,12 +24,12 @@ from pawl.artifacts.retry import Retry
 from pawl.artifacts.runs import Result, StoreRef, read_result
 from pawl.artifacts.store import open_store
 from pawl.artifacts.uris import NOT_ALLOWED, Guard
+from pawl.control.kept_hours import KeptHours
 from pawl.control.metrics import STORE_ERRORS, STORE_SECONDS
 from pawl.control.trials import Trials
 from pawl.core import recall
 from pawl.core.installation import Installation
 from pawl.core.modelversion import Verification
-from pawl.core.plan import KeepHour
 from pawl.errors import ConflictError, IntegrityError, NotAllowedError, StoreError, UserError
 from pawl.tracing import span
 
@@ -54,6 +52,7 @@ class Records:
         self._keys = signing.public_keys(keys) if keys else ()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self.trials = Trials(self._store, self._do)
+        self.kept_hours = KeptHours(self._store, self._do, installation.id)
 
     async def result(self, uid: str, run: int) -> Result | None:
         """result.json of a run, if it is there. StoreError when the store does not answer."""
@@ -166,72 +165,10 @@ class Records:
             return bundle_exists(uri, retry=self._retry, guard=Guard(self._uris.of(namespace)))
         return False
 
-    async def keep(self, hour: KeepHour) -> None:
-        """What a version saw in an hour; one that is there already stays as it is."""
-        path = f"{self._windows(hour.namespace, hour.deployment, hour.version)}/{hour.hour}"
-
-        def write() -> None:
-            with suppress(ConflictError):
-                self._store.put(path, hour.data)
-
-        await self._do("keep", write)
-
-    async def hours(self, namespace: str, deployment: str, version: str) -> list[int]:
-        """Which hours of a version are kept, in order."""
-        folder = self._windows(namespace, deployment, version)
-
-        def read() -> list[int]:
-            names = [path.rsplit("/", 1)[-1] for path in self._list(folder)]
-            return sorted(int(name) for name in names if name.isdigit())
-
-        return await self._do("hours", read)
-
-    async def kept(
-        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
-    ) -> dict[int, bytes]:
-        """Those of these hours that are kept."""
-        folder = self._windows(namespace, deployment, version)
-
-        def read() -> dict[int, bytes]:
-            found = {}
-            for hour in hours:
-                with suppress(FileNotFoundError, IntegrityError):  # too large: none of ours
-                    found[hour] = self._store.get(f"{folder}/{hour}", max_bytes=_MAX_RECORD)
-            return found
-
-        return await self._do("kept", read)
-
     @property
     def keys(self) -> frozenset[str]:
         """The ids of the keys that are trusted; none: signatures are not asked for."""
         return frozenset(key.id for key in self._keys)
-
-    async def windows(self) -> dict[tuple[str, str, str], list[int]]:
-        """Which hours are kept of all (namespace, Deployment, version) of this installation."""
-        top = f"windows/{self._id}"
-
-        def read() -> dict[tuple[str, str, str], list[int]]:
-            found = defaultdict[tuple[str, str, str], list[int]](list)
-            for path in self._list(top):
-                parts = path.split("/")
-                if len(parts) == 6 and parts[5].isdigit():
-                    found[parts[2], parts[3], parts[4]].append(int(parts[5]))
-            return dict(found)
-
-        return await self._do("windows", read)
-
-    async def drop(
-        self, namespace: str, deployment: str, version: str, hours: Iterable[int]
-    ) -> None:
-        """Deletes hours; one that is gone already is well."""
-        folder = self._windows(namespace, deployment, version)
-
-        def delete() -> None:
-            for hour in hours:
-                with suppress(FileNotFoundError):
-                    self._store.delete(f"{folder}/{hour}")
-
-        await self._do("drop", delete)
 
     async def files(
         self, bundle: StoreRef, namespace: str, names: Collection[str]
@@ -301,9 +238,6 @@ class Records:
 
     def _decisions(self, namespace: str, model: str, folder: str = "log") -> str:
         return f"decisions/{self._id}/{namespace}/{model}/{folder}"
-
-    def _windows(self, namespace: str, deployment: str, version: str) -> str:
-        return f"windows/{self._id}/{namespace}/{deployment}/{version}"
 
     def _list(self, folder: str) -> list[str]:
         try:

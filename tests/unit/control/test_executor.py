@@ -338,6 +338,7 @@ class Store:
     def __init__(self, *, down: bool = False) -> None:
         self.down = down
         self.hours: list[KeepHour] = []
+        self.kept_hours = self
 
     async def decide(self, *_: Any) -> None:
         if self.down:

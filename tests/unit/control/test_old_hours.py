@@ -40,14 +40,15 @@ class World:
 
     async def keep(self, name: str, version: str, *hours: int, namespace: str = "ml") -> None:
         for hour in hours:
-            await self.records.keep(KeepHour(namespace, name, version, hour, b"x"))
+            await self.records.kept_hours.keep(KeepHour(namespace, name, version, hour, b"x"))
 
     async def left(self, *items: dict[str, Any], **limits: Any) -> dict[tuple[str, ...], list[int]]:
         """What is left after a look at these Deployments."""
-        await OldHours(self.records, **{"namespaces": (), **limits}).sweep(
+        await OldHours(self.records.kept_hours, **{"namespaces": (), **limits}).sweep(
             lambda: items, NOW * 3600.0
         )
-        return {key: sorted(hours) for key, hours in (await self.records.windows()).items()}
+        left = await self.records.kept_hours.windows()
+        return {key: sorted(hours) for key, hours in left.items()}
 
 
 @pytest.fixture
@@ -90,12 +91,12 @@ async def test_other_installations_and_namespaces_and_the_record_are_not_touched
     world: World, tmp_path: Path
 ):
     other = Records(replace(world.installation, id="another"))
-    await other.keep(KeepHour("ml", "gone", "m-v1", 1, b"x"))
+    await other.kept_hours.keep(KeepHour("ml", "gone", "m-v1", 1, b"x"))
     await world.keep("gone", "m-v1", 1)
     await world.keep("gone", "m-v1", 1, namespace="else")
     await world.records.decide("ml", "gone", "promoted", {})
     assert await world.left(namespaces=("ml",)) == {("else", "gone", "m-v1"): [1]}
-    assert await other.windows() == {("ml", "gone", "m-v1"): [1]}
+    assert await other.kept_hours.windows() == {("ml", "gone", "m-v1"): [1]}
     assert list(tmp_path.glob("decisions/*/ml/gone/log/promoted.json"))
     other.close()
 

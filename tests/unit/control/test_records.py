@@ -74,21 +74,21 @@ def hour(number: int, data: bytes = b"counts", version: str = "churn-v1") -> Kee
 
 
 async def test_an_hour_is_kept_once(records: Records, tmp_path: Path):
-    assert await records.hours("ml", "churn", "churn-v1") == []
+    assert await records.kept_hours.hours("ml", "churn", "churn-v1") == []
     for data in (b"first", b"second"):
-        await records.keep(hour(500_001, data))
-    await records.keep(hour(99, b"old"))
-    await records.keep(hour(7, version="churn-v10"))
-    assert await records.hours("ml", "churn", "churn-v1") == [99, 500_001]
-    found = await records.kept("ml", "churn", "churn-v1", range(500_000, 500_003))
+        await records.kept_hours.keep(hour(500_001, data))
+    await records.kept_hours.keep(hour(99, b"old"))
+    await records.kept_hours.keep(hour(7, version="churn-v10"))
+    assert await records.kept_hours.hours("ml", "churn", "churn-v1") == [99, 500_001]
+    found = await records.kept_hours.kept("ml", "churn", "churn-v1", range(500_000, 500_003))
     assert found == {500_001: b"first"}
     assert (tmp_path / "windows/test/ml/churn/churn-v1/500001").read_bytes() == b"first"
 
 
 async def test_what_is_too_large_is_no_hour(records: Records):
-    await records.keep(hour(5, b"0" * ((4 << 20) + 1)))
-    await records.keep(hour(6))
-    assert list(await records.kept("ml", "churn", "churn-v1", (5, 6))) == [6]
+    await records.kept_hours.keep(hour(5, b"0" * ((4 << 20) + 1)))
+    await records.kept_hours.keep(hour(6))
+    assert list(await records.kept_hours.kept("ml", "churn", "churn-v1", (5, 6))) == [6]
 
 
 async def test_a_result_that_is_none_is_a_store_error(records: Records, tmp_path: Path):
@@ -216,6 +216,6 @@ async def test_namespaces_of_one_store_do_not_see_each_other(records: Records):
     await records.claim("b", "churn", 7, "uid-b")
     assert await records.claims("b", "churn", 7) == (7, "uid-b")
     hour = KeepHour("a", "churn", "churn-v1", 5, b"counts")
-    await records.keep(hour)
-    assert await records.hours("a", "churn", "churn-v1") == [5]
-    assert await records.hours("b", "churn", "churn-v1") == []
+    await records.kept_hours.keep(hour)
+    assert await records.kept_hours.hours("a", "churn", "churn-v1") == [5]
+    assert await records.kept_hours.hours("b", "churn", "churn-v1") == []
