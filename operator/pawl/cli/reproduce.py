@@ -28,7 +28,7 @@ from pawl.api.trainingjob import (
 )
 from pawl.artifacts.bundle import LINEAGE, fetch_bundle
 from pawl.artifacts.records import Lineage
-from pawl.cli.target import Namespace, Version, cluster, version
+from pawl.cli.target import Namespace, StoreHere, Version, cluster, seen_here, version
 from pawl.constants import API_VERSION
 from pawl.control.kinds import TRAINING_JOBS
 from pawl.control.kube import Kube, KubeError
@@ -54,10 +54,11 @@ def reproduce(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="The TrainingJob that made it, as YAML.")
     ] = None,
+    store: StoreHere = None,
     timeout: Annotated[str, typer.Option(help="How long to wait for the run.")] = "1h",
 ) -> None:
     """Train a version again and compare every file; exit code 1 when one differs."""
-    job = asyncio.run(_run(target, namespace, name, file, seconds(timeout)))
+    job = asyncio.run(_run(target, namespace, name, file, store, seconds(timeout)))
     run = job.status.run
     if run is None or run.phase not in ("Reproduced", "Differs"):
         raise UserError(f"the run has failed: {run.message if run else ''}")
@@ -79,6 +80,7 @@ async def _run(
     namespace: str | None,
     name: str | None,
     file: Path | None,
+    store: str | None,
     limit: int,
 ) -> TrainingJob:
     """The TrainingJob once its run is over."""
@@ -86,7 +88,7 @@ async def _run(
         item = await version(kube, target, namespace)
         meta = item["metadata"]
         made = ModelVersionSpec.model_validate(item["spec"])
-        spec = _recipe(meta["name"], made, file)
+        spec = _recipe(meta["name"], made, file, store)
         job = {
             "apiVersion": API_VERSION,
             "kind": TRAINING_JOBS.kind,
@@ -96,11 +98,13 @@ async def _run(
         return await _followed(kube, await _created(kube, job), limit)
 
 
-def _recipe(name: str, made: ModelVersionSpec, file: Path | None) -> dict[str, Any]:
+def _recipe(
+    name: str, made: ModelVersionSpec, file: Path | None, store: str | None
+) -> dict[str, Any]:
     """What trained the version, without its search. UserError where that is not known."""
     if made.lineage is None or made.lineage.training_job is None:
         raise UserError(f"{name} was imported: no run is known that could be repeated")
-    told = _recorded(made)
+    told = _recorded(made, store)
     if file is not None:
         return _given(file, made, told)
     if not told.recipe:
@@ -115,11 +119,12 @@ def _recipe(name: str, made: ModelVersionSpec, file: Path | None) -> dict[str, A
     return told.recipe
 
 
-def _recorded(made: ModelVersionSpec) -> Lineage:
+def _recorded(made: ModelVersionSpec, store: str | None) -> Lineage:
     artifact = made.artifact
     with tempfile.TemporaryDirectory(prefix="pawl-lineage-") as scratch:
         try:
-            fetch_bundle(artifact.uri, artifact.digest, Path(scratch), names=(LINEAGE,))
+            uri = seen_here(artifact.uri, store)
+            fetch_bundle(uri, artifact.digest, Path(scratch), names=(LINEAGE,))
             return Lineage.model_validate_json((Path(scratch) / LINEAGE).read_bytes())
         except FileNotFoundError as error:
             raise UserError("its bundle is not in the store") from error

@@ -1,4 +1,5 @@
-"""What a command is about: a Deployment of Pawl, in a cluster that may not answer."""
+"""What a command is about: an object of Pawl in a cluster that may not answer, and its bundle in a
+store that may have another address here than there."""
 
 from __future__ import annotations
 
@@ -17,6 +18,14 @@ Target = Annotated[str, typer.Argument(help="mdep/NAME or NAME.", metavar="DEPLO
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Default: the context's.")]
 
 Version = Annotated[str, typer.Argument(help="mv/NAME or NAME.", metavar="VERSION")]
+StoreHere = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="PAWL_STORE",
+        help="URI of the artifact store as this machine sees it; default: as the version says.",
+    ),
+]
 #: Field manager of what the command line writes.
 MANAGER = f"{FIELD_MANAGER}-cli"
 
@@ -32,6 +41,12 @@ async def cluster() -> AsyncIterator[Kube]:
         raise UserError(f"the cluster {what}: {error}") from error
     finally:
         await kube.close()
+
+
+def seen_here(uri: str, store: str | None) -> str:
+    """A bundle's URI, below the address that the store has for this machine, if it has another."""
+    _, found, inside = uri.partition("/bundles/")
+    return f"{store.rstrip('/')}/bundles/{inside}" if store and found else uri
 
 
 async def deployment(kube: Kube, target: str, namespace: str | None) -> dict[str, Any]:

@@ -99,6 +99,12 @@ def test_the_files_are_told_by_their_digests(served: str, artifact: tuple[str, s
     assert f"{file.name}  sha256:{file.sha256}" in said
 
 
+def test_the_store_may_have_another_address_here(served: str, tmp_path: Path):
+    moved = (tmp_path / "store").rename(tmp_path / "here")
+    assert "not in the store" in pawl("lineage", f"mv/{served}-v1")
+    assert "card.md" in pawl("lineage", f"mv/{served}-v1", "--store", moved.as_uri())
+
+
 def test_the_same_data_are_told_once(served: str):
     assert pawl("lineage", f"mv/{served}-v2").count(f"s3://lake/ab  {DATA}") == 1
 

@@ -92,6 +92,16 @@ def test_the_recorded_recipe_is_run_again(api: Any, tmp_path: Path):
     assert spec["trainer"]["sklearn"]["parameters"] == {"C": 2}
 
 
+def test_the_store_may_have_another_address_here(api: Any, tmp_path: Path):
+    made = Made(api, tmp_path, recipe(seed=8), recipe(seed=8))
+    moved = (tmp_path / "store").rename(tmp_path / "here")
+    with pytest.raises(UserError, match="not in the store"):
+        pawl(f"mv/{made.name}")
+    with pytest.raises(UserError, match="goes on"):
+        pawl(f"mv/{made.name}", "--store", moved.as_uri())
+    assert made.spec()["seed"] == 8
+
+
 def test_a_second_one_needs_another_name(api: Any, tmp_path: Path):
     made = Made(api, tmp_path, recipe(), recipe())
     made.started()

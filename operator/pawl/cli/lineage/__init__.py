@@ -19,7 +19,7 @@ from pawl.artifacts.canonical import hex_of
 from pawl.artifacts.records import File
 from pawl.artifacts.store import open_store
 from pawl.cli.lineage import graph, picture, text
-from pawl.cli.target import Namespace, cluster, deployment, version
+from pawl.cli.target import Namespace, StoreHere, cluster, deployment, seen_here, version
 from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS
 from pawl.core.versions import Version, read_versions
 from pawl.errors import PawlError
@@ -40,11 +40,12 @@ def lineage(
     namespace: Namespace = None,
     html: Annotated[Path | None, typer.Option(help="Write a picture to this file.")] = None,
     files: Annotated[bool, typer.Option(help="Read which files the bundles hold.")] = True,
+    store: StoreHere = None,
 ) -> None:
     """Draw data, job, version and Deployment, with those that a version was compared with."""
     found = asyncio.run(_found(target, namespace))
     if files:
-        found = found.with_files({v.name: _files(v) for v in found.versions})
+        found = found.with_files({v.name: _files(v, store) for v in found.versions})
     if html is not None:
         html.write_text(picture.page(target, found))
     Console(width=_WIDE).print(text.render(found))
@@ -67,14 +68,14 @@ async def _found(target: str, namespace: str | None) -> graph.Lineage:
     )
 
 
-def _files(version: Version) -> tuple[File, ...] | str:
+def _files(version: Version, here: str | None) -> tuple[File, ...] | str:
     """Those of its bundle, as its digest vouches for them; else why they are not known."""
     artifact = version.spec.artifact
     if artifact.uri.endswith(".onnx"):
         size = artifact.size_bytes or 0
         return (File(name=MODEL_ONNX, size_bytes=size, sha256=hex_of(artifact.digest)),)
     try:
-        with open_store(artifact.uri) as store:
+        with open_store(seen_here(artifact.uri, here)) as store:
             return read_manifest(store, artifact.digest).files
     except FileNotFoundError:
         return "the bundle is not in the store"
