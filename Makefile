@@ -7,10 +7,11 @@ SRC    := operator tests benchmarks helm images
 WORKERS ?= 2
 MLFLOW := benchmarks/.venvs/mlflow
 REQUESTS := $(VENV)/e2e-requests
+TORCH  ?= torch==2.13.0+cpu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit integration e2e differential test-mlflow test-images sbom lint format verify generate lock bench clean
+.PHONY: help setup torch demo test unit integration e2e differential test-mlflow test-images sbom lint format verify generate lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,10 @@ $(STAMP): requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+torch: $(STAMP) ## PyTorch for CPUs into .venv, where pip finds it; TORCH=requirement
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check "$(TORCH)" \
+	  || echo "$(TORCH) is not to be had here: the tests that need it are skipped"
 
 demo: $(STAMP) ## train, serve, try, roll back, retrain: a cluster of its own, in two minutes
 	@$(VENV)/bin/pawl demo

@@ -91,7 +91,7 @@ def torch_image(space: Space) -> str:
     if not isinstance(space.cluster, EmbeddedCluster):
         pytest.skip("PAWL_TORCH_IMAGE names no image with torch, numpy, pyarrow and onnx")
     if importlib.util.find_spec("torch") is None:
-        pytest.skip("PyTorch is not installed (pip install torch)")
+        pytest.skip("PyTorch is not installed (make torch)")
     return "pawl/trainer:0.1.0"
 
 
