@@ -36,6 +36,7 @@ ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its mo
 ENV_CHECKPOINT_DIR = "PAWL_CHECKPOINT_DIR"  # file contract: what survives attempts
 ENV_SEED = "PAWL_SEED"
 ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.runs.TrialTask as JSON
+ENV_SEEN = "PAWL_SEEN"  # of a look at the data: artifacts.runs.Seen as JSON
 ENV_TERMINATION_LOG = "PAWL_TERMINATION_LOG"
 ENV_INDEX = "JOB_COMPLETION_INDEX"  # which of several workers; Kubernetes sets it
 ENV_STORE = "PAWL_STORE"  # URI of the artifact store of the installation

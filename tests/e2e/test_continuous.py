@@ -40,6 +40,9 @@ def test_changed_data_start_a_run_and_looks_leave_nothing_behind(space: Space):
     first = space.trained("follows")
     known = space.status("TrainingJob", "follows")["dataDigest"]
     space.until("TrainingJob", "follows", lambda s: (s.get("poll") or {}).get("digest") == known)
+    seen = space.status("TrainingJob", "follows")["poll"]
+    again = space.until("TrainingJob", "follows", lambda s: s["poll"]["number"] > seen["number"])
+    assert again["poll"]["validator"] == seen["validator"]
     assert runs(space.status("TrainingJob", "follows")) == [1]
     space.put("cancer.parquet", {name: column[:500] for name, column in columns.items()})
     status = space.until(

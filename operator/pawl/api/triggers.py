@@ -37,7 +37,8 @@ class OnDataChange(ApiModel):
         ),
     )
     interval: Duration = Field(
-        description="From one look to the next, 10s at least. Each is a Job that reads all data."
+        description="From one look to the next, 10s at least. Each is a Job, which reads the data "
+        "when sizes, ETags or times of files are not those of the look before."
     )
 
 
@@ -75,6 +76,11 @@ class PollStatus(StatusModel):
     at: Time
     running: bool = False
     digest: Digest | None = Field(None, description="What the data were then.")
+    validator: Digest | None = Field(
+        None,
+        description="What the sources told of their files then; while it is the same, they are "
+        "not read again.",
+    )
     message: Annotated[str, Field(max_length=512)] = Field(
         "", description="Why it could not be told."
     )

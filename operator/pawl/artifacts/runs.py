@@ -65,6 +65,14 @@ class TrialTask(Record):
     beside: tuple[int, ...] = ()
 
 
+class Seen(Record):
+    """What a look at the data found, for the next one, as JSON in PAWL_SEEN: what the sources told
+    of their files, and the digest of the content that these had."""
+
+    validator: str
+    digest: str
+
+
 class RunConfig(Record):
     """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
 
@@ -90,6 +98,7 @@ class RunConfig(Record):
     data_digest: str | None = None
     search: SearchLineage | None = None
     trial: TrialTask | None = None
+    seen: Seen | None = None
     allowed_estimators: tuple[str, ...] = ()
 
 
@@ -243,7 +252,8 @@ class Termination(Record):
     reason: str = "Completed"
     message: str = ""
     result: str | None = None  # path in the store
-    digest: str | None = None  # of result.json
+    digest: str | None = None  # of result.json, or of the data
+    validator: str | None = None  # of the data
     warnings: tuple[str, ...] = ()
 
 

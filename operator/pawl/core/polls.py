@@ -1,7 +1,8 @@
-"""Looks at the data: a Job that reads them all and tells their digest in its termination message.
+"""Looks at the data: a Job that tells their digest in its termination message.
 
 The operator has no credentials for data, so it cannot look itself. There is one such Job at a time;
 it is read and deleted. A message that is lost (the node is drained) is a look that told nothing.
+Each is told what the last one was told of the files, and reads them only when that has changed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from pawl import constants as c
 from pawl.api.trainingjob import RunStatus
 from pawl.api.triggers import PollStatus
-from pawl.artifacts.runs import Termination
+from pawl.artifacts.runs import Seen, Termination
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_poll, build_run_config
@@ -27,7 +28,7 @@ def begin(work: Work, run: RunStatus, old: PollStatus | None) -> PollStatus:
     work.values["run"] = run
     number = old.number + 1 if old is not None else 1
     owner, labels = dict(work.observed.object), labels_of(work)
-    job = build_poll(owner, work.job.spec, run.number, number, work.installation)
+    job = build_poll(owner, work.job.spec, run.number, number, work.installation, _seen(old))
     work.draft.actions += [Create(build_run_config(owner, run_config(work), labels)), Create(job)]
     before = old or PollStatus(at=timestamp(work.now))
     update = {"number": number, "at": timestamp(work.now), "running": True}
@@ -45,6 +46,7 @@ def read(work: Work, old: PollStatus | None) -> PollStatus | None:
         at=job["metadata"].get("creationTimestamp") or timestamp(work.now),
         running=True,
         digest=old.digest if old is not None else None,
+        validator=old.validator if old is not None else None,
     )
     if old is not None and old.number == now.number:
         if not old.running:
@@ -55,10 +57,11 @@ def read(work: Work, old: PollStatus | None) -> PollStatus | None:
         return _told(work, old, now, run_status.failure(job, pods).message)
     if not run_status.job_condition(job, "Complete"):
         return now
-    digest = next((found for pod in pods if (found := _digest(pod))), None)
-    if digest is None:
+    said = next((said for pod in pods if (said := _said(pod))), None)
+    if said is None:
         return _told(work, old, now, _LOST)
-    return now.model_copy(update={"running": False, "digest": digest, "message": ""})
+    found = {"digest": said.digest, "validator": said.validator}
+    return now.model_copy(update={"running": False, "message": "", **found})
 
 
 def end(work: Work) -> None:
@@ -76,7 +79,13 @@ def _told(work: Work, old: PollStatus | None, now: PollStatus, why: str) -> Poll
     return now.model_copy(update={"running": False, "message": message})
 
 
-def _digest(pod: Object) -> str | None:
+def _seen(old: PollStatus | None) -> Seen | None:
+    if old is None or old.digest is None or old.validator is None:
+        return None
+    return Seen(validator=old.validator, digest=old.digest)
+
+
+def _said(pod: Object) -> Termination | None:
     for status in run_status.container_statuses(pod):
         ended = status.get("state", {}).get("terminated") or {}
         try:
@@ -84,7 +93,7 @@ def _digest(pod: Object) -> str | None:
         except ValidationError:
             continue
         if told.stage == "digest" and told.digest is not None:
-            return told.digest
+            return told
     return None
 
 

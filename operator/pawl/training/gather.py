@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from pawl import constants
 from pawl.api.data import Data, Source
-from pawl.artifacts import pins
+from pawl.artifacts import canonical, pins
 from pawl.artifacts.records import SourceLineage
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import RunConfig
 from pawl.artifacts.store import open_store
-from pawl.training import log, pinned, source
+from pawl.training import log, pinned, source, validators
 from pawl.training.materialised import Materialised
 from pawl.training.source import SourceFile
 from pawl.training.tables import read_table
@@ -131,18 +131,31 @@ def text_columns(data: Data) -> frozenset[str]:
 def collect(data: Data, scratch: Path) -> pinned.Files:
     """The files of data.uri, named "", and those of each source by its name."""
     log.info("reading data", uri=data.uri, sources=len(data.sources))
-    wanted = {"": (data.uri, data.format)}
-    wanted |= {joined.name: (joined.uri, joined.format) for joined in data.sources}
     return {
         name: source.collect(
-            uri,
-            format_,
+            one.uri,
+            one.format,
             scratch / f"source-{i}",
-            claim=_claim(uri, data.uri),
+            claim=_claim(one.uri, data.uri),
             versions=data.pin == "version",
         )
-        for i, (name, (uri, format_)) in enumerate(wanted.items())
+        for i, (name, one) in enumerate(_named(data).items())
     }
+
+
+def validator(data: Data, now: float) -> str | None:
+    """Of all files, before they are read: the digest of what their sources tell of them at `now`
+    (s since 1970). None when that cannot vouch for what is in them. Errors as `collect`."""
+    told = {
+        name: validators.of(one.uri, _claim(one.uri, data.uri), now)
+        for name, one in _named(data).items()
+    }
+    return None if None in told.values() else canonical.digest(canonical.canonical_json(told))
+
+
+def _named(data: Data) -> dict[str, Data | Source]:
+    """What is read, by the names in `pinned.Files`."""
+    return {"": data, **{joined.name: joined for joined in data.sources}}
 
 
 def content_digest(files: pinned.Files) -> str:

@@ -68,7 +68,7 @@ def collect(
     scheme = urlsplit(uri).scheme
     ids: list[str | None] = []
     if scheme in ("file", "pvc"):
-        paths = _local(uri, local_path(uri) if scheme == "file" else _claimed(uri, claim))
+        paths = local_files(uri, claim)
         names = [str(path) for path in paths]
     elif scheme in ("s3", "http", "https"):
         names, paths, ids = _remote(uri, scheme, into, retry or Retry(), versions)
@@ -153,7 +153,9 @@ def _claimed(uri: str, claim: Path | None) -> Path:
     return claim / inside
 
 
-def _local(uri: str, path: Path) -> list[Path]:
+def local_files(uri: str, claim: Path | None) -> list[Path]:
+    """Those of a file:// or pvc:// URI. DataError when there are none."""
+    path = local_path(uri) if urlsplit(uri).scheme == "file" else _claimed(uri, claim)
     if path.is_file():
         return [path]
     if path.is_dir():
@@ -204,11 +206,20 @@ def _version(fs: Any, name: str, versions: bool) -> str | None:
 def _remote_names(fs: Any, uri: str, scheme: str) -> list[str]:
     if scheme != "s3":
         return [uri]  # a web server has no folders
+    return list(objects(fs, uri))
+
+
+def objects(fs: Any, uri: str) -> dict[str, dict[str, Any]]:
+    """Those of an s3:// URI, and what the bucket tells of each. DataError when there are none."""
     path = str(fs._strip_protocol(uri))
     if glob.has_magic(path):
-        return _bounded(uri, sorted(str(name) for name in fs.glob(path)))
+        found = fs.glob(path, detail=True)
+        return {name: found[name] for name in _bounded(uri, sorted(found))}
     try:
-        folder = fs.info(path)["type"] == "directory"
+        info = fs.info(path)
     except FileNotFoundError as error:
         raise DataError(f"data.uri {redact(uri)} does not exist", reason="DataNotFound") from error
-    return _bounded(uri, _wanted(map(str, fs.find(path)))) if folder else [path]
+    if info["type"] != "directory":
+        return {path: info}
+    found = fs.find(path, detail=True)
+    return {name: found[name] for name in _bounded(uri, _wanted(found))}

@@ -21,7 +21,7 @@ from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.redact import redact
 from pawl.artifacts.retry import describe
-from pawl.artifacts.runs import RunConfig, Termination, TrialTask
+from pawl.artifacts.runs import RunConfig, Seen, Termination, TrialTask
 from pawl.errors import IntegrityError, PawlError, StoreError, UserError
 from pawl.training import checkpoints, log
 from pawl.training.workspace import Outcome, Workspace
@@ -67,6 +67,7 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
             message=outcome.message,
             result=outcome.result,
             digest=outcome.digest,
+            validator=outcome.validator,
             warnings=outcome.warnings,
         ),
     )
@@ -113,6 +114,8 @@ def _inputs(env: Mapping[str, str]) -> tuple[RunConfig, TrainingJobSpec, Workspa
         config = config.model_copy(update={"store": store})
     if told := env.get(constants.ENV_TRIAL):
         config = config.model_copy(update={"trial": TrialTask.model_validate_json(told)})
+    if told := env.get(constants.ENV_SEEN):
+        config = config.model_copy(update={"seen": Seen.model_validate_json(told)})
     return config, parse_spec(config), Workspace(Path(env[constants.ENV_WORK_DIR]))
 
 

@@ -118,6 +118,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     reason: str = "Completed"
     exit_code: int = 0
+    validator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pawl.artifacts import pins
 from pawl.artifacts.remote import filesystem
 from pawl.artifacts.store import Store, open_store
 from pawl.errors import ConflictError, DataError
+from pawl.training import validators
 from pawl.training.source import collect
 from pawl.training.tables import read_table
 
@@ -138,6 +139,25 @@ def test_data_are_found(place: str, tmp_path: Path, path: str, rows: int) -> Non
     put(f"{place}/lakes.csv", b"n\n9\n")
     files = collect(f"s3://{place}/{path}", "auto", tmp_path)
     assert read_table(files, frozenset()).num_rows == rows
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("lake/a.csv", id="a file"),
+        pytest.param("lake", id="a folder"),
+        pytest.param("lake/*.csv", id="a glob"),
+    ],
+)
+def test_the_bucket_tells_whether_objects_have_changed(place: str, path: str) -> None:
+    uri = f"s3://{place}/{path}"
+    put(f"{place}/lake/a.csv", b"n\n1\n")
+    before = validators.of(uri, None, 0.0)
+    assert [size for _, size, _ in before or ()] == [4]
+    put(f"{place}/lake/a.csv", b"n\n1\n")
+    assert validators.of(uri, None, 0.0) == before
+    put(f"{place}/lake/a.csv", b"n\n2\n")
+    assert validators.of(uri, None, 0.0) != before
 
 
 @pytest.mark.parametrize("path", ["nothing.csv", "nothing/*.csv"])

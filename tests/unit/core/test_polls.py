@@ -9,7 +9,7 @@ import pytest
 from world import DIGEST, INSTALLATION, NOW, World, training_job
 
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.runs import NoNewData, Termination
+from pawl.artifacts.runs import NoNewData, Seen, Termination
 from pawl.core.manifests.training import build_poll
 
 NAME = "churn-nov"
@@ -39,11 +39,14 @@ def later(w: World, minutes: float) -> None:
     w.settle()
 
 
-def end(w: World, digest: str | None, condition: str = "Complete") -> None:
+def end(
+    w: World, digest: str | None, condition: str = "Complete", validator: str | None = None
+) -> None:
     """The look that goes on ends."""
     (job,) = looks(w)
     job["status"] = {"conditions": [{"type": condition, "status": "True", "message": "told"}]}
-    message = Termination(stage="digest", digest=digest).model_dump_json(by_alias=True)
+    told = Termination(stage="digest", digest=digest, validator=validator)
+    message = told.model_dump_json(by_alias=True)
     state = {"terminated": {"exitCode": 0, "message": message}}
     labels = {"pawl.dev/poll": job["metadata"]["labels"]["pawl.dev/poll"]}
     w.poll_pods = [
@@ -175,6 +178,29 @@ def test_the_job_reads_what_prepare_reads() -> None:
     assert {"name": "run", "configMap": {"name": "churn-nov-r3"}} in pod["volumes"]
     assert "initContainers" not in pod
     assert job["spec"]["backoffLimit"] == 0
+
+
+def told(w: World) -> Seen | None:
+    """What the look that goes on is told of the one before it."""
+    (job,) = looks(w)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+    return Seen.model_validate_json(env["PAWL_SEEN"]) if "PAWL_SEEN" in env else None
+
+
+def test_a_look_is_told_what_the_last_one_found() -> None:
+    w = world()
+    later(w, 11)
+    assert told(w) is None
+    end(w, DIGEST, validator=OTHER)
+    later(w, 22)
+    assert told(w) == Seen(validator=OTHER, digest=DIGEST)
+    end(w, None)  # a look that told nothing
+    later(w, 33)
+    assert told(w) == Seen(validator=OTHER, digest=DIGEST)
+    end(w, DIGEST)  # nothing vouches for these
+    later(w, 44)
+    assert told(w) is None
 
 
 def test_nothing_new_counts_as_the_data_of_the_run() -> None:

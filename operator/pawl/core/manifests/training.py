@@ -8,7 +8,7 @@ from typing import Any
 from pawl import constants as c
 from pawl.api.names import child_name
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.runs import RunConfig, TrialTask
+from pawl.artifacts.runs import RunConfig, Seen, TrialTask
 from pawl.core import kueue
 from pawl.core.installation import Installation
 from pawl.core.manifests import common, stages, template, workers
@@ -106,8 +106,10 @@ def build_poll(
     run: int,
     number: int,
     installation: Installation,
+    seen: Seen | None = None,
 ) -> dict[str, Any]:
-    """The Job of a look at the data, which tells their digest; configured as `run`."""
+    """The Job of a look at the data, which tells their digest; configured as `run`. `seen` is what
+    the last one found."""
     meta = owner["metadata"]
     labels = {
         c.LABEL_TRAINING_JOB: meta["name"],
@@ -117,6 +119,8 @@ def build_poll(
     }
     look = stages.build("digest", installation, store=True)
     look["env"] += common.env(**common.uri_rules(installation, meta["namespace"]))
+    if seen is not None:
+        look["env"] += common.env(**{c.ENV_SEEN: seen.model_dump_json(by_alias=True)})
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
