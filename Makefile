@@ -53,7 +53,8 @@ integration: $(STAMP) ## one part with its real surroundings: kubectl, Envoy, HT
 
 e2e: $(STAMP) ## everything together; KUBECONFIG_UNDER_TEST=path runs it on that cluster
 ifdef KUBECONFIG_UNDER_TEST
-	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) --kubeconfig $(KUBECONFIG_UNDER_TEST)
+	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) -m "not alone" --kubeconfig $(KUBECONFIG_UNDER_TEST)
+	$(VENV)/bin/pytest tests/e2e -m alone --kubeconfig $(KUBECONFIG_UNDER_TEST)
 else
 	rm -rf $(REQUESTS)
 	$(VENV)/bin/pytest tests/e2e -n $(WORKERS) --requests $(REQUESTS)

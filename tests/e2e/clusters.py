@@ -1,4 +1,4 @@
-"""The clusters that end-to-end tests run on: an embedded one, or a real one with Pawl on it."""
+"""What end-to-end tests do with a cluster, and the embedded one."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ class Cluster:
         """The same folder, as pods see it."""
         return self.store
 
+    @property
+    def host(self) -> str:
+        """The address of this machine at which pods reach what a test serves."""
+        return "127.0.0.1"
+
     def prepare(self, namespace: str) -> None:
         """What a new namespace needs."""
 
@@ -72,7 +77,7 @@ class Cluster:
     def leader(self) -> psutil.Process:
         """The process that holds the lease; it is on this machine."""
         pod = self.holder().rpartition("_")[0]
-        (found,) = [p for p in self.operators() if _variable(p, "PAWL_IDENTITY") == pod]
+        (found,) = [p for p in self.operators() if variable(p, "PAWL_IDENTITY") == pod]
         return found
 
     def operators(self) -> list[psutil.Process]:
@@ -140,7 +145,7 @@ class EmbeddedCluster(Cluster):
         return bool(self.operators())
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        return str(self.data) in _variable(process, "PAWL_STORE")
+        return str(self.data) in variable(process, "PAWL_STORE")
 
     @property
     def store(self) -> Path:
@@ -169,88 +174,6 @@ class EmbeddedCluster(Cluster):
         assert done.returncode == 0, done.stderr + done.stdout
 
 
-class RealCluster(Cluster):
-    """Any cluster on which Pawl is installed (see docs/testing.md): its node is this machine, and
-    `volumes` is a folder that pods may mount by hostPath."""
-
-    lease = ("pawl-system", "pawl-operator")
-
-    def __init__(self, kubeconfig: Path, volumes: Path) -> None:
-        super().__init__(kubeconfig)
-        self.volumes = volumes
-
-    def claim(self, namespace: str, name: str) -> Path:
-        path = self.volumes / namespace / name
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o777)
-        return path
-
-    @property
-    def store(self) -> Path:
-        path = self.volumes / "store"
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o777)
-        return path
-
-    @property
-    def store_seen_by_pods(self) -> Path:
-        return Path("/pawl/store")
-
-    def prepare(self, namespace: str) -> None:
-        self._volume(namespace, "pawl-store", self.store)
-        self._volume(namespace, "data", self.claim(namespace, "data"))
-
-    def clean(self, namespace: str) -> None:
-        for name in ("pawl-store", "data"):
-            self.resource("PersistentVolume").delete(name=f"{namespace}-{name}")
-        shutil.rmtree(self.volumes / namespace, ignore_errors=True)
-
-    def _volume(self, namespace: str, name: str, path: Path) -> None:
-        spec = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-        volume = f"{namespace}-{name}"
-        self.resource("PersistentVolume").create(
-            body={
-                "apiVersion": "v1",
-                "kind": "PersistentVolume",
-                "metadata": {"name": volume},
-                "spec": {
-                    **spec,
-                    "capacity": {"storage": "1Gi"},
-                    "hostPath": {"path": str(path)},
-                    "claimRef": {"namespace": namespace, "name": name},
-                },
-            }
-        )
-        self.resource("PersistentVolumeClaim").create(
-            namespace=namespace,
-            body={
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "metadata": {"name": name},
-                "spec": {
-                    **spec,
-                    "volumeName": volume,
-                    "resources": {"requests": {"storage": "1Gi"}},
-                },
-            },
-        )
-
-    def kill_operator(self) -> None:
-        self.kubectl(
-            "-n", "pawl-system", "delete", "pod", "-l", "app.kubernetes.io/name=pawl-operator",
-            "--grace-period=0", "--force",
-        )  # fmt: skip
-
-    def has_operator(self) -> bool:
-        ready = "jsonpath={.status.readyReplicas}"
-        return bool(
-            self.kubectl("-n", "pawl-system", "get", "deploy", "-o", ready, "pawl-operator")
-        )
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        return _variable(process, "POD_NAMESPACE") == "pawl-system"
-
-
 def _words(process: psutil.Process) -> list[str]:
     """The command of a process, which may be gone by now."""
     try:
@@ -259,7 +182,8 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-def _variable(process: psutil.Process, name: str) -> str:
+def variable(process: psutil.Process, name: str) -> str:
+    """Of its environment; "" when it is not there."""
     try:
         return process.environ().get(name, "")
     except psutil.Error:

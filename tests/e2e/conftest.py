@@ -15,7 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from clusters import Cluster, EmbeddedCluster, RealCluster
+from chosen import chosen
+from clusters import Cluster, EmbeddedCluster
 from harness import Space
 
 
@@ -23,16 +24,8 @@ from harness import Space
 def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
-    path = request.config.getoption("--kubeconfig")
-    if path:
-        volumes = Path(request.config.getoption("--volumes"))
-        yield RealCluster(Path(path), volumes)
-        return
-    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        yield embedded
-    finally:
-        embedded.down(request.config.getoption("--requests"))
+    with chosen(request.config, tmp_path_factory.mktemp("cluster")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from clusters import EmbeddedCluster
+from chosen import chosen
+from clusters import Cluster
 from drifting import bodies, loop, rows
 from harness import Object, Space
 
@@ -96,34 +97,32 @@ def address(pod: Object) -> str:
 
 
 @pytest.fixture
-def scraped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scraped]:
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("the operator of this cluster is not told of a Prometheus of this test")
+def scraped(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Iterator[Scraped]:
     if shutil.which("prometheus") is None:
         pytest.skip("needs prometheus (Debian package prometheus)")
     targets, config, log = (tmp_path / name for name in ("targets.json", "p.yml", "log.txt"))
     config.write_text(PROMETHEUS.format(targets=targets))
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listens = f"127.0.0.1:{probe.getsockname()[1]}"
+        probe.bind((cluster.host, 0))
+        listens = f"{cluster.host}:{probe.getsockname()[1]}"
     command = [
         "prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
         f"--web.listen-address={listens}",
     ]  # fmt: skip
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as prometheus:
         try:
-            cluster = EmbeddedCluster(tmp_path, PAWL_PROMETHEUS=f"http://{listens}")
-            try:
-                space = Space(cluster)
+            with chosen(request.config, tmp_path, PAWL_PROMETHEUS=f"http://{listens}") as asking:
+                space = Space(asking)
                 space.open()
-                yield Scraped(space, targets)
-                space.close()
-            finally:
-                cluster.down(request.config.getoption("--requests"))
+                try:
+                    yield Scraped(space, targets)
+                finally:
+                    space.close()
         finally:
             prometheus.terminate()
 
 
+@pytest.mark.alone
 def test_drift_is_found_by_what_a_prometheus_scrapes_of_the_pods(scraped: Scraped):
     changes = {"source": "Prometheus", "window": "30s", "action": "notify"}
     with loop(scraped.space, **changes) as seen:

@@ -28,8 +28,7 @@ def test_what_was_proved_is_served_at_once_and_what_failed_is_not_tried(space: S
     space.until("Deployment", MODEL, lambda s: bool(s.get("rolledBack")))
     space.serving(MODEL, "cancer-v2")
 
-    store = ("--store", space.cluster.store.as_uri())
-    told = pawl(space.cluster, "audit", f"mdep/{MODEL}", "-n", space.name, "-o", "json", *store)
+    told = pawl(space.cluster, "audit", f"mdep/{MODEL}", "-n", space.name, "-o", "json")
     lines = [json.loads(line) for line in told.splitlines()]
     asked = next(line for line in lines if line.get("command") == "abort")
     assert (asked["by"], asked["reason"]) == ("pawl-cli", "it was a joke")

@@ -53,7 +53,7 @@ def test_an_aborted_candidate_gets_nothing_and_is_not_tried_again(space: Space):
         status = trial.ends("Aborted")
         trial.only_answers("1", 300)
         assert status["rolledBack"][0]["reason"] == "Aborted"
-        assert "no rollout is under way" in trial.pawl("promote", "-m", "too late", check=False)
+        assert "no rollout is under way" in trial.pawl("promote", "-m", "too late", fails=2)
     assert trial.load.failed == []
 
 

@@ -13,39 +13,30 @@ from pathlib import Path
 import models
 import psutil
 import pytest
-from clusters import Cluster, EmbeddedCluster, RealCluster
+from chosen import chosen
+from clusters import Cluster
 from drifting import bodies, loop, rows
 from harness import Space, eventually
 from trial import canary
 
+pytestmark = pytest.mark.alone
 #: Seconds of the lease where a test waits for it to run out more than once.
 SHORT = 3
-
-
-def pair(request: pytest.FixtureRequest, folder: Path, **environment: str) -> Iterator[Cluster]:
-    """A cluster with two operators."""
-    path = request.config.getoption("--kubeconfig")
-    if path:
-        yield RealCluster(Path(path), Path(request.config.getoption("--volumes")))
-        return
-    embedded = EmbeddedCluster(folder, operators=2, **environment)
-    try:
-        yield embedded
-    finally:
-        embedded.down(request.config.getoption("--requests"))
 
 
 @pytest.fixture(scope="module")
 def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
-    yield from pair(request, tmp_path_factory.mktemp("quick"), PAWL_LEASE_SECONDS=str(SHORT))
+    folder = tmp_path_factory.mktemp("quick")
+    with chosen(request.config, folder, 2, PAWL_LEASE_SECONDS=str(SHORT)) as made:
+        yield made
 
 
 @pytest.fixture
 def usual(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Space]:
     """A namespace of a cluster whose lease is as long as it is everywhere."""
-    for made in pair(request, tmp_path):
+    with chosen(request.config, tmp_path, 2) as made:
         space = Space(made)
         space.open()
         try:

@@ -126,20 +126,23 @@ class Trial:
 
     # -- what is done
 
-    def pawl(self, *words: str, check: bool = True) -> str:
+    def pawl(self, *words: str, fails: int = 0) -> str:
         """Runs the real command line."""
-        return pawl(self.space.cluster, *words, f"mdep/{MODEL}", "-n", self.space.name, check=check)
+        return pawl(self.space.cluster, *words, f"mdep/{MODEL}", "-n", self.space.name, fails=fails)
 
 
-def pawl(cluster: Cluster, *words: str, check: bool = True) -> str:
-    """`pawl …` on a cluster; gives what it printed."""
+def pawl(cluster: Cluster, *words: str, fails: int = 0) -> str:
+    """`pawl …` on a cluster; gives what it printed. It ends with the exit code `fails`."""
     done = subprocess.run(
         [sys.executable, "-m", "pawl", *words],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)},
+        env={
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "PAWL_STORE": cluster.store.as_uri(),
+        },
     )
-    if check and done.returncode:
-        raise AssertionError(f"pawl {' '.join(words)}: {done.stdout}{done.stderr}")
+    assert done.returncode == fails, f"pawl {' '.join(words)}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr

@@ -34,8 +34,8 @@ class MlflowDouble(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.experiments: dict[str, str] = {}
         self.stored: dict[str, Json] = {}
         self.models: dict[str, list[Json]] = {}
@@ -48,7 +48,8 @@ class MlflowDouble(ThreadingHTTPServer):
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        host, port, *_ = self.server_address
+        return f"http://{host!s}:{port}"
 
     def runs(self) -> list[Json]:
         """By name, with tags, params and metrics as maps; parents only."""
@@ -213,9 +214,9 @@ def _told(run: Json) -> Json:
 
 
 @contextmanager
-def mlflow_double(port: int = 0) -> Iterator[MlflowDouble]:
+def mlflow_double(host: str = "127.0.0.1") -> Iterator[MlflowDouble]:
     """It listens in the block."""
-    with MlflowDouble(port) as server:
+    with MlflowDouble(host) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
