@@ -165,7 +165,7 @@ class Use:
 async def measure(folder: Path, count: int, seconds: float) -> list[str]:
     model = graphs.good()
     (folder / "store").mkdir()
-    path = folder / "model.onnx"
+    path = folder / "store" / "model.onnx"  # files elsewhere may not be named
     path.write_bytes(model)
     async with pretence.cluster(folder) as (registry, node):
         bench = Bench(registry, node, path.as_uri(), pretence.digest(model), count)

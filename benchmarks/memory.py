@@ -2,11 +2,11 @@
 
     python -m benchmarks.memory [--deployments 1000] [--versions 10] [--rounds 6]
 
-A round makes `--deployments` Deployments, each with a model of its own of `--versions`
-ModelVersions, all of which are read and verified; waits until every Deployment serves its newest;
-changes the spec of every Deployment and the labels of every version; waits until that has been
-seen; deletes everything, and waits until nothing is left of it, children included, and the operator
-is at rest. Then its resident memory is read, and its metrics.
+A round makes `--deployments` Deployments, 50 in a namespace, each with a model of its own of
+`--versions` ModelVersions, all of which are read and verified; waits until every Deployment serves
+its newest; changes the spec of every Deployment and the labels of every version; waits until that
+has been seen; deletes everything, and waits until nothing is left of it, children included, and the
+operator is at rest. Then its resident memory is read, and its metrics.
 
 The operator is the real one, a process of its own; API server, controllers and pretended pods are
 those of benchmarks/pretence.py. The first two rounds warm it up: arenas, caches of a fixed size.
@@ -40,7 +40,9 @@ from pawl.local.api.registry import Registry
 
 DEPLOYMENTS, VERSIONS = "pawl.dev/modeldeployments", "pawl.dev/modelversions"
 CHILDREN = ("pods", "configmaps", "services", "apps/deployments", "apps/replicasets")
-NAMESPACE, MANAGER = "default", "bench"
+MANAGER = "bench"
+#: Deployments in a namespace: controllers of apps/v1 look at all pods of one.
+TOGETHER = 50
 WARM, MOST_GROWTH, LIMIT = 2, 1.1, 3600.0
 #: Objects are made in heaps, so that the operator's watches are read in between.
 HEAP = 50
@@ -56,57 +58,57 @@ class Bench:
 
     async def round(self) -> None:
         for number in range(self.count):
-            model = f"memory-{number}"
+            model, namespace = f"memory-{number}", f"team-{number // TOGETHER}"
             for version in range(1, self.versions + 1):
                 artifact = {"uri": self.uri, "digest": self.digest, "format": "onnx"}
                 spec = {"model": model, "version": version, "artifact": artifact}
-                self._create(VERSIONS, "ModelVersion", f"{model}-v{version}", spec)
+                self._create(VERSIONS, "ModelVersion", namespace, f"{model}-v{version}", spec)
             newest = f"{model}-v{self.versions}"
             spec = {"model": model, "routing": {"replicas": 1}, "version": newest}
-            self._create(DEPLOYMENTS, "Deployment", model, spec)
+            self._create(DEPLOYMENTS, "Deployment", namespace, model, spec)
             await self._breathe(number)
         await self._until("served", lambda: not self._unserved())
-        for number, item in enumerate(self.registry.list(DEPLOYMENTS, NAMESPACE)):
+        for number, item in enumerate(self.registry.list(DEPLOYMENTS)):
             self._patch(DEPLOYMENTS, item, {"spec": {"replicas": 2}})
             await self._breathe(number)
-        for number, item in enumerate(self.registry.list(VERSIONS, NAMESPACE)):
+        for number, item in enumerate(self.registry.list(VERSIONS)):
             self._patch(VERSIONS, item, {"metadata": {"labels": {"changed": "true"}}})
             await self._breathe(number)
         await self._until("changed", lambda: not self._unserved() and not self._unseen())
         for resource in (DEPLOYMENTS, VERSIONS):
-            for number, item in enumerate(self.registry.list(resource, NAMESPACE)):
-                name = item["metadata"]["name"]
-                self.registry.delete(resource, NAMESPACE, name, manager=MANAGER)
+            for number, item in enumerate(self.registry.list(resource)):
+                self.registry.delete(resource, *place(item), manager=MANAGER)
                 await self._breathe(number)
         await self._until("gone", lambda: not self._left())
 
-    def _create(self, resource: str, kind: str, name: str, spec: dict[str, Any]) -> None:
-        meta = {"name": name, "namespace": NAMESPACE}
+    def _create(
+        self, resource: str, kind: str, namespace: str, name: str, spec: dict[str, Any]
+    ) -> None:
+        meta = {"name": name, "namespace": namespace}
         item = {"apiVersion": c.API_VERSION, "kind": kind, "metadata": meta, "spec": spec}
-        self.registry.create(resource, NAMESPACE, item, manager=MANAGER)
+        self.registry.create(resource, namespace, item, manager=MANAGER)
 
     def _patch(self, resource: str, item: dict[str, Any], patch: dict[str, Any]) -> None:
-        name = item["metadata"]["name"]
-        self.registry.patch(resource, NAMESPACE, name, patch, kind="merge", manager=MANAGER)
+        self.registry.patch(resource, *place(item), patch, kind="merge", manager=MANAGER)
 
     def _unserved(self) -> bool:
         newest = f"-v{self.versions}"
         return any(
             not str(((item.get("status") or {}).get("stable") or {}).get("name")).endswith(newest)
-            for item in self.registry.list(DEPLOYMENTS, NAMESPACE)
+            for item in self.registry.list(DEPLOYMENTS)
         )
 
     def _unseen(self) -> bool:
         return any(
             item["status"].get("observedGeneration") != item["metadata"]["generation"]
-            for item in self.registry.list(DEPLOYMENTS, NAMESPACE)
+            for item in self.registry.list(DEPLOYMENTS)
         )
 
     def _left(self) -> bool:
         """Whether there is anything of Pawl's; Secrets are left out, which nobody may list."""
         managed = f"{c.LABEL_MANAGED_BY}=pawl"
         return bool(self.registry.list(VERSIONS) or self.registry.list(DEPLOYMENTS)) or any(
-            self.registry.list(resource, NAMESPACE, labels=managed) for resource in CHILDREN
+            self.registry.list(resource, labels=managed) for resource in CHILDREN
         )
 
     @staticmethod
@@ -121,7 +123,20 @@ class Bench:
             if time.monotonic() > begun + LIMIT:
                 raise SystemExit(f"not all {what} after {LIMIT:g} s")
             await asyncio.sleep(1)
-        print(f"  {what} after {time.monotonic() - begun:.0f} s", flush=True)
+        print(f"  {time.strftime('%X')} {what} after {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def place(item: dict[str, Any]) -> tuple[str, str]:
+    """Namespace and name."""
+    return item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def namespaces(registry: Registry, count: int) -> None:
+    """Those of `count` Deployments."""
+    for number in range(-(-count // TOGETHER)):
+        meta = {"name": f"team-{number}"}
+        item = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+        registry.create("namespaces", None, item, manager=MANAGER)
 
 
 async def series(address: str) -> list[str]:
@@ -132,16 +147,17 @@ async def series(address: str) -> list[str]:
 
 
 async def measure(folder: Path, options: argparse.Namespace, report: Report) -> None:
-    path = folder / "model.onnx"
-    path.write_bytes(graphs.good())
     address = f"127.0.0.1:{free_port()}"
     os.environ["PAWL_METRICS_ADDRESS"] = address
     async with pretence.cluster(folder) as (registry, _):
-        bench = Bench(
-            registry, path.as_uri(), pretence.digest(path.read_bytes()),
-            options.deployments, options.versions,
-        )  # fmt: skip
+        namespaces(registry, options.deployments)
         with operator(folder, folder / "kubeconfig", None) as running:
+            path = folder / "store" / "model.onnx"  # files elsewhere may not be named
+            path.write_bytes(graphs.good())
+            bench = Bench(
+                registry, path.as_uri(), pretence.digest(path.read_bytes()),
+                options.deployments, options.versions,
+            )  # fmt: skip
             sizes = [await one(bench, running) for _ in range(options.rounds)]
             named = await series(address)
     report.info("operator-mb-plateau", sizes[WARM - 1])

@@ -25,14 +25,16 @@ from pawl.control.kinds import (
 from pawl.control.kube import Kube
 from pawl.control.queue import Key
 from pawl.control.reflector import Reflector
+from pawl.core.versions import undecided
 
 Object = Mapping[str, Any]
 
-#: Whose plans look at objects of a kind, by model.
+#: Whose plans look at objects of a kind, by model: at what `_looked_at` gives, or at any part.
 _RELATED: dict[Resource, tuple[Resource, ...]] = {
-    MODEL_VERSIONS: (MODEL_VERSIONS, DEPLOYMENTS, TRAINING_JOBS),
+    MODEL_VERSIONS: (MODEL_VERSIONS, DEPLOYMENTS),
     DEPLOYMENTS: (MODEL_VERSIONS,),
 }
+_RELATED_TO_ALL: dict[Resource, tuple[Resource, ...]] = {MODEL_VERSIONS: (TRAINING_JOBS,)}
 
 
 class Cache:
@@ -143,10 +145,11 @@ class Cache:
             for reference in item["metadata"].get("ownerReferences", []):
                 if reference["apiVersion"] == c.API_VERSION:  # of a Deployment that retrains
                     self._wake(Key(reference["kind"], namespace, reference["name"]))
-            if resource == DEPLOYMENTS and before is not item and _serves(item) == _serves(before):
-                return
             model = item.get("spec", {}).get("model", "")
-            for related in _RELATED.get(resource, ()):
+            kinds = _RELATED_TO_ALL.get(resource, ())
+            if before is item or _looked_at(resource, item) != _looked_at(resource, before):
+                kinds = (*_RELATED.get(resource, ()), *kinds)
+            for related in kinds:
                 for other in self.of_model(related, namespace, model):
                     self._wake(_key(other))
 
@@ -156,11 +159,17 @@ def _key(item: Object) -> Key:
     return Key(item["kind"], meta["namespace"], meta["name"])
 
 
-def _serves(deployment: Object | None) -> object:
-    """All that versions ask of a Deployment; the rest of its status changes every few seconds."""
-    if deployment is None:
+def _looked_at(resource: Resource, item: Object | None) -> object:
+    """What others look at: where n versions look at each other, each of n changes of a status that
+    is none of their business would cost n plans."""
+    if item is None:
         return None
-    status = deployment.get("status", {})
-    parts = [status.get(role) or {} for role in ("stable", "candidate")]
-    served = [(part.get("name"), part.get("since")) for part in parts]
-    return deployment["metadata"]["uid"], deployment.get("spec", {}).get("version"), served
+    status = item.get("status") or {}
+    if resource == DEPLOYMENTS:
+        parts = [status.get(role) or {} for role in ("stable", "candidate")]
+        served = [(part.get("name"), part.get("since")) for part in parts]
+        version = item.get("spec", {}).get("version")
+        return item["metadata"]["uid"], version, served, undecided((item,))
+    told = [c for c in status.get("conditions", ()) if c["type"] == "ArtifactVerified"]
+    verified = [(c["status"], c.get("message")) for c in told]
+    return item["metadata"]["uid"], item.get("spec"), verified, status.get("verifiedDigest")

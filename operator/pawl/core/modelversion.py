@@ -10,17 +10,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from pawl.api.audit import Request
-from pawl.api.modelversion import ModelVersion, ModelVersionStatus
+from pawl.api.modelversion import ModelVersion, ModelVersionStatus, Stage
 from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import audit, transitions
 from pawl.core.conditions import Conditions
 from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Draft, Event, Plan
 from pawl.core.recall import version_line
-from pawl.core.versions import Version, champion, read_versions, stage
+from pawl.core.versions import Version, champion, read_versions, stage, undecided
 
 Object = Mapping[str, Any]
 _RETRY = 15.0
+#: What depends on the champion: not told anew while that is not known.
+_COMPARED = ("Champion", "Archived", "Candidate")
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,9 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         v for v in read_versions(observed.siblings, parsed.spec.model) if v.name != version.name
     )
     versions = tuple(sorted((*others, version), key=lambda v: v.number))
-    best = champion(versions, observed.deployments)
-    where = stage(version, best)
+    where: Stage | None = stage(version, champion(versions, observed.deployments))
+    if where in _COMPARED and undecided(observed.deployments):
+        where = parsed.status.stage
     _judge(version, observed.verification, conditions)
     draft.events += transitions.events(conditions)
     status = ModelVersionStatus(
@@ -95,7 +98,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         score=_score(parsed),
         approval=_record(observed, parsed, verified, draft, now),
     )
-    if where != parsed.status.stage:
+    if where is not None and where != parsed.status.stage:
         sentence = _sentence(version, where)
         draft.events.append(Event(where, sentence, "Warning" if where == "Rejected" else "Normal"))
     return draft.finish(status.render())

@@ -14,7 +14,7 @@ from pawl.core.reasons import Reason
 from pawl.core.recall import missing
 from pawl.core.run_status import image_ids
 from pawl.core.run_work import Work
-from pawl.core.versions import Version, champion
+from pawl.core.versions import AGAIN, Version, champion, undecided
 
 #: Of a gate that is required.
 _GATE: dict[Verdict, Reason] = {
@@ -63,6 +63,9 @@ def _make(work: Work, result: RunResult) -> None:
         highest = max(taken | {work.observed.highest_claim, number or 0}, default=0)
         work.update_run(reserved_version=highest + 1, phase="Running")
         work.draft.requeue(0)
+        return
+    if undecided(work.observed.deployments):  # its parent is recorded for good
+        work.draft.requeue(AGAIN)
         return
     best = champion(work.versions, work.observed.deployments)
     version = build_model_version(

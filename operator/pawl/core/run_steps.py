@@ -9,7 +9,7 @@ from pawl import constants as c
 from pawl.api.search import Search
 from pawl.artifacts.runs import NoNewData, Reproduction
 from pawl.artifacts.uris import NOT_ALLOWED
-from pawl.core import attempts, kueue, reproduction, run_status, search
+from pawl.core import attempts, kueue, reproduction, run_status, search, versions
 from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
 from pawl.core.manifests.training import build_job, build_run_config
@@ -53,10 +53,8 @@ def drive(work: Work) -> None:
         work.draft.requeue(10)
     elif job is None and (why := _impossible(work)):
         _refuse(work, *why)
-    elif job is None and work.job.spec.search is not None:
-        _search(work, work.job.spec.search)
     elif job is None:
-        _create(work)
+        _first(work)
     elif begins:
         _follow(work, job)
     elif run_status.job_condition(job, "Failed"):
@@ -66,6 +64,16 @@ def drive(work: Work) -> None:
         _fail(work, Trouble("ResultMissing", message, "publish"))
     else:
         _follow(work, job)
+
+
+def _first(work: Work) -> None:
+    """What comes before there is a Job of the run, once it is known what to compare with."""
+    if versions.undecided(work.observed.deployments):
+        work.draft.requeue(versions.AGAIN)
+    elif work.job.spec.search is not None:
+        _search(work, work.job.spec.search)
+    else:
+        _create(work)
 
 
 def _search(work: Work, spec: Search) -> None:

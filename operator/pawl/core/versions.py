@@ -16,6 +16,8 @@ from pawl.api.modelversion import ModelVersion, ModelVersionSpec, Stage
 from pawl.artifacts.runs import StoreRef
 
 Object = Mapping[str, Any]
+#: Seconds after which to look again at what is `undecided`: a first plan is a matter of moments.
+AGAIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,23 @@ def champion(versions: tuple[Version, ...], deployments: Iterable[Object]) -> Ve
         if name in by_name and not by_name[name].rejected:
             return by_name[name]
     return None if follows and promoted else newest_servable(versions)
+
+
+def undecided(deployments: Iterable[Object]) -> bool:
+    """Whether a Deployment has yet to tell what it has promoted: nobody has looked at it since it
+    came or its status was lost, or its record cannot be read. Then `champion` guesses."""
+    return any(
+        deployment.get("spec", {}).get("version", "latest") == "latest"
+        and _is_unknown(deployment.get("status") or {})
+        for deployment in deployments
+    )
+
+
+def _is_unknown(status: Object) -> bool:
+    if status.get("stable"):
+        return False
+    waits = (c.get("reason") for c in status.get("conditions", ()) if c["type"] == "Available")
+    return status.get("observedGeneration", -1) < 0 or "StoreUnreachable" in waits
 
 
 def stage(version: Version, best: Version | None) -> Stage:

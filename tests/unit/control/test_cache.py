@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pawl.control.cache import Cache
-from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, PODS, WORKLOADS
+from pawl.control.kinds import DEPLOYMENTS, MODEL_VERSIONS, PODS, TRAINING_JOBS, WORKLOADS
 from pawl.control.queue import Key
 
 VERSION = Key("ModelVersion", "ml", "m-v1")
@@ -42,6 +42,7 @@ def cache(woken: list[Key]) -> Cache:
     [
         pytest.param({"stable": {"name": "m-v1", "since": "t"}}, [VERSION], id="what is served"),
         pytest.param({"candidate": {"name": "m-v1"}}, [VERSION], id="what is tried"),
+        pytest.param({"observedGeneration": 1}, [VERSION], id="that nothing is, after all"),
         pytest.param({"rollout": {"measuredTo": 7}}, [], id="what was measured"),
     ],
 )
@@ -50,6 +51,36 @@ def test_versions_are_woken_by_what_is_served_and_not_by_every_measurement(
 ):
     cache.learn(DEPLOYMENTS, deployment(3, **status))
     assert woken == [DEPLOYMENT, *also]
+
+
+VERIFIED = {"type": "ArtifactVerified", "status": "True"}
+
+
+@pytest.mark.parametrize(
+    ("status", "also"),
+    [
+        pytest.param({"conditions": [VERIFIED]}, True, id="its artifact is what it must be"),
+        pytest.param({"verifiedDigest": "sha256:ab"}, True, id="its digest"),
+        pytest.param({"stage": "Champion"}, False, id="its stage"),
+        pytest.param({"deployedBy": [{"name": "m", "role": "stable"}]}, False, id="who serves it"),
+    ],
+)
+def test_siblings_are_woken_by_what_they_look_at_and_trainings_by_all(
+    cache: Cache, woken: list[Key], status: Any, also: bool
+):
+    cache.learn(MODEL_VERSIONS, item("ModelVersion", "m-v2", 3, spec={"model": "m"}))
+    cache.learn(TRAINING_JOBS, item("TrainingJob", "t", 4, spec={"model": "m"}))
+    woken.clear()
+    version = item("ModelVersion", "m-v2", 5, spec={"model": "m"}, status=status)
+    cache.learn(MODEL_VERSIONS, version)
+    own, training = Key("ModelVersion", "ml", "m-v2"), Key("TrainingJob", "ml", "t")
+    assert woken == [own, *([VERSION, own, DEPLOYMENT] if also else []), training]
+
+
+def test_a_version_that_goes_wakes_all_that_counted_on_it(cache: Cache, woken: list[Key]):
+    version = item("ModelVersion", "m-v1", 1, spec={"model": "m"})
+    cache._changed(MODEL_VERSIONS, version, version)
+    assert DEPLOYMENT in woken
 
 
 def test_a_status_of_ones_own_wakes_others_and_not_oneself(cache: Cache, woken: list[Key]):

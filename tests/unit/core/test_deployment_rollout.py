@@ -3,6 +3,7 @@ is wiped."""
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -239,6 +240,30 @@ def test_a_wiped_status_comes_to_the_same_end(phase: str):
     assert status["stable"]["name"] == expected
     assert status["phase"] == "Serving"
     assert world.weights() == {int(expected[-1]): 100}
+
+
+ORDERS = [*permutations(("churn", "churn-v1", "churn-v2"))]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+def test_wiped_statuses_make_no_champion_of_what_was_rolled_back(order: tuple[str, ...]):
+    """Whoever of the three is looked at first."""
+    world = trial()
+    world.differ = 0.6
+    world.until("RollingBack")
+    world.until("Serving")
+    for kind, name in (("Deployment", "churn"), *(("ModelVersion", n) for n in order if "-" in n)):
+        world.objects[(kind, name)].pop("status")
+    told = len(world.events)
+    for name in 2 * order:
+        if name == "churn":
+            world.second()
+        else:
+            world.verify(name)
+    stages = [world.status("ModelVersion", f"churn-v{number}")["stage"] for number in (1, 2)]
+    assert stages == ["Champion", "Candidate"]
+    reasons = [event.reason for event in world.events[told:]]
+    assert [reason for reason in reasons if reason in ("Champion", "Archived")] == ["Champion"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -146,3 +146,43 @@ def test_an_artifact_that_is_not_allowed_waits_for_the_administrator():
     assert settled(item) is None
     plan(item, GOOD)
     assert item["status"]["stage"] == "Champion"
+
+
+STABLE = {"name": "m-v2", "since": "2026-01-01T00:00:00Z"}
+UNREACHABLE = {"type": "Available", "status": "False", "reason": "StoreUnreachable"}
+
+
+@pytest.mark.parametrize(
+    ("status", "stage"),
+    [
+        pytest.param({}, None, id="its status is wiped"),
+        pytest.param({"observedGeneration": -1}, None, id="wiped, with the default"),
+        pytest.param(
+            {"observedGeneration": 1, "conditions": [UNREACHABLE]}, None, id="its record is unread"
+        ),
+        pytest.param({"observedGeneration": 1}, "Champion", id="it has never promoted one"),
+        pytest.param({"observedGeneration": 1, "stable": STABLE}, "Candidate", id="it serves v2"),
+    ],
+)
+def test_what_a_deployment_has_not_told_yet_is_not_guessed(status: Any, stage: str | None):
+    """The newest version may have been rolled back."""
+    older, newest = version(version=2), version(version=3)
+    older["metadata"] |= {"name": "m-v2"}
+    newest["metadata"] |= {"name": "m-v3"}
+    plan(older, GOOD)
+    deployment = {"metadata": {"name": "m"}, "spec": {"model": "m"}, "status": status}
+    observed = ModelVersionObserved(newest, (older, newest), (deployment,), GOOD)
+    made = plan_model_version(observed, NOW)
+    assert made.status is not None
+    assert made.status.get("stage") == stage
+    assert [e.reason for e in made.events if e.reason != "Requested"] == ([stage] if stage else [])
+
+
+def test_a_stage_that_was_told_stays_until_more_is_known():
+    item = version()
+    plan(item, GOOD)
+    deployment = {"metadata": {"name": "m"}, "spec": {"model": "m"}}
+    observed = ModelVersionObserved(item, (item,), (deployment,), GOOD)
+    made = plan_model_version(observed, NOW)
+    assert made.status == item["status"]
+    assert made.events == ()

@@ -502,6 +502,29 @@ def test_a_wiped_status_leads_to_the_same_end(when: int):
     assert w.status("TrainingJob", NAME)["phase"] == "Succeeded"
 
 
+def test_a_run_waits_until_it_is_known_what_to_compare_with():
+    """A Deployment whose status was lost has not told yet what it serves."""
+    w = world()
+    deployment = {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "Deployment",
+        "metadata": {"name": "d", "namespace": "ml"},
+        "spec": {"model": "churn"},
+    }
+    w.add(deployment)
+    assert w.reconcile_job().requeue_after == 0.2
+    assert w.of("Job") == ()
+    w.add({**deployment, "status": {"observedGeneration": 1}})
+    w.settle()
+    w.finish_job()
+    w.add(deployment)
+    w.settle()
+    assert w.of("ModelVersion") == ()
+    w.add({**deployment, "status": {"observedGeneration": 1}})
+    w.settle()
+    assert len(w.of("ModelVersion")) == 1
+
+
 def survive(w: World, writes: int) -> None:
     try:
         w.reconcile_job(die_after=writes)

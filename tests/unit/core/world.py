@@ -125,6 +125,10 @@ class World:
     def of(self, kind: str) -> tuple[dict[str, Any], ...]:
         return tuple(item for (k, _), item in self.objects.items() if k == kind)
 
+    def deployments(self) -> tuple[dict[str, Any], ...]:
+        """Pawl's, not those of apps/v1."""
+        return tuple(i for i in self.of("Deployment") if i["apiVersion"].startswith("pawl.dev"))
+
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return self.objects[(kind, name)].get("status", {})
 
@@ -206,7 +210,7 @@ class World:
             jobs=jobs,
             pods=tuple(self.pods),
             versions=self.of("ModelVersion"),
-            deployments=self.of("Deployment"),
+            deployments=self.deployments(),
             result=self.results.get(f"{uid}-{run}"),
             highest_claim=max(self.claims, default=0),
             claim=self.claims.get(reserved) if reserved else None,
@@ -222,16 +226,21 @@ class World:
         self.carry_out(observed.object, plan, die_after)
         return plan
 
+    def verify(self, name: str) -> None:
+        """A ModelVersion's own planner, with an artifact that is what it should be."""
+        item = self.objects[("ModelVersion", name)]
+        observed = ModelVersionObserved(
+            object=copy.deepcopy(item),
+            siblings=self.of("ModelVersion"),
+            deployments=self.deployments(),
+            verification=Verification(digest=item["spec"]["artifact"]["digest"]),
+        )
+        self.carry_out(observed.object, plan_model_version(observed, self.clock))
+
     def verify_all(self) -> None:
-        """The ModelVersions' own planner, with artifacts that are what they should be."""
+        """All of them."""
         for item in self.of("ModelVersion"):
-            observed = ModelVersionObserved(
-                object=copy.deepcopy(item),
-                siblings=self.of("ModelVersion"),
-                deployments=self.of("Deployment"),
-                verification=Verification(digest=item["spec"]["artifact"]["digest"]),
-            )
-            self.carry_out(observed.object, plan_model_version(observed, self.clock))
+            self.verify(item["metadata"]["name"])
 
     def finish_job(self, result: RunResult | None = None, name: str = "churn-nov") -> None:
         """The newest Job completes and its result is in the store."""
