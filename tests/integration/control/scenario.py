@@ -240,17 +240,21 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def operator(folder: Path, kubeconfig: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A real one; it must not end before it is told to."""
+async def operator(
+    folder: Path, kubeconfig: Path, *command: str, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A real one, or another `command` of Python; it must not end before it is told to."""
     environment = {
         **os.environ,
         "KUBECONFIG": str(kubeconfig),
         "PAWL_STORE": (folder / "store").as_uri(),
         "PAWL_SERVER_DRAIN_SECONDS": "1",
+        **settings,
     }
+    words = command or ("-m", "pawl", "operator")
     with (folder / "operator.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pawl", "operator", env=environment, stdout=log, stderr=log
+            sys.executable, *words, env=environment, stdout=log, stderr=log
         )
         try:
             yield process
