@@ -11,9 +11,10 @@ import os
 import random
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ REQUESTS = {
     "cut afterwards": 0.02,
     "truncated": 0.02,
 }
-#: How a watch ends, each with the same chance; it lasts for LASTS seconds.
-WATCHES = ("cut", "truncated", "ended", "410", "500", "silent")
+#: How the watches of a resource end, in an order of its own, again and again; one lasts for LASTS
+#: seconds, but the one that is refused.
+WATCHES = ("cut", "truncated", "ended", "410", "410 at once", "500", "silent")
 LASTS = (0.1, 2.5)
 TOKENS_LAST = 2.0
 
@@ -46,10 +48,12 @@ class Proxy:
     kubeconfig: Path
     seed: int | None  # None: no faults
     seen: Counter[str] = field(default_factory=Counter)
+    ends: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._tokens: list[str] = []
+        self._orders: dict[str, Iterator[str]] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -153,16 +157,30 @@ class Proxy:
         await response.write(body[: len(body) // 2])
         return self._cut(request)
 
+    def _ending(self, plural: str) -> str:
+        """Of its next watch; "" when there are no faults."""
+        if self.seed is None:
+            return ""
+        if plural not in self._orders:
+            self._orders[plural] = cycle(self._random.sample(WATCHES, len(WATCHES)))
+        return next(self._orders[plural])
+
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
+        plural = request.path.rsplit("/", 1)[-1]
+        how = self._ending(plural)
+        if how == "410 at once":
+            self.ends[plural, how] += 1
+            return self._refusal(410, "Expired")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         with suppress(aiohttp.ClientError, ConnectionError):
             await response.prepare(request)
-            lasts = None if self.seed is None else self._random.uniform(*LASTS)
+            lasts = self._random.uniform(*LASTS) if how else None
             with suppress(TimeoutError):
                 async with asyncio.timeout(lasts):
                     await self._stream(request, response)
-            if lasts is not None:
-                await self._end(request, response, self._random.choice(WATCHES))
+            if how:
+                self.ends[plural, how] += 1
+                await self._end(request, response, how)
         return response
 
     async def _stream(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -174,7 +192,6 @@ class Proxy:
                 await response.write(line)
 
     async def _end(self, request: web.BaseRequest, response: web.StreamResponse, how: str) -> None:
-        self.seen[f"watch {how}"] += 1
         match how:
             case "cut":
                 self._cut(request)

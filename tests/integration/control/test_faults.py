@@ -12,14 +12,19 @@ from typing import Any, NamedTuple
 from faults import REQUESTS, WATCHES, Proxy
 from scenario import Scene, operator, scene
 
-FAULTS = {*REQUESTS, *(f"watch {how}" for how in WATCHES), "401"}
+from pawl.control.kinds import CHILDREN, OURS
+
+FAULTS = {*REQUESTS, "401"}
+ENDS = {(resource.plural, how) for resource in (*OURS, *CHILDREN) for how in WATCHES}
 
 
 class Ending(NamedTuple):
-    """What the story comes to, the faults that there were, and what was told how often."""
+    """What the story comes to, the faults that there were, how watches ended, and what was told
+    how often."""
 
     outcome: dict[str, Any]
     faults: Counter[str]
+    ends: Counter[tuple[str, str]]
     told: Counter[Any]
 
 
@@ -32,7 +37,7 @@ async def ending(
         proxy = Proxy(json.loads((folder / "kubeconfig").read_text()), folder / "faulty", seed)
         async with proxy.running(), operator(folder, proxy.kubeconfig):
             await made.play(lambda moment: disturb(made, moment))
-        return Ending(made.outcome(), proxy.seen, told(made))
+        return Ending(made.outcome(), proxy.seen, proxy.ends, told(made))
 
 
 def told(made: Scene) -> Counter[Any]:
@@ -49,11 +54,13 @@ async def test_the_end_is_that_of_a_run_without_faults(tmp_path: Path):
         ends = [group.create_task(ending(tmp_path / str(seed), seed)) for seed in seeds]
     sound, *faulty = (end.result() for end in ends)
     assert not sound.faults
+    assert not sound.ends
     for end in faulty:
         assert end.outcome == sound.outcome
         assert end.told <= sound.told  # lost it may be, told twice never
         assert end.told.total() > 0.8 * sound.told.total()
     assert {fault for end in faulty for fault in end.faults} >= FAULTS
+    assert {how for end in faulty for how in end.ends} == ENDS  # each of our watches, each way
 
 
 async def test_the_end_is_the_same_when_every_status_is_wiped_on_the_way(tmp_path: Path):
