@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -185,6 +186,11 @@ class Space:
 
         eventually(look, lambda: f"{beginning} of {name}: {self.events(name)}")
         return found[0]
+
+    def bundle(self, version: str) -> Path:
+        """The folder of a version's bundle on this machine."""
+        artifact = (self.get("ModelVersion", version) or {})["spec"]["artifact"]
+        return self.cluster.store / "bundles" / artifact["uri"].split("/bundles/")[1]
 
     def url(self, deployment: str) -> str:
         """Where this machine reaches the router, once it does: a node's proxy learns of endpoints

@@ -72,8 +72,7 @@ def _visits() -> dict[str, Any]:
 
 def _spoilt(space: Space, artifact: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """The same bundle with a case that does not hold, as if the server's libraries were others."""
-    inside = artifact["uri"].split("/bundles/")[1]
-    for path in (space.cluster.store / "bundles" / inside).iterdir():
+    for path in space.bundle("cost-v1").iterdir():
         (scratch / path.name).write_bytes(path.read_bytes())
     (scratch / TESTS).write_bytes(canonical_json(parse(json.dumps(WRONG).encode())))
     (scratch / MANIFEST).write_bytes(canonical_json(manifest_of(scratch)))
@@ -117,9 +116,8 @@ def test_raw_rows_give_the_features_of_training_bit_for_bit(space: Space, tmp_pa
     gates = {gate["metric"]: gate["verdict"] for gate in version["spec"]["gates"]}
     assert gates["failed_model_tests"] == "Pass"
 
-    artifact = version["spec"]["artifact"]
-    stored = space.cluster.store / "bundles" / artifact["uri"].split("/bundles/")[1]
-    fitted = Derivation.model_validate_json((stored / "derived.json").read_bytes()).fitted
+    derived = (space.bundle("cost-v1") / "derived.json").read_bytes()
+    fitted = Derivation.model_validate_json(derived).fitted
     bmi = np.array([71.3]) / (np.array([1.73]) * np.array([1.73]))
     wanted = (np.log(bmi) - fitted["mean(bmi)"]) / fitted["std(bmi)"] + 19 / 24
     answer = infer(space.url("cost"), "cost", columns_body(ROW))
@@ -130,7 +128,11 @@ def test_raw_rows_give_the_features_of_training_bit_for_bit(space: Space, tmp_pa
 
     scratch = tmp_path / "bundle"
     scratch.mkdir()
-    wrong = {"model": "cost", "version": 2, "artifact": _spoilt(space, artifact, scratch)}
+    wrong = {
+        "model": "cost",
+        "version": 2,
+        "artifact": _spoilt(space, version["spec"]["artifact"], scratch),
+    }
     space.create("ModelVersion", "cost-v2", wrong)
     space.until(
         "Deployment",

@@ -13,6 +13,7 @@ from pawl.local.controllers.hpa.controller import HpaController
 from pawl.local.controllers.hpa.metrics import Metrics
 from pawl.local.controllers.job.controller import JobController, JobTtlController
 from pawl.local.controllers.namespaces import NamespaceController
+from pawl.local.controllers.podgc import PodGc
 from pawl.local.controllers.replicaset import ReplicaSetController
 from pawl.local.controllers.scheduler import Scheduler
 
@@ -31,6 +32,7 @@ def make(
         DisruptionController(registry),
         NamespaceController(registry),
         GarbageCollector(registry),
+        PodGc(registry),
     ]
 
 

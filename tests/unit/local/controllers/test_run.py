@@ -198,6 +198,21 @@ async def test_deleting_a_job_takes_its_pods_along(cluster: Cluster) -> None:
     assert cluster.pods() == []
 
 
+async def test_a_pod_of_a_job_that_is_deleted_before_it_has_a_node_has_failed(
+    cluster: Cluster,
+) -> None:
+    nowhere = job(backoffLimit=0)
+    nowhere["spec"]["template"]["spec"]["nodeSelector"] = {"pool": "none"}
+    nowhere["spec"]["podFailurePolicy"] = {
+        "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+    }
+    cluster.create("batch/jobs", nowhere)
+    (pod,) = await cluster.until(cluster.pods)
+    cluster.registry.delete("pods", "default", name(pod), manager="t", grace_period=0)
+    await cluster.until(lambda: not cluster.pods())
+    await cluster.until(lambda: "Failed" in true_conditions(cluster.find("batch/jobs", "j")))
+
+
 async def test_foreground_deletion_waits_for_the_dependants(cluster: Cluster) -> None:
     cluster.create("apps/deployments", deployment())
     await cluster.rolled_out("d", 2)
