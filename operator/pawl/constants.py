@@ -34,6 +34,7 @@ ENV_CLAIMS_DIR = "PAWL_CLAIMS_DIR"  # holds a folder for each further claim, by 
 ENV_PARAMETERS = "PAWL_PARAMETERS"  # file contract: JSON file with the parameters
 ENV_OUTPUT_DIR = "PAWL_OUTPUT_DIR"  # file contract: where `train` leaves its model
 ENV_CHECKPOINT_DIR = "PAWL_CHECKPOINT_DIR"  # file contract: what survives attempts
+CHECKPOINTS = "checkpoints"  # the sidecar that copies them into the store, and the pod's volume
 ENV_SEED = "PAWL_SEED"
 ENV_TRIAL = "PAWL_TRIAL"  # of a trial's stages: artifacts.runs.TrialTask as JSON
 ENV_SEEN = "PAWL_SEEN"  # of a look at the data: artifacts.runs.Seen as JSON

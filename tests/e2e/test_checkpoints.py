@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import recipes
 from harness import Space, eventually
 
@@ -16,7 +17,9 @@ kept = pathlib.Path(os.environ["PAWL_CHECKPOINT_DIR"]) / "step"
 begun = step = int(kept.read_text()) if kept.exists() else 0
 
 def stop(*_):
-    kept.write_text(str(step))
+    half = kept.with_suffix(".part")
+    half.write_text(str(step))
+    half.rename(kept)
     sys.exit(143)
 
 signal.signal(signal.SIGTERM, stop)
@@ -32,10 +35,14 @@ def pods(space: Space) -> list[dict[str, Any]]:
     return space.list("Pod", PODS)
 
 
-def test_an_evicted_fit_goes_on_from_its_checkpoint(space: Space):
+@pytest.mark.parametrize(
+    "checkpoints",
+    [pytest.param({"claim": "data"}, id="claim"), pytest.param({"store": {}}, id="store")],
+)
+def test_an_evicted_fit_goes_on_from_its_checkpoint(space: Space, checkpoints: dict[str, Any]):
     uri = space.put("cancer.parquet", recipes.cancer())
     container = {"image": "pawl/trainer:0.1.0", "command": ["python", "-c", TRAIN]}
-    template = {"checkpoints": {"claim": "data"}, "terminationGracePeriodSeconds": 20}
+    template = {"checkpoints": checkpoints, "terminationGracePeriodSeconds": 20}
     spec = recipes.sklearn_job(
         uri, trainer={"container": container}, template=template, backoffLimit=0
     )
@@ -49,4 +56,7 @@ def test_an_evicted_fit_goes_on_from_its_checkpoint(space: Space):
     (second,) = pods(space)
     log = space.cluster.kubectl("logs", "-n", space.name, second["metadata"]["name"], "-c", "train")
     assert int(log.split("begun at ")[1]) > 0
+    uid = (space.get("TrainingJob", "long") or {})["metadata"]["uid"]
     assert list(space.cluster.claim(space.name, "data").glob("*/step")) == []
+    left = (space.cluster.store / f"runs/{uid}-1/checkpoints").rglob("*")
+    assert [path for path in left if path.is_file()] == []

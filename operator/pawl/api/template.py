@@ -43,12 +43,35 @@ class Volume(ApiModel):
     empty_dir: EmptyDir | None = None
 
 
-class Checkpoints(ApiModel):
-    """Where `train` keeps what it needs to go on after it was interrupted."""
+class StoredCheckpoints(ApiModel):
+    """What of the checkpoints is copied into the artifact store."""
 
-    claim: ObjectName = Field(
-        description="A PersistentVolumeClaim of the namespace. The folder of a run in it "
-        "(PAWL_CHECKPOINT_DIR) survives its attempts, and is emptied when the run has succeeded."
+    keep: Annotated[int, Field(ge=1, le=10)] = Field(
+        3, description="How many of the newest ones; of several workers for each."
+    )
+    size_limit: Annotated[str, Field(max_length=8, pattern=r"^[1-9][0-9]{0,4}[MGT]i$")] = Field(
+        "10Gi", description="Of them together; the oldest ones give way, a larger one is not kept."
+    )
+
+
+class Checkpoints(ApiModel):
+    """Where `train` keeps what it needs to go on after it was interrupted (PAWL_CHECKPOINT_DIR)."""
+
+    model_config = cel(
+        (
+            "has(self.claim) != has(self.store)",
+            "exactly one of claim and store",
+        ),
+    )
+    claim: ObjectName | None = Field(
+        None,
+        description="A PersistentVolumeClaim of the namespace. The folder of a run in it survives "
+        "its attempts, and is emptied when the run has succeeded.",
+    )
+    store: StoredCheckpoints | None = Field(
+        None,
+        description="The artifact store. The newest checkpoints are copied there while train runs, "
+        "and back before it runs again, and are removed when the run has succeeded.",
     )
 
 
@@ -96,4 +119,10 @@ class PodTemplate(Placement):
         """The PersistentVolumeClaims that train may write to or read."""
         mounted = (volume.persistent_volume_claim for volume in self.volumes)
         names = [claim.claim_name for claim in mounted if claim is not None]
-        return (*names, self.checkpoints.claim) if self.checkpoints else tuple(names)
+        kept = self.checkpoints.claim if self.checkpoints else None
+        return (*names, kept) if kept else tuple(names)
+
+    @property
+    def stored(self) -> StoredCheckpoints | None:
+        """What of the checkpoints goes into the store; None where nothing does."""
+        return self.checkpoints.store if self.checkpoints else None

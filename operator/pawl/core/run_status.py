@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pawl.artifacts.runs import LastWords, Termination
-from pawl.constants import EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
+from pawl.constants import CHECKPOINTS, EXIT_STORE_UNREACHABLE, EXIT_USER_ERROR
 
 Object = Mapping[str, Any]
 
@@ -179,7 +179,8 @@ def failure(job: Object, pods: Iterable[Object]) -> Trouble:
         (pod, status["name"], ended)
         for pod in sorted(failed, key=_age, reverse=True)
         for status in container_statuses(pod)
-        if (ended := status.get("state", {}).get("terminated") or {}).get("exitCode", 0) != 0
+        if status["name"] != CHECKPOINTS  # it decides nothing, and may be killed in the end
+        and (ended := status.get("state", {}).get("terminated") or {}).get("exitCode", 0) != 0
     ]
     if not ends:
         reason = condition.get("reason", "Failed")

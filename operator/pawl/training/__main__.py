@@ -1,11 +1,13 @@
-"""`python -m pawl.training prepare|train|score|publish`: the entry point of the trainer image."""
+"""`python -m pawl.training prepare|train|score|publish|checkpoints`: the entry point of the trainer
+image."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from pawl.training.stages import STAGES, run_stage, stop_on_sigterm
+from pawl.constants import CHECKPOINTS
+from pawl.training.stages import STAGES, keep_checkpoints, run_stage, stop_on_sigterm
 
 
 def main(arguments: list[str]) -> int:
@@ -14,7 +16,9 @@ def main(arguments: list[str]) -> int:
         if arguments == [stage]:
             stop_on_sigterm(stage, os.environ)
             return run_stage(stage, os.environ)
-    sys.stderr.write(f"usage: python -m pawl.training {'|'.join(STAGES)}\n")
+    if arguments == [CHECKPOINTS]:
+        return keep_checkpoints(os.environ)
+    sys.stderr.write(f"usage: python -m pawl.training {'|'.join((*STAGES, CHECKPOINTS))}\n")
     return 2
 
 

@@ -50,12 +50,18 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
     """Runs a stage and gives its exit code."""
     log.configure(stage)
     try:
-        if stage in ("score", "publish") and env.get(constants.ENV_INDEX, "0") != "0":
+        config, spec, work = _inputs(env)
+        is_last = stage in ("score", "publish")
+        if is_last:
+            checkpoints.end(spec, env)
+        if is_last and env.get(constants.ENV_INDEX, "0") != "0":
             outcome = Outcome(f"{stage} is worker 0's part")
         else:
-            outcome = _stage_function(stage)(*_inputs(env))
-            if stage in ("score", "publish"):
-                checkpoints.clear(env)
+            outcome = _stage_function(stage)(config, spec, work)
+            if is_last:
+                checkpoints.clear(config, spec, env)
+            elif stage == "prepare" and outcome.exit_code == 0:
+                checkpoints.restore(config, spec, env)
     except Exception as error:
         return _failed(stage, error, env)
     log.info("stage completed", result=outcome.result, reason=outcome.reason)
@@ -74,9 +80,21 @@ def run_stage(stage: Stage, env: Mapping[str, str]) -> int:
     return outcome.exit_code
 
 
+def keep_checkpoints(env: Mapping[str, str]) -> int:
+    """The sidecar beside `train`. It never ends with an exit code that means something: when it
+    fails it is started again, and `train` goes on."""
+    # ruff: noqa: PLC0415
+    from pawl.training.keeper import keep
+
+    log.configure(constants.CHECKPOINTS)
+    config, spec, _ = _inputs(env)
+    if spec.template.stored is not None:
+        keep(config, spec.template.stored, env)
+    return 0
+
+
 def _stage_function(stage: Stage) -> Callable[[RunConfig, TrainingJobSpec, Workspace], Outcome]:
     """Imports only what the stage needs: scikit-learn alone costs a second."""
-    # ruff: noqa: PLC0415
     if stage == "fetch":
         from pawl.training.fetch import fetch
 

@@ -8,7 +8,7 @@ import pytest
 
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.runs import LastWords
-from pawl.core.run_status import last_words
+from pawl.core.run_status import failure, last_words
 
 SAID = canonical_json(LastWords(reason="DigestMismatch", message="model.onnx differs")).decode()
 
@@ -42,3 +42,15 @@ def test_a_pod_that_never_ended_tells_what_it_waits_for():
     waits = pod(SAID)
     waits["status"]["containerStatuses"][0]["lastState"] = {}
     assert last_words([waits]) == "back-off 10s"
+
+
+def test_a_sidecar_that_was_killed_is_not_what_failed():
+    ended = {"checkpoints": 137, "train": 3}
+    statuses = [
+        {"name": name, "state": {"terminated": {"exitCode": code}}} for name, code in ended.items()
+    ]
+    pod = {
+        "metadata": {"name": "p"},
+        "status": {"phase": "Failed", "initContainerStatuses": statuses},
+    }
+    assert failure({"spec": {}}, [pod]).stage == "train"

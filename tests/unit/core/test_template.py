@@ -94,6 +94,35 @@ def test_checkpoints_are_in_a_folder_of_the_run(task: TrialTask | None, folder: 
     assert "PAWL_CHECKPOINT_DIR" not in variables(built["initContainers"][0])
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(None, id="a run"),
+        pytest.param(TrialTask(number=4, search_run=3, parameters={}), id="a trial"),
+    ],
+)
+def test_a_sidecar_copies_checkpoints_into_the_store(task: TrialTask | None):
+    built = pod(task, checkpoints={"store": {}})
+    prepare, keeper, train = built["initContainers"]
+    (source,) = (v for v in built["volumes"] if v["name"] == "checkpoints")
+    assert source == {"name": "checkpoints", "emptyDir": {}}
+    for stage in (prepare, keeper, train, *built["containers"]):
+        path = variables(stage)["PAWL_CHECKPOINT_DIR"]
+        assert mounts(stage)[path] == {"name": "checkpoints", "mountPath": path}
+    assert (keeper["restartPolicy"], keeper["args"]) == ("Always", ["checkpoints"])
+    assert "/pawl/work" not in mounts(keeper)
+    assert [stage["name"] for stage in built["initContainers"] if "envFrom" in stage] == [
+        "prepare",
+        "checkpoints",
+    ]
+    assert ("PAWL_TRIAL" in variables(keeper)) is (task is not None)
+
+
+def test_of_checkpoints_in_a_claim_there_is_no_sidecar():
+    built = pod(checkpoints={"claim": "scratch"})
+    assert [stage["name"] for stage in built["initContainers"]] == ["prepare", "train"]
+
+
 @pytest.fixture(scope="module")
 def schema() -> Structural:
     crd = next(crd for crd in all_crds() if crd["spec"]["names"]["kind"] == "TrainingJob")
@@ -112,6 +141,17 @@ SYSTEM = "mountPath is Pawl's or the system's"
     [
         pytest.param({"volumes": [SHM, IMAGES]}, "", id="volumes"),
         pytest.param({"checkpoints": {"claim": "scratch"}}, "", id="checkpoints"),
+        pytest.param({"checkpoints": {"store": {}}}, "", id="checkpoints in the store"),
+        pytest.param({"checkpoints": {}}, "exactly one of claim", id="checkpoints nowhere"),
+        pytest.param(
+            {"checkpoints": {"claim": "a", "store": {}}}, "exactly one of claim", id="in both"
+        ),
+        pytest.param(
+            {"checkpoints": {"store": {"sizeLimit": "0Gi"}}}, "should match", id="no room"
+        ),
+        pytest.param(
+            {"checkpoints": {"store": {"keep": 11}}}, "less than or equal to", id="too many"
+        ),
         pytest.param(volume("/pawl"), SYSTEM, id="Pawl's folder"),
         pytest.param(volume("/pawl/work/data"), SYSTEM, id="in Pawl's folder"),
         pytest.param(volume("/tmp"), SYSTEM, id="the system's"),
@@ -176,3 +216,19 @@ def test_pods_that_cannot_be_created_are_told_once(refused: str, reason: str):
     (ready,) = (c for c in conditions if c["type"] == "Ready")
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", reason, refused)
     assert [e.message for e in w.events if e.reason == "RunBlocked"] == [f"{reason}: {refused}"]
+
+
+def test_a_users_container_has_no_volume_of_a_stage_that_has_credentials():
+    """But for the parts of the workspace that the file contract names."""
+    prepares = {"containers": [{"name": "clean", "image": "me/clean:1"}]}
+    owner = training_job(trainer=CONTAINER, template={"checkpoints": {"store": {}}})
+    owner["spec"]["data"]["prepare"] = prepares
+    spec = TrainingJobSpec.model_validate(owner["spec"])
+    built = training.build_job(owner, spec, 3, {}, INSTALLATION)["spec"]["template"]["spec"]
+    stages = {stage["name"]: stage for stage in (*built["initContainers"], *built["containers"])}
+    theirs = [stages.pop("train"), stages.pop("step-clean")]
+    ours = {m["name"] for stage in stages.values() for m in stage["volumeMounts"]}
+    for stage in theirs:
+        shared = [mount for mount in stage["volumeMounts"] if mount["name"] in ours]
+        assert {mount["name"] for mount in shared} <= {"work", "checkpoints"}
+        assert all("subPath" in mount for mount in shared if mount["name"] == "work")

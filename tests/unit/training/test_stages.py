@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.runs import RunConfig, Termination
 from pawl.errors import UserError
 from pawl.training.stages import fitting, parse_spec, run_stage
@@ -58,10 +59,17 @@ def test_every_message_fits_and_is_readable(
 @pytest.mark.parametrize("stage", ["publish", "score"])
 def test_of_several_workers_the_first_alone_publishes(stage: Any, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    env = {"PAWL_TERMINATION_LOG": str(log), "JOB_COMPLETION_INDEX": "1"}
+    run = tmp_path / "run.json"
+    run.write_bytes(canonical_json(_config()))
+    env = {
+        "PAWL_TERMINATION_LOG": str(log),
+        "PAWL_RUN_CONFIG": str(run),
+        "PAWL_WORK_DIR": str(tmp_path),
+        "JOB_COMPLETION_INDEX": "1",
+    }
     assert run_stage(stage, env) == 0
     assert "worker 0" in Termination.model_validate_json(log.read_bytes()).message
-    assert run_stage(stage, env | {"JOB_COMPLETION_INDEX": "0"}) == 10  # it begins: has no config
+    assert run_stage(stage, env | {"JOB_COMPLETION_INDEX": "0"}) != 0  # it begins: nothing is there
 
 
 def test_a_short_message_is_kept_whole() -> None:
@@ -102,7 +110,7 @@ def test_an_unknown_stage_is_a_usage_error() -> None:
     done = _run("deploy", env={})
     assert (done.returncode, done.stderr) == (
         2,
-        "usage: python -m pawl.training fetch|prepare|train|score|publish|digest\n",
+        "usage: python -m pawl.training fetch|prepare|train|score|publish|digest|checkpoints\n",
     )
 
 

@@ -19,11 +19,13 @@ WORK = "/pawl/work"
 CONFIG = "/pawl/run"
 #: Before the name of a container of data.prepare.
 STEP = "step-"
+#: The volume of temporary files of users' containers.
+FOREIGN_TMP = "foreign-tmp"
 #: OpenMP's, and also read by OpenBLAS, MKL and PyTorch.
 _THREADS = "OMP_NUM_THREADS"
 _MOST_THREADS = 1024
 #: Volumes and variables that a container of a user's does not get.
-_INTERNAL = ("work", "run", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
+_INTERNAL = ("work", "run", "tmp", c.ENV_WORK_DIR, c.ENV_RUN_CONFIG)
 
 
 def train_threads(spec: TrainingJobSpec) -> int:
@@ -77,15 +79,25 @@ def step(number: int, container: StepContainer, installation: Installation) -> d
     return stage
 
 
+def keeper(installation: Installation) -> dict[str, Any]:
+    """The sidecar that copies checkpoints into the store while `train` runs. It sees no other part
+    of the workspace."""
+    stage = build(c.CHECKPOINTS, installation, store=True)
+    stage["volumeMounts"] = [m for m in stage["volumeMounts"] if m["name"] != "work"]
+    return {**stage, "restartPolicy": "Always"}
+
+
 def _foreign(
     stage: dict[str, Any],
     container: ContainerTrainer | StepContainer,
     parts: list[dict[str, Any]],
 ) -> None:
-    """Makes a stage the user's container, which sees some parts of the workspace."""
-    stage["volumeMounts"] = [m for m in stage["volumeMounts"] if m["name"] not in _INTERNAL]
-    stage["volumeMounts"] += [
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - its programs may know no other
+    """Makes a stage the user's container, which sees some parts of the workspace. Its temporary
+    files are not where Pawl's stages have their HOME, and would read settings from."""
+    temporary = (common.TMP, "/tmp")  # noqa: S108 - its programs may know no other
+    stage["volumeMounts"] = [
+        *(m for m in stage["volumeMounts"] if m["name"] not in _INTERNAL),
+        *({"name": FOREIGN_TMP, "mountPath": path} for path in temporary),
         *parts,
     ]
     stage["env"] = [v for v in stage["env"] if v["name"] not in _INTERNAL]

@@ -27,8 +27,8 @@ def place(pod: dict[str, Any], template: PodTemplate) -> None:
 
 def dress(pod: dict[str, Any], template: PodTemplate, folder: str) -> None:
     """Completes a pod spec with the stages in it. `folder` is that of the run or trial in the claim
-    of checkpoints; the last stage sees it too, and empties it."""
-    train, last = pod["initContainers"][-1], pod["containers"][0]
+    of checkpoints."""
+    train = pod["initContainers"][-1]
     place(pod, template)
     if template.resources is not None:
         train["resources"] = common.resources(template.resources)
@@ -40,12 +40,24 @@ def dress(pod: dict[str, Any], template: PodTemplate, folder: str) -> None:
         pod["volumes"].append({"name": f"volume-{i}", **_source(volume)})
         train["volumeMounts"].append({"name": f"volume-{i}", "mountPath": volume.mount_path})
     if template.checkpoints is not None:
-        claim = {"claimName": template.checkpoints.claim}
-        pod["volumes"].append({"name": "checkpoints", "persistentVolumeClaim": claim})
-        mount = {"name": "checkpoints", "mountPath": CHECKPOINTS, "subPath": folder}
-        for stage in (train, last):
-            stage["volumeMounts"].append(mount)
-            stage["env"] += common.env(**{c.ENV_CHECKPOINT_DIR: CHECKPOINTS})
+        _keep_checkpoints(pod, template.checkpoints.claim, folder)
+
+
+def _keep_checkpoints(pod: dict[str, Any], claim: str | None, folder: str) -> None:
+    """In the claim `train` and the last stage see the run's folder. Without one it is the pod's:
+    `prepare` fills it from the store, and a sidecar copies into that what comes."""
+    name, mount = c.CHECKPOINTS, {"name": c.CHECKPOINTS, "mountPath": CHECKPOINTS}
+    stages = [*pod["initContainers"], *pod["containers"]]
+    if claim is None:
+        pod["volumes"].append({"name": name, "emptyDir": {}})
+        seeing = [stage for stage in stages if stage["name"] in ("prepare", name)] + stages[-2:]
+    else:
+        pod["volumes"].append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+        mount["subPath"] = folder
+        seeing = stages[-2:]
+    for stage in seeing:
+        stage["volumeMounts"].append(mount)
+        stage["env"] += common.env(**{c.ENV_CHECKPOINT_DIR: CHECKPOINTS})
 
 
 def _source(volume: Volume) -> dict[str, Any]:

@@ -168,17 +168,20 @@ def _pod(
         if task is None
         else stages.build("score", installation, store=True)
     )
+    if spec.trainer.container or spec.data.prepare.containers:
+        volumes.append({"name": stages.FOREIGN_TMP, "emptyDir": {}})
     steps = [
         stages.step(number, one, installation)
         for number, one in enumerate(spec.data.prepare.containers)
     ]
     fetch = [stages.build("fetch", installation, store=True)] if steps else []
-    for stage in (*fetch, prepare, last):
+    keeper = [stages.keeper(installation)] if spec.template.stored else []
+    for stage in (*fetch, prepare, *keeper, last):
         stage["env"] += told
     _mount_claims(spec, [*fetch, prepare], volumes)
     pod: dict[str, Any] = {
         **_bare(),
-        "initContainers": [*fetch, *steps, prepare, train],
+        "initContainers": [*fetch, *steps, prepare, *keeper, train],
         "containers": [last],
         "volumes": volumes,
     }
@@ -186,7 +189,7 @@ def _pod(
     if task is not None:
         text = task.model_dump_json(by_alias=True).replace("$", "$$")  # nothing is expanded
         told = common.env(**{c.ENV_TRIAL: text})
-        own = (prepare, last) if spec.trainer.container else (prepare, train, last)
+        own = (prepare, *keeper, *([] if spec.trainer.container else [train]), last)
         for stage in (*fetch, *own):
             stage["env"] += told
     return pod

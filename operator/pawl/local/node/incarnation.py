@@ -24,7 +24,7 @@ from pawl.local.node.surroundings import Surroundings
 Obj = dict[str, Any]
 
 _HOOK_AGENT = "kube-lifecycle/1.36"
-_MIN_GRACE = 2.0  # seconds that a process gets after a preStop hook that used up its time
+MIN_GRACE = 2.0  # seconds that a process gets when hooks or other containers used up its time
 _MAX_MESSAGE = 4096
 _MAX_POD_MESSAGES = 12 * 1024
 
@@ -99,7 +99,7 @@ class Incarnation:
         hook = (self._record.spec.get("lifecycle") or {}).get("preStop")
         if hook and grace > 0:
             await self._pre_stop(hook, process, grace)
-        left = max(grace - (time.monotonic() - begun), min(grace, _MIN_GRACE))
+        left = max(grace - (time.monotonic() - begun), min(grace, MIN_GRACE))
         process.send(signal.SIGTERM)
         await asyncio.wait({process.exited}, timeout=left)
         process.kill()

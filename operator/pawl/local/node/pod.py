@@ -1,7 +1,7 @@
 """One pod, from its binding to its removal.
 
 volumes -> init containers in order (sidecars stay) -> main containers -> sidecars stop
-deletion, deadline: every container stops, mains before sidecars -> last status -> gone
+deletion, deadline: every container stops, sidecars after the mains -> last status -> gone
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pawl.local.node import environment
 from pawl.local.node.container import Container
 from pawl.local.node.host import Host
 from pawl.local.node.images import Image
+from pawl.local.node.incarnation import MIN_GRACE
 from pawl.local.node.launch import Launch, Surface, prepare
 from pawl.local.node.report import PodReport
 from pawl.local.node.states import Record, Role, Terminated, Waiting
@@ -194,13 +195,16 @@ class PodWorker:
         return True
 
     async def _stop_all(self, life: "asyncio.Task[None]") -> None:
-        """Stop mains, then sidecars in reverse order, within the grace period."""
+        """Stop mains, then sidecars in reverse order, within the grace period. Sidecars wait for
+        no init container (kuberuntime_termination_order.go)."""
         if not life.done():
             self._stopping = True
             until = asyncio.get_running_loop().time() + self._grace
-            others = [*self._of_role("init"), *self._of_role("main")]
-            await asyncio.gather(*(container.stop(self._grace) for container in others))
-            await self._stop_sidecars(until - asyncio.get_running_loop().time())
+            inits = asyncio.gather(*(each.stop(self._grace) for each in self._of_role("init")))
+            await asyncio.gather(*(each.stop(self._grace) for each in self._of_role("main")))
+            left = until - asyncio.get_running_loop().time()
+            await self._stop_sidecars(max(left, min(self._grace, MIN_GRACE)))
+            await inits
             # what ran has ended by now; the rest waits for an image, a back-off or a volume
             await asyncio.sleep(0)
             life.cancel()

@@ -1,9 +1,12 @@
 """A pod from start to end: order, exit codes, restarts, messages, limits."""
 
 import sys
+from contextlib import aclosing
 from typing import Any
 
 import pytest
+
+from pawl.local.api.podlogs import LogOptions
 
 Obj = dict[str, Any]
 
@@ -130,6 +133,29 @@ async def test_a_failed_stage_ends_a_pod_with_sidecars_too(pods: Any, words: Any
     pod = await pods.finished()
     assert words.phase(pod) == "Failed"
     assert "terminated" in words.container(pod, "side")["state"]
+
+
+async def test_a_sidecar_is_told_when_an_init_container_is(pods: Any, words: Any) -> None:
+    mounts = [{"name": "w", "mountPath": "/w"}]
+    waits = "trap 'touch /w/told; exit 0' TERM; touch /w/side; while :; do sleep 0.02; done"
+    side = {**words.sh(waits, "side", volumeMounts=mounts), "restartPolicy": "Always"}
+    # it ends only when the sidecar was told
+    train = "trap 'until test -e /w/told; do sleep 0.02; done; exit 0' TERM; "
+    train += "until test -e /w/side; do sleep 0.02; done; echo up; while :; do sleep 0.02; done"
+    pods.create(
+        {
+            "volumes": [{"name": "w", "emptyDir": {}}],
+            "initContainers": [side, words.sh(train, "train", volumeMounts=mounts)],
+            "containers": [words.sh("true")],
+        }
+    )
+    await pods.until(lambda pod: "running" in words.container(pod, "train")["state"])
+    following = LogOptions(follow=True)
+    async with aclosing(pods.cluster.node.logs("default", "p", "train", following)) as log:
+        while b"up" not in await anext(log):
+            pass
+    pods.delete()
+    await pods.gone(limit=10)  # else after 30 s
 
 
 async def test_a_pod_that_waits_can_be_deleted(pods: Any, words: Any) -> None:
