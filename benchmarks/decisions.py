@@ -92,7 +92,8 @@ class Report:
 def quantiles(stopped: Floats) -> tuple[float, float]:
     """Median and 95th percentile, ∞ where so many were never stopped."""
     ordered = np.sort(stopped)
-    return tuple(float(ordered[math.ceil(q * len(ordered)) - 1]) for q in (0.5, 0.95))
+    median, late = (float(ordered[math.ceil(q * len(ordered)) - 1]) for q in (0.5, 0.95))
+    return median, late
 
 
 def main() -> int:

@@ -269,8 +269,8 @@ def _sticky_paths(generator: np.random.Generator) -> list[list[tuple[float, floa
         who = generator.integers(0, users, REQUESTS)
         failed = generator.random(REQUESTS) < rates[who]
         arm = canary[who].astype(int)
-        np.add.at(counts, (arm, who % clusters.BUCKETS, 0), 1)
-        np.add.at(counts, (arm, who % clusters.BUCKETS, 1), failed)
+        np.add.at(counts[:, :, 0], (arm, who % clusters.BUCKETS), 1)
+        np.add.at(counts[:, :, 1], (arm, who % clusters.BUCKETS), failed)
         n, k = np.bincount(arm, minlength=2), np.bincount(arm, failed, 2)
         seen = Interval(int(n[0]), int(k[0]), int(n[1]), int(k[1]))
         effect = clusters.design_effect(*([(int(n), int(k)) for n, k in part] for part in counts))

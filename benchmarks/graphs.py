@@ -33,7 +33,7 @@ def fails_above() -> bytes:
 
 
 def _graph(nodes: list[Any]) -> bytes:
-    rows = ["rows", 1]
+    rows: list[str | int | None] = ["rows", 1]
     graph = helper.make_graph(
         [*nodes, helper.make_node("Cast", ["positive"], ["label"], to=TensorProto.INT64)],
         "model",

@@ -63,7 +63,8 @@ def _own() -> list[str]:
     """What this project needs, as the metadata of a distribution say it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + [
+    own: list[str] = project["dependencies"]
+    return own + [
         f'{line}; extra == "{extra}"' for extra, lines in extras.items() for line in lines
     ]
 

@@ -53,5 +53,5 @@ def detection(world: World, shape: str, index: float, trials: int, seed: int) ->
         window = counted(layout, traffic.drawn(world, generator, mix))
         ours += failed(judge(window, layout, RULES, windows=MONTH))
         counts, theirs = window.counts[layout.bin_cells], layout.reference[layout.bin_cells]
-        thumb += np.count_nonzero(plain_psi(counts[None], plain_shares(theirs)) > 0.2)
-    return Found(ours / trials / FEATURES, int(thumb) / trials / FEATURES)
+        thumb += int(np.count_nonzero(plain_psi(counts[None], plain_shares(theirs)) > 0.2))
+    return Found(ours / trials / FEATURES, thumb / trials / FEATURES)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import SupportsInt
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Month:
     low: int = 0
     held: Window | None = None
 
-    def add(self, rule: str, alarms: int) -> None:
+    def add(self, rule: str, alarms: SupportsInt) -> None:
         self.alarms[rule] = self.alarms.get(rule, 0) + int(alarms)
 
 

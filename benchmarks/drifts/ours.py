@@ -34,8 +34,8 @@ def main(folder: Path) -> None:
     table.count(current[:CAPACITY], ())
     begun = time.process_time()
     counts = np.zeros((1, cells.width), dtype=np.int64)
-    for at in range(0, len(current), CAPACITY):
-        counts += table.count(current[at : at + CAPACITY], ()).cells
+    for first in range(0, len(current), CAPACITY):
+        counts += table.count(current[first : first + CAPACITY], ()).cells
     window = counted(layout, counts.astype(np.uint32))
     findings = judge(window, layout, rules, windows=1)
     seconds = time.process_time() - begun

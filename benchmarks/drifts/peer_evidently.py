@@ -42,7 +42,7 @@ def preset(new: pd.DataFrame, old: pd.DataFrame) -> float:
 
 preset(current[:1000], reference[:1000])  # what is loaded late is loaded now
 begun = time.process_time()
-psi(list(reference), current, reference)
+psi([str(name) for name in reference], current, reference)
 bare = time.process_time() - begun
 seconds = preset(current, reference)
 megabytes = peak()
@@ -58,5 +58,5 @@ labels = [
     )
     for frame in (current, reference)
 ]
-same = psi(list(labels[0]), *labels)
+same = psi([str(name) for name in labels[0]], *labels)
 print(json.dumps({"seconds": seconds, "megabytes": megabytes, "bare": bare, "psi": same}))

@@ -38,7 +38,7 @@ class World:
     restless: float = 0.0
 
 
-def layout(counts: Floats) -> Layout:
+def layout(counts: NDArray[np.int64]) -> Layout:
     """With these counts of the reference [features, bins]."""
     return Layout.of(
         Feature(f"f{i}", "numeric", [*row, 0, 0]) for i, row in enumerate(counts.tolist())

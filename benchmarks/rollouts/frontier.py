@@ -62,21 +62,20 @@ def _dual(arms: Arms, limit: float, kappa: Floats, sign: float) -> Floats:
 
 def _bins(s: Floats, c: Floats, weight: Floats, a: Floats, kappa: Floats, most: float) -> Floats:
     columns = [part[:, None] for part in (s, c, weight, a, kappa)]
-    values = _given_ratio(_RATIOS[None, :], *columns, most)
+    values = _given_ratio(_RATIOS[None, :], columns, most)
     found = values.min(axis=1)
     left = np.concatenate([values[:, :1], values[:, :-1]], axis=1)
     right = np.concatenate([values[:, 1:], values[:, -1:]], axis=1)
     rows, at = np.nonzero(np.isfinite(values) & (values <= left) & (values <= right))
     some = [part[rows] for part in (s, c, weight, a, kappa)]
     ends = _RATIOS[np.maximum(at - 1, 0)], _RATIOS[np.minimum(at + 1, len(_RATIOS) - 1)]
-    refined = -_search(lambda x: -_given_ratio(x, *some, most), *ends, original._REFINE)
+    refined = -_search(lambda x: -_given_ratio(x, some, most), *ends, original._REFINE)
     np.minimum.at(found, rows, refined)
     return found + _constant(s, a) + _constant(c, a)
 
 
-def _given_ratio(
-    x: Floats, s: Floats, c: Floats, weight: Floats, a: Floats, kappa: Floats, most: float
-) -> Floats:
+def _given_ratio(x: Floats, bins: list[Floats], most: float) -> Floats:
+    s, c, weight, a, kappa = bins
     r = np.exp(x)
     floor = weight * original.FLOOR
     d = a - floor

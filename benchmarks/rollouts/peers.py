@@ -31,7 +31,7 @@ Bad = Callable[[Counts], Flags]
 def stopped(world: World, size: int, seed: int) -> dict[str, Floats]:
     """Canary requests until each rule stops, [R]; ∞ when it promotes."""
     generator = np.random.default_rng([seed, 1])
-    rules = {
+    rules: dict[str, _Failures | _Peeked] = {
         "Argo Rollouts": _Failures(_above, 3, size),
         "Flagger": _Failures(_above, 4, size),
         "difference": _Failures(_differs, 3, size),

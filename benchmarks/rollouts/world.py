@@ -243,7 +243,7 @@ def _quantile(generator: np.random.Generator, n: Ints, q: float) -> Floats:
     return MEDIAN * np.exp(SPREAD * norm.ppf(at))
 
 
-def _bins(scores: Ints, rows: NDArray[np.bool_]) -> Ints:
+def _bins(scores: NDArray[np.uint8], rows: NDArray[np.bool_]) -> Ints:
     size = len(scores)
     at = (np.arange(size)[:, None] * BINS + scores)[rows]
     return np.bincount(at, minlength=size * BINS).reshape(size, BINS)

@@ -155,17 +155,16 @@ async def _generate(
     url: str, body: bytes, connections: int, seconds: float, routed: bool
 ) -> Result:
     parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 80
     requests = _requests(url, body, routed)
     latencies: list[float] = []
     failures: list[int] = []
     loop = asyncio.get_running_loop()
     start = perf_counter()
     clients = [
-        (
-            await loop.create_connection(
-                lambda: _Client(requests, latencies, failures), parts.hostname, parts.port
-            )
-        )[1]
+        (await loop.create_connection(lambda: _Client(requests, latencies, failures), host, port))[
+            1
+        ]
         for _ in range(connections)
     ]
     await asyncio.sleep(seconds)
