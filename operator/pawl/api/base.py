@@ -121,27 +121,6 @@ class Resources(ApiModel):
     )
 
 
-class Toleration(ApiModel):
-    """A toleration, as in core/v1."""
-
-    key: Annotated[str, Field(max_length=316)] | None = None
-    operator: Literal["Exists", "Equal"] | None = None
-    value: Annotated[str, Field(max_length=63)] | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = None
-
-
-class Placement(ApiModel):
-    """Where pods may run."""
-
-    node_selector: (
-        Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] | None
-    ) = Field(None, description="Labels that a node must have.")
-    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = Field(
-        (), description="Taints that the pods put up with."
-    )
-
-
 class EnvVar(ApiModel):
     """A literal environment variable."""
 

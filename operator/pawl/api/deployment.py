@@ -12,7 +12,6 @@ from pawl.api.base import (
     Digest,
     Name,
     ObjectStatus,
-    Placement,
     Resources,
     StatusModel,
     Time,
@@ -23,6 +22,7 @@ from pawl.api.capture import CaptureSpec, capture_rules
 from pawl.api.drift import DriftSpec, RetrainSpec, drift_rules
 from pawl.api.drift_status import DriftStatus, RetrainStatus
 from pawl.api.notify import Notify
+from pawl.api.placement import Placement
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import RolledBack, RolloutStatus
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pawl.api.base import ApiModel, ObjectName, Placement, Quantity, Resources, cel
+from pawl.api.base import ApiModel, ObjectName, Quantity, Resources, cel
+from pawl.api.placement import Placement
 
 
 class ClaimVolume(ApiModel):

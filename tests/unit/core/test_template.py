@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kubernetes_validate import validate
 from world import INSTALLATION, World, training_job
 
 from pawl.api.crds import all_crds
+from pawl.api.deployment import DeploymentSpec, ServedVersion
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.artifacts.runs import TrialTask
-from pawl.core.manifests import training
+from pawl.core.manifests import serving, training
 from pawl.core.trainingjob import plan_training_job
 from pawl.local.schema.structural import Structural
 
@@ -36,6 +38,73 @@ def mounts(stage: dict[str, Any]) -> dict[str, Any]:
 
 def variables(stage: dict[str, Any]) -> dict[str, Any]:
     return {variable["name"]: variable.get("value") for variable in stage["env"]}
+
+
+AFFINITY = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "pool", "operator": "In", "values": ["gpu"]}]},
+                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
+            ]
+        },
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 10,
+                "preference": {"matchExpressions": [{"key": "fast", "operator": "Exists"}]},
+            }
+        ],
+    },
+    "podAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "zone", "labelSelector": {}, "namespaces": ["other"]}
+        ]
+    },
+    "podAntiAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 100,
+                "podAffinityTerm": {
+                    "topologyKey": "kubernetes.io/hostname",
+                    "labelSelector": {
+                        "matchLabels": {"pawl.dev/training-job": "churn-nov"},
+                        "matchExpressions": [{"key": "x", "operator": "DoesNotExist"}],
+                    },
+                },
+            }
+        ]
+    },
+}
+SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "topology.kubernetes.io/zone",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": {"matchLabels": {"pawl.dev/role": "trainer"}},
+    "minDomains": 2,
+    "matchLabelKeys": ["pawl.dev/run"],
+    "nodeTaintsPolicy": "Honor",
+}
+
+
+def test_affinity_and_spread_pass_through_and_are_those_of_kubernetes():
+    asked = {"affinity": AFFINITY, "topologySpreadConstraints": [SPREAD]}
+    owner = training_job(trainer=CONTAINER, template=asked | {"checkpoints": {"store": {}}})
+    job = training.build_job(
+        owner, TrainingJobSpec.model_validate(owner["spec"]), 3, {}, INSTALLATION
+    )
+    validate(job, "1.36", strict=True)
+    assert asked.items() <= job["spec"]["template"]["spec"].items()
+
+
+def test_servers_are_placed_like_training_pods():
+    asked = {"affinity": AFFINITY, "topologySpreadConstraints": [SPREAD]}
+    spec = DeploymentSpec.model_validate({"model": "churn", "server": asked})
+    version = ServedVersion(
+        name="churn-v7", version=7, uri="s3://m/churn/7", digest="sha256:" + "ab" * 32, since=None
+    )
+    server = serving.build_server(training_job(), spec, version, 2, INSTALLATION)
+    validate(server, "1.36", strict=True)
+    assert asked.items() <= server["spec"]["template"]["spec"].items()
 
 
 def test_placement_passes_through():
@@ -129,6 +198,20 @@ def schema() -> Structural:
     return Structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
 
 
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def nodes(operator: str, *values: str) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": "pool", "operator": operator, "values": list(values)}]}
+    return {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}}
+
+
+def pods(operator: str, *values: str) -> dict[str, Any]:
+    chosen = {"matchExpressions": [{"key": "app", "operator": operator, "values": list(values)}]}
+    term = {"topologyKey": "zone", "labelSelector": chosen}
+    return {"affinity": {"podAntiAffinity": {REQUIRED: [term]}}}
+
+
 def volume(path: str) -> dict[str, Any]:
     return {"volumes": [{"mountPath": path, "emptyDir": {}}]}
 
@@ -143,6 +226,24 @@ SYSTEM = "mountPath is Pawl's or the system's"
         pytest.param({"checkpoints": {"claim": "scratch"}}, "", id="checkpoints"),
         pytest.param({"checkpoints": {"store": {}}}, "", id="checkpoints in the store"),
         pytest.param({"checkpoints": {}}, "exactly one of claim", id="checkpoints nowhere"),
+        pytest.param({"affinity": AFFINITY}, "", id="affinity"),
+        pytest.param({"topologySpreadConstraints": [SPREAD]}, "", id="spread"),
+        pytest.param({"topologySpreadConstraints": [SPREAD] * 2}, "Duplicate", id="spread twice"),
+        pytest.param(
+            {"topologySpreadConstraints": [{**SPREAD, "whenUnsatisfiable": "ScheduleAnyway"}]},
+            "minDomains is for",
+            id="domains that nobody waits for",
+        ),
+        pytest.param(nodes("In"), "In and NotIn need values", id="In nothing"),
+        pytest.param(nodes("Gt", "1", "2"), "Gt and Lt one", id="greater than two"),
+        pytest.param(nodes("Exists", "x"), "DoesNotExist none", id="Exists as something"),
+        pytest.param(pods("NotIn"), "which need some", id="pods NotIn nothing"),
+        pytest.param(pods("Gt", "1"), "Unsupported value", id="pods are not compared"),
+        pytest.param(
+            {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}},
+            "at least 1 items",
+            id="no node at all",
+        ),
         pytest.param(
             {"checkpoints": {"claim": "a", "store": {}}}, "exactly one of claim", id="in both"
         ),

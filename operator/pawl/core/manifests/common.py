@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pawl.api.base import Placement, Resources
+from pawl.api.base import Resources
+from pawl.api.placement import Placement
 from pawl.constants import (
     API_VERSION,
     ENV_ALLOWED_URIS,
@@ -80,16 +81,11 @@ def uri_rules(installation: Installation, namespace: str) -> dict[str, str]:
 
 
 def placement(spec: Placement) -> dict[str, Any]:
-    """nodeSelector and tolerations of a pod spec, where given."""
-    out: dict[str, Any] = {}
-    if spec.node_selector:
-        out["nodeSelector"] = dict(spec.node_selector)
-    if spec.tolerations:
-        out["tolerations"] = [
-            toleration.model_dump(by_alias=True, exclude_none=True)
-            for toleration in spec.tolerations
-        ]
-    return out
+    """These fields of a pod spec, where given."""
+    given = {name: getattr(spec, name) for name in Placement.model_fields}
+    return Placement(**given).model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=True
+    )
 
 
 def resources(spec: Resources | None, **requests: str) -> dict[str, Any]:
