@@ -190,11 +190,13 @@ class Both:
 
     def send(
         self, method: str, path: str, body: Any = None, /, *, accept: str = "application/json",
-        content: str = "application/json", drop: tuple[str, ...] = (), **query: Any,
+        content: str = "application/json", drop: tuple[str, ...] = (), user: str = "",
+        **query: Any,
     ) -> Each:  # fmt: skip
         """`path` is absolute, or `RESOURCE[/NAME[/SUBRESOURCE]]` of the namespace: core, else
-        `GROUP/VERSION/RESOURCE…`. `drop` are top-level parts of the answers not to compare."""
-        answers = self._answers(method, self.path(path), body, accept, content, query)
+        `GROUP/VERSION/RESOURCE…`. `drop` are top-level parts of the answers not to compare;
+        `user` is who asks, else the administrator."""
+        answers = self._answers(method, self.path(path), body, accept, content, query, user)
         self._compare(f"{method} {path}", answers, drop)
         return Each((answers[0].body, answers[1].body))
 
@@ -218,15 +220,22 @@ class Both:
         self.wait(path, status)
         return self.get(path)
 
-    def wait(self, path: str, status: int, /) -> None:
-        """Until both answer a GET with `status`, whatever else they say."""
+    def until(self, holds: Callable[[tuple[Answer, Answer]], bool], method: str, path: str,
+              body: Any = None, /, *, user: str = "", **query: Any) -> None:  # fmt: skip
+        """Sends until something holds of both answers, whatever else they say."""
         deadline = time.monotonic() + LIMIT
         while True:
-            answers = self._answers("GET", self.path(path), None, "application/json", "", {})
-            if all(answer.status == status for answer in answers):
+            answers = self._answers(
+                method, self.path(path), body, "application/json", "application/json", query, user
+            )
+            if holds(answers):
                 return
-            assert time.monotonic() < deadline, f"{path}: {answers}, not {status}"
+            assert time.monotonic() < deadline, f"{path}: {answers}"
             time.sleep(0.05)
+
+    def wait(self, path: str, status: int, /) -> None:
+        """Until both answer a GET with `status`, whatever else they say."""
+        self.until(lambda got: all(answer.status == status for answer in got), "GET", path)
 
     def watch(
         self, path: str, until: Callable[[Any], bool], /, *, ordered: bool = True, **query: Any
@@ -255,9 +264,11 @@ class Both:
         return f"/apis/{head}/namespaces/{self.namespace}/{tail}"
 
     def _answers(
-        self, method: str, path: str, body: Any, accept: str, content: str, query: Mapping[str, Any]
-    ) -> tuple[Answer, Answer]:
+        self, method: str, path: str, body: Any, accept: str, content: str,
+        query: Mapping[str, Any], user: str = "",
+    ) -> tuple[Answer, Answer]:  # fmt: skip
         headers = {"Accept": accept} | ({"Content-Type": content} if body is not None else {})
+        headers |= {"Impersonate-User": user} if user else {}
 
         def asked(side: int) -> Answer:
             asked = resolved(body, side), resolved(query, side)

@@ -1,10 +1,12 @@
-"""A real kube-apiserver and etcd on loopback, with Pawl's CRDs, roles and policy."""
+"""API servers with Pawl's CRDs, roles and policy: a real kube-apiserver and etcd on loopback, or
+the embedded cluster's."""
 
 from __future__ import annotations
 
 import json
 import socket
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ BASE = Path(__file__).parents[3] / "manifests" / "base"
 
 
 @dataclass
-class RealApi:
+class Api:
     """kubectl as the administrator, or as somebody else."""
 
     kubeconfig: Path
@@ -33,7 +35,7 @@ class RealApi:
         return ended.stdout
 
 
-def start(stack: ExitStack, server: str, folder: Path) -> RealApi:
+def start(stack: ExitStack, server: str, folder: Path) -> Api:
     client, peer, port = (_free() for _ in range(3))
     key = folder / "sa.key"
     subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
@@ -55,15 +57,30 @@ def start(stack: ExitStack, server: str, folder: Path) -> RealApi:
     )  # fmt: skip
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(json.dumps(_config(port)))
-    made = RealApi(kubeconfig)
+    made = Api(kubeconfig)
     deadline = time.monotonic() + 120
     while made.kubectl("get", "--raw=/readyz").returncode:
         if time.monotonic() > deadline:
             raise AssertionError((folder / "apiserver.log").read_text()[-2000:])
         time.sleep(0.2)
-    made.done("apply", "--server-side", "-k", str(BASE))
-    made.done("wait", "--for=condition=Established", "crd", "--all")
+    _install(made)
     return made
+
+
+def start_embedded(stack: ExitStack, folder: Path) -> Api:
+    made = Api(folder / "kubeconfig")
+    local = [sys.executable, "-m", "pawl", "local"]
+    named = ["--kubeconfig", str(made.kubeconfig)]
+    subprocess.run([*local, "up", "--detach", "--no-operator", *named], check=True)
+    stack.callback(subprocess.run, [*local, "down", *named], check=True)
+    _install(made)
+    return made
+
+
+def _install(made: Api) -> None:
+    # the embedded cluster has the kinds, in the name of somebody else
+    made.done("apply", "--server-side", "--force-conflicts", "-k", str(BASE))
+    made.done("wait", "--for=condition=Established", "crd", "--all")
 
 
 def _run(stack: ExitStack, log: Path, *words: str) -> None:

@@ -1,4 +1,4 @@
-"""Importing, approving and promoting need verbs of their own, as a real API server judges."""
+"""Importing, approving and promoting need verbs of their own, as API servers judge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from realapi import BASE, RealApi
+from realapi import BASE, Api
 
 NAME = uuid.uuid4().hex[:6]
 WRITER = {
@@ -41,7 +41,7 @@ DEPLOYMENT = json.dumps(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def people(api: RealApi) -> None:
+def people(api: Api) -> None:
     """writer may write all kinds but has no verb of Pawl's; approver has pawl-approver; importer
     has only import beside what writer has."""
     importer = {**WRITER, "metadata": {"name": f"importer-{NAME}"}}
@@ -60,7 +60,7 @@ def people(api: RealApi) -> None:
     _wait_for_the_policy(api)
 
 
-def _wait_for_the_policy(api: RealApi) -> None:
+def _wait_for_the_policy(api: Api) -> None:
     """It is in force a moment after it was created."""
     for _ in range(200):
         tried = api.kubectl("create", "--as=writer", "--dry-run=server", "-f", "-", text=version(9))
@@ -69,18 +69,18 @@ def _wait_for_the_policy(api: RealApi) -> None:
     raise AssertionError("the policy does not come into force")
 
 
-def test_without_the_verb_nobody_imports(api: RealApi):
+def test_without_the_verb_nobody_imports(api: Api):
     said = api.kubectl("create", "--as=writer", "-f", "-", text=version(2)).stderr
     assert "writer may not import model versions: it needs the verb import" in said
 
 
-def test_who_imports_does_not_approve(api: RealApi):
+def test_who_imports_does_not_approve(api: Api):
     said = api.kubectl("create", "--as=importer", "-f", "-", text=version(3)).stderr
     assert "or import it with spec.approval: Required" in said
     api.done("create", "--as=importer", "-f", "-", text=version(3, approval="Required"))
 
 
-def test_the_approver_imports_and_approves(api: RealApi):
+def test_the_approver_imports_and_approves(api: Api):
     api.done("create", "--as=approver", "-f", "-", text=version(4))
     patch = '{"spec": {"approval": "Approved"}}'
     words = ("patch", "modelversion", "m-v1", "--type=merge", "-p", patch)
@@ -90,7 +90,7 @@ def test_the_approver_imports_and_approves(api: RealApi):
 
 
 @pytest.mark.parametrize("command", ["promote", "abort", "pause", "retry", "reset-breaker"])
-def test_commands_need_promote(api: RealApi, command: str):
+def test_commands_need_promote(api: Api, command: str):
     words = ("annotate", "modeldeployment", "m", f"pawl.dev/{command}=m-v4", "--overwrite")
     said = api.kubectl(*words, "--as=writer").stderr
     assert "writer may not give commands to a rollout: it needs the verb promote" in said
@@ -99,12 +99,12 @@ def test_commands_need_promote(api: RealApi, command: str):
     assert said.returncode, "a command is not taken back either"
 
 
-def test_other_changes_need_no_verb_of_ours(api: RealApi):
+def test_other_changes_need_no_verb_of_ours(api: Api):
     api.done("annotate", "modeldeployment", "m", "team=a", "--overwrite", "--as=writer")
     api.done("label", "modelversion", "m-v1", "team=a", "--overwrite", "--as=writer")
 
 
-def test_the_other_policies_are_accepted(api: RealApi):
+def test_the_other_policies_are_accepted(api: Api):
     for path in sorted((BASE.parent / "policies").glob("*.yaml")):
         api.done("apply", "--dry-run=server", "-f", str(path))
 
@@ -122,7 +122,7 @@ def test_the_other_policies_are_accepted(api: RealApi):
         pytest.param("edit", "patch", "modelversions/status", "no", id="nobody writes status"),
     ],
 )
-def test_what_the_usual_roles_may(api: RealApi, user_role: str, verb: str, what: str, answer: str):
+def test_what_the_usual_roles_may(api: Api, user_role: str, verb: str, what: str, answer: str):
     found = json.loads(api.done("get", "clusterrole", f"pawl-{user_role}", "-o", "json"))
     labels = found["metadata"]["labels"]
     assert labels[f"rbac.authorization.k8s.io/aggregate-to-{user_role}"] == "true"

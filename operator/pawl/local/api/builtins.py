@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pawl.local.api.addresses import AddressPool
 from pawl.local.api.kinds import autoscaler_v1, core, event, stored
+from pawl.local.api.kinds.admission import PolicyBindingKind, PolicyKind
 from pawl.local.api.kinds.autoscaler import AutoscalerKind
 from pawl.local.api.kinds.base import Kind
 from pawl.local.api.kinds.crd import CrdKind
@@ -81,11 +82,10 @@ def builtin_resources(pool: AddressPool) -> list[Resource]:
         Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True,
                  stored.BudgetKind(), short_names=("pdb",), subresources=("status",)),
         Resource(admission, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False,
-                 stored.AdmissionPolicyKind("ValidatingAdmissionPolicy"),
+                 PolicyKind(),
                  categories=("api-extensions",), subresources=("status",)),
         Resource(admission, "v1", "validatingadmissionpolicybindings",
-                 "ValidatingAdmissionPolicyBinding", False,
-                 stored.AdmissionPolicyKind("ValidatingAdmissionPolicyBinding"),
+                 "ValidatingAdmissionPolicyBinding", False, PolicyBindingKind(),
                  categories=("api-extensions",)),
         Resource(rbac, "v1", "clusterrolebindings", "ClusterRoleBinding", False,
                  stored.RbacKind("ClusterRoleBinding")),

@@ -4,11 +4,12 @@ made from the current version; and what its endpoint cannot change."""
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pawl.local.api import errors, metadata
 from pawl.local.api.resources import Resource, split_api_version
+from pawl.local.api.users import User
 from pawl.local.schema import causes, definitions, golang
 
 Obj = dict[str, Any]
@@ -17,13 +18,16 @@ FieldValidation = Literal["Strict", "Warn", "Ignore"]
 
 @dataclass(frozen=True)
 class Options:
-    """How a write is to be done. `repeated` are keys that came twice in the body."""
+    """How a write is to be done. `repeated` are keys that came twice in the body. `user`: who does
+    it; None is the cluster itself, which no policy judges. `sent`: the options that were given."""
 
     manager: str
     dry_run: bool = False
     field_validation: FieldValidation = "Ignore"
     force: bool = False
     repeated: tuple[str, ...] = ()
+    user: User | None = None
+    sent: Obj = field(default_factory=dict)
 
 
 def decode_failure(resource: Resource) -> str:

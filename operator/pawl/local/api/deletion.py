@@ -8,14 +8,16 @@ stays until the last finalizer is taken away, or until it is deleted with a grac
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pawl.local.api import errors, metadata
+from pawl.local.api.admission.attempt import Attempt
 from pawl.local.api.kinds.base import Context
 from pawl.local.api.resources import Resource
 from pawl.local.api.store import Item, Key
+from pawl.local.api.users import User
 
 if TYPE_CHECKING:
     from pawl.local.api.registry import Registry
@@ -31,6 +33,8 @@ class DeleteOptions:
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
+    user: User | None = None  # None: the cluster itself, which no policy judges
+    sent: Obj = field(default_factory=dict)  # the options that were given
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,41 @@ class Deleted:
 
     item: Item
     gone: bool
+    warnings: tuple[str, ...] = ()
 
 
 def delete(
     registry: Registry, resource: Resource, namespace: str | None, name: str, options: DeleteOptions
 ) -> Deleted:
-    """ApiError 404, 409 (preconditions)."""
+    """ApiError 404, 409 (preconditions), and what policies refuse."""
     key = Key(namespace or "", name)
     table = registry.store.table(resource.table)
     live = table.get(key)
     if live is None:
         raise errors.not_found(resource.group, resource.plural, name)
     _check_preconditions(resource, name, live.obj["metadata"], options)
+    warnings = _judge(registry, resource, key, live.obj, options)
+    done = _delete(registry, resource, key, live, options)
+    return replace(done, warnings=tuple(warnings)) if warnings else done
+
+
+def _judge(
+    registry: Registry, resource: Resource, key: Key, obj: Obj, options: DeleteOptions
+) -> list[str]:
+    if options.user is None or not registry.admission:
+        return []
+    return registry.admission.judge(
+        Attempt(
+            "DELETE", resource, "", key.namespace, key.name, None, obj,
+            options.user, options.dry_run, options.sent,
+        )
+    )  # fmt: skip
+
+
+def _delete(
+    registry: Registry, resource: Resource, key: Key, live: Item, options: DeleteOptions
+) -> Deleted:
+    table = registry.store.table(resource.table)
     obj = copy.deepcopy(live.obj)
     meta, now = obj["metadata"], datetime.now(UTC)
     grace = resource.behaviour.grace(obj, options.grace_period)
@@ -77,13 +104,13 @@ def delete(
 
 
 def _check_preconditions(resource: Resource, name: str, meta: Obj, options: DeleteOptions) -> None:
-    for what, field, wanted, then in (
+    for what, key, wanted, then in (
         ("UID", "uid", options.uid, "deleted and then recreated"),
         ("ResourceVersion", "resourceVersion", options.resource_version, "modified"),
     ):
-        if wanted is not None and wanted != meta[field]:
+        if wanted is not None and wanted != meta[key]:
             why = f"the {what} in the precondition ({wanted}) does not match the {what} in record "
-            why += f"({meta[field]}). The object might have been {then}"
+            why += f"({meta[key]}). The object might have been {then}"
             raise errors.conflict(resource.group, resource.kind, name, why)
 
 

@@ -65,16 +65,7 @@ def apply_patch(
 def _live(registry: Registry, resource: Resource, namespace: str | None, name: str) -> Obj | None:
     """A copy of the stored object in the shape of the request."""
     item = registry.store.table(resource.table).get(Key(namespace or "", name))
-    return None if item is None else shaped(resource, copy.deepcopy(item.obj))
-
-
-def shaped(resource: Resource, obj: Obj) -> Obj:
-    """The stored object as this resource shows it. Consumes `obj`'s top level."""
-    if resource.view is not None:
-        return resource.view.outward(obj)
-    if resource.storage_version and resource.storage_version != resource.version:
-        return {**obj, "apiVersion": resource.api_version}
-    return obj
+    return None if item is None else resource.shaped(copy.deepcopy(item.obj))
 
 
 def _patched(resource: Resource, live: Obj, body: Any, kind: PatchKind) -> Obj:

@@ -15,15 +15,18 @@ from typing import Any
 
 from pawl.local.api import deletion, errors, fieldselectors, selectors
 from pawl.local.api.addresses import DEFAULT_NETWORK, AddressPool
+from pawl.local.api.admission import Admission
 from pawl.local.api.builtins import builtin_resources
 from pawl.local.api.checks import Options
 from pawl.local.api.custom import CustomResources
 from pawl.local.api.deletion import Deleted, DeleteOptions
 from pawl.local.api.patching import PatchKind, apply_patch
+from pawl.local.api.rbac import Rights
 from pawl.local.api.recorder import Recorder
 from pawl.local.api.resources import Catalog, Resource
 from pawl.local.api.selectors import Filter
 from pawl.local.api.store import WINDOW, Item, Key, Store, Table
+from pawl.local.api.users import component
 from pawl.local.api.watch import Watch
 from pawl.local.api.write import Outcome, Writer
 
@@ -45,6 +48,8 @@ class Registry:
         for resource in builtin_resources(self.addresses):
             self.catalog.add(resource, storage=resource.view is None)
         self.custom = CustomResources(self)
+        self.rights = Rights(self)
+        self.admission = Admission(self)
 
     # What controllers and the node use (seam 2)
 
@@ -61,7 +66,8 @@ class Registry:
 
     def create(self, resource: str, namespace: str | None, obj: Obj, *, manager: str) -> Obj:
         found = self.catalog.named(resource)
-        return self.create_item(found, namespace, copy.deepcopy(obj), Options(manager)).item.obj
+        options = _options(manager)
+        return self.create_item(found, namespace, copy.deepcopy(obj), options).item.obj
 
     def update(
         self,
@@ -74,7 +80,7 @@ class Registry:
     ) -> Obj:
         name = str(obj["metadata"]["name"])
         outcome = self._writer.update(
-            self.catalog.named(resource), namespace, name, copy.deepcopy(obj), Options(manager),
+            self.catalog.named(resource), namespace, name, copy.deepcopy(obj), _options(manager),
             subresource=subresource,
         )  # fmt: skip
         return outcome.item.obj
@@ -93,7 +99,7 @@ class Registry:
     ) -> Obj:
         outcome = self.patch_item(
             self.catalog.named(resource), namespace, name, body,
-            Options(manager, force=force), kind=kind, subresource=subresource,
+            _options(manager, force=force), kind=kind, subresource=subresource,
         )  # fmt: skip
         return outcome.item.obj
 
@@ -110,8 +116,9 @@ class Registry:
         resource_version: str | None = None,
     ) -> Obj:
         """The last state of the object, or (finalizers, grace period) its state on the way."""
-        del manager  # a deletion owns no fields; callers name themselves as in every write
-        options = DeleteOptions(propagation, grace_period, uid, resource_version)
+        options = DeleteOptions(
+            propagation, grace_period, uid, resource_version, user=component(manager)
+        )
         return self.delete_item(self.catalog.named(resource), namespace, name, options).item.obj
 
     def watch(
@@ -213,6 +220,10 @@ class Registry:
     def after_delete(self, resource: Resource, old: Obj) -> None:
         for hook in tuple(self._hooks.get(resource.table, ())):
             hook(resource, old, None)
+
+
+def _options(manager: str, *, force: bool = False) -> Options:
+    return Options(manager, force=force, user=component(manager))
 
 
 def build_filter(resource: Resource, labels: str, fields: str) -> Filter | None:

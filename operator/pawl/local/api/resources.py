@@ -75,6 +75,14 @@ class Resource:
         """`deployments.apps`."""
         return errors.qualified(self.group, self.plural)
 
+    def shaped(self, obj: Obj) -> Obj:
+        """The stored object as this resource shows it. Consumes `obj`'s top level."""
+        if self.view is not None:
+            return self.view.outward(obj)
+        if self.storage_version and self.storage_version != self.version:
+            return {**obj, "apiVersion": self.api_version}
+        return obj
+
     @property
     def list_name(self) -> str:
         return self.list_kind or f"{self.kind}List"

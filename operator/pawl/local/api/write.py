@@ -1,8 +1,8 @@
 """Creating and changing objects: the pipeline that every write goes through.
 
 decode → default → reset what the endpoint cannot change → managed fields → admission → prepare →
-validate → store. Nothing is stored by a dry run, by a write that changes nothing, or by one that
-fails at any step.
+validate → policies → store. Nothing is stored by a dry run, by a write that changes nothing, or by
+one that fails at any step.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pawl.local.api import deletion, errors, metadata
+from pawl.local.api.admission.attempt import Attempt
 from pawl.local.api.checks import (
     Options,
     check_kind,
@@ -27,6 +28,7 @@ from pawl.local.api.checks import (
 )
 from pawl.local.api.kinds.base import Context
 from pawl.local.api.resources import Resource
+from pawl.local.api.scale import scale_of
 from pawl.local.api.store import Item, Key
 from pawl.local.patch import managed
 
@@ -66,6 +68,7 @@ class Writer:
         """Store a new object. The pipeline owns `obj`. `applied`: managed fields are there."""
         warnings: list[str] = []
         self._identify(resource, namespace, obj)
+        asked = resource
         versioned = not applied and bool(obj["metadata"].get("resourceVersion"))
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
@@ -76,6 +79,7 @@ class Writer:
         table = self._registry.store.table(resource.table)
         try:
             self._check_new(context, resource, obj)
+            warnings += self._judge("CREATE", asked, obj, None, options)
             if versioned:
                 text = "resourceVersion should not be set on objects to be created"
                 raise errors.ApiError(500, "", text)
@@ -143,6 +147,7 @@ class Writer:
         """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`.
         `patched`: it was made from the stored object, so its uid is no precondition."""
         self._identify(resource, namespace, obj, name)
+        asked = resource
         warnings: list[str] = []
         strict_errors(resource, obj, options, warnings)
         obj = self._stored_shape(resource, obj)
@@ -175,8 +180,30 @@ class Writer:
         if found:
             raise errors.invalid(resource.group, resource.kind, name, found)
         warnings += kind.warnings(obj, live.obj)
+        warnings += self._judge("UPDATE", asked, obj, live.obj, options, subresource)
         self._keep_storable(resource, obj)
         return self._commit(context, resource, obj, live, warnings)
+
+    def _judge(
+        self,
+        operation: str,
+        resource: Resource,
+        obj: Obj,
+        old: Obj | None,
+        options: Options,
+        subresource: str = "",
+    ) -> list[str]:
+        """What policies say of a write: warnings. ApiError 403, 413, 422."""
+        if options.user is None or not self._registry.admission:
+            return []
+        meta = obj["metadata"]
+        if subresource == "scale":
+            obj, old = scale_of(resource, obj), scale_of(resource, old or obj)
+        attempt = Attempt(
+            operation, resource, subresource, meta.get("namespace", ""), meta["name"], obj, old,
+            options.user, options.dry_run, options.sent,
+        )  # fmt: skip
+        return self._registry.admission.judge(attempt)
 
     def _prepare(
         self, context: Context, resource: Resource, obj: Obj, old: Obj, subresource: str

@@ -24,6 +24,8 @@ _VALUE_FIELDS = frozenset(
         "source",
     }
 )
+# Required lists that Go leaves out when they are nil.
+_OMITTED = frozenset({"validationActions"})
 
 
 def with_meta(schema: Schema) -> Schema:
@@ -53,7 +55,7 @@ def _structs(schema: Schema) -> JsonObject:
         if name in _VALUE_FIELDS and "properties" in sub
     }
     for name in schema.get("required", ()):  # written even when it is nil
-        if fields[name].get("type") == "array":
+        if fields[name].get("type") == "array" and name not in _OMITTED:
             filled[name] = None
     return filled
 

@@ -129,7 +129,7 @@ class Objects:
         else:
             shown = orjson.dumps(_success(at.resource, done))
             form = Form()
-        return rendering.response(shown, form, warnings=warnings)
+        return rendering.response(shown, form, warnings=[*warnings, *done.warnings])
 
     async def delete_collection(self, request: web.BaseRequest, at: Target) -> web.Response:
         asked = await delete_options(request)
@@ -140,6 +140,7 @@ class Objects:
             listing.Wanted(at.namespace, wanted, selected.limit, selected.token),
         )  # fmt: skip
         gone = []
+        warnings = self._deletion_warnings(at.resource, asked)
         for item in page.items:
             meta = item.obj["metadata"]
             try:
@@ -151,9 +152,9 @@ class Objects:
                     raise
             else:
                 gone.append(done.item)
+                warnings += done.warnings
         form = form_of(request)
         shown = rendering.many(at.resource, gone, page.meta, form)
-        warnings = self._deletion_warnings(at.resource, asked)
         return rendering.response(shown, form, warnings=warnings)
 
     def _deletion_warnings(self, resource: Resource, asked: DeleteOptions) -> Warnings:
@@ -206,8 +207,16 @@ async def delete_options(request: web.BaseRequest) -> DeleteOptions:
         policy = "Orphan" if orphan else "Background"
     conditions = sent.get("preconditions") or {}
     return DeleteOptions(
-        policy, grace, conditions.get("uid"), conditions.get("resourceVersion"), bool(dry_run)
-    )
+        policy, grace, conditions.get("uid"), conditions.get("resourceVersion"), bool(dry_run),
+        request.get(options.USER), _given(policy, grace, conditions, dry_run),
+    )  # fmt: skip
+
+
+def _given(policy: str | None, grace: int | None, conditions: Obj, dry_run: list[str]) -> Obj:
+    """Of the options of a deletion those that were given."""
+    found: Obj = {"propagationPolicy": policy, "gracePeriodSeconds": grace}
+    found |= {"preconditions": conditions or None, "dryRun": dry_run or None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _tristate(text: str | None) -> bool | None:

@@ -10,9 +10,13 @@ from aiohttp import web
 
 from pawl.local.api import errors
 from pawl.local.api.checks import FieldValidation, Options
+from pawl.local.api.users import User
 from pawl.local.schema import causes, golang
 from pawl.local.schema.causes import Cause
 
+#: Where a request keeps who makes it.
+USER = web.RequestKey("user", User)
+_OPTIONS = ("fieldManager", "fieldValidation")
 _MATCHES = ("Exact", "NotOlderThan")
 _TRUE = ("true", "1", "True", "TRUE", "t", "T", "")
 
@@ -64,7 +68,17 @@ def write_options(
         field_validation=cast(FieldValidation, validation),
         force=flag(query, "force"),
         repeated=repeated,
+        user=request.get(USER),
+        sent=sent(request),
     )
+
+
+def sent(request: web.BaseRequest) -> dict[str, object]:
+    """Of the options of a write those that were given."""
+    query = request.query
+    found: dict[str, object] = {name: query[name] for name in _OPTIONS if query.get(name)}
+    dry_run = query.getall("dryRun", [])
+    return {**found, "dryRun": dry_run} if dry_run else found
 
 
 def dry_run_causes(values: list[str]) -> list[Cause]:

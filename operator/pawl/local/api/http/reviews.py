@@ -1,4 +1,4 @@
-"""Reviews of authentication and authorization: whoever has the token may do everything."""
+"""Reviews of authentication and authorization."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any
 
 from pawl.local.api import errors
 from pawl.local.api.http.discovery import REVIEWS
+from pawl.local.api.rbac import Rights
+from pawl.local.api.users import ADMIN, MASTERS, User
+from pawl.local.schema.cel.authz import Question
 
 Obj = dict[str, Any]
-USER = {"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}
 _EVERYTHING = {
     "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
     "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
@@ -29,8 +31,11 @@ def kind_at(path: str) -> tuple[str, str, str] | None:
     return None
 
 
-def answer(group: str, version: str, kind: str, review: Obj, token: str) -> Obj:
-    """The review with its status. ApiError 400 when it is of another kind."""
+def answer(
+    group: str, version: str, kind: str, review: Obj, token: str, user: User, rights: Rights
+) -> Obj:
+    """The review with its status, as `user` asks for it. ApiError 400 when it is of another kind,
+    403 for what is not about himself and not his to ask."""
     api_version = f"{group}/{version}"
     if review.get("kind", kind) != kind or review.get("apiVersion", api_version) != api_version:
         raise errors.bad_request(
@@ -40,14 +45,22 @@ def answer(group: str, version: str, kind: str, review: Obj, token: str) -> Obj:
     spec = review.get("spec") or {}
     match kind:
         case "SelfSubjectRulesReview":
-            status: Obj = dict(_EVERYTHING)
+            status = _rules(user, rights, spec.get("namespace") or "")
         case "SelfSubjectReview":
-            status = {"userInfo": USER}
+            status = {"userInfo": user.info()}
+        case "SelfSubjectAccessReview":
+            status = _access(user, spec, rights)
         case "TokenReview":
+            _may_review(user, rights, group, "tokenreviews")
             known = spec.get("token") == token
-            status = {"authenticated": True, "user": USER} if known else {"user": {}}
+            status = {"authenticated": True, "user": ADMIN.info()} if known else {"user": {}}
         case _:
-            status = {"allowed": True}
+            _may_review(user, rights, group, f"{kind.lower()}s")
+            who = User(
+                spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""),
+                spec.get("extra") or {},
+            )  # fmt: skip
+            status = _access(who, spec, rights)
     return {
         "kind": kind,
         "apiVersion": api_version,
@@ -55,3 +68,29 @@ def answer(group: str, version: str, kind: str, review: Obj, token: str) -> Obj:
         "spec": spec,
         "status": status,
     }
+
+
+def _access(user: User, spec: Obj, rights: Rights) -> Obj:
+    """The status of an access review."""
+    asked, other = spec.get("resourceAttributes") or {}, spec.get("nonResourceAttributes") or {}
+    names = ("verb", "group", "resource", "subresource", "namespace", "name")
+    if other:
+        question = Question(other.get("verb", ""), path=other.get("path", ""))
+    else:
+        question = Question(**{name: asked.get(name) or "" for name in names})
+    return {"allowed": rights.decide(user, question).allowed}
+
+
+def _rules(user: User, rights: Rights, namespace: str) -> Obj:
+    if MASTERS in user.groups:
+        return dict(_EVERYTHING)
+    found: Obj = {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
+    for rule in rights.rules(user, namespace):
+        found["nonResourceRules" if rule.get("nonResourceURLs") else "resourceRules"].append(rule)
+    return found
+
+
+def _may_review(user: User, rights: Rights, group: str, plural: str) -> None:
+    if not rights.decide(user, Question("create", group, plural)).allowed:
+        why = f'User "{user.name}" cannot create resource "{plural}" in API group "{group}"'
+        raise errors.forbidden(group, plural, "", f"{why} at the cluster scope")

@@ -25,16 +25,24 @@ from aiohttp import web
 
 from pawl.local.api import errors
 from pawl.local.api.http import body, custommetrics, negotiation, paths, rendering, reviews, tls
-from pawl.local.api.http.access import OperatorAccess, bearer
+from pawl.local.api.http.access import (
+    OperatorAccess,
+    bearer,
+    impersonated,
+    questions,
+    require,
+)
 from pawl.local.api.http.discovery import REVIEWS, Discovery
 from pawl.local.api.http.documents import OpenApi
 from pawl.local.api.http.objects import Objects
-from pawl.local.api.http.options import flag
+from pawl.local.api.http.options import USER, flag
 from pawl.local.api.http.paths import Target
 from pawl.local.api.http.subresources import Subresources
 from pawl.local.api.http.watching import BOOKMARK_SECONDS, Watching
 from pawl.local.api.podlogs import PodBackend
 from pawl.local.api.registry import Registry
+from pawl.local.api.users import ADMIN, ANONYMOUS, OPERATOR, User
+from pawl.local.schema.cel.authz import Question
 
 log = logging.getLogger(__name__)
 
@@ -119,20 +127,18 @@ class Server:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
-        token = bearer(request)
-        limits = self._operator if self._operator and self._operator.is_from(token) else None
-        if path not in _PUBLIC and limits is None and not self._authentic(token):
-            raise errors.unauthorized()
+        user = self._user(request)
+        request[USER] = user
         at = paths.target(request.rel_url.raw_path, self._registry.catalog)
         if at is not None:
-            return await self._resource(request, at, limits)
-        if limits and request.method != "GET":  # system:discovery, which everybody has
-            raise errors.forbidden("", "", "", f"{request.method} {path} is not for the operator")
+            return await self._resource(request, at, user)
         self._subresources.refuse_stream(path)
         review = reviews.kind_at(path)
+        if review is None or user == OPERATOR:
+            self._check_path(request, user)
         if review is not None and request.method == "POST":
             sent, _ = await body.decoded(request, review[2], strict=False)
-            answered = reviews.answer(*review, sent, self._token)
+            answered = reviews.answer(*review, sent, self._token, user, self._registry.rights)
             return rendering.response(orjson.dumps(answered), code=201)
         if request.method not in ("GET", "HEAD"):
             if self._served(path):
@@ -140,7 +146,7 @@ class Server:
             if path.startswith("/apis/"):
                 return web.Response(text="404 page not found\n", status=404)
             raise errors.no_such_path()
-        if self._pod_metric and limits is None and path.startswith(_METRICS):
+        if self._pod_metric and user != OPERATOR and path.startswith(_METRICS):
             found = custommetrics.answer(
                 self._pod_metric, self._registry, request.rel_url.raw_path, request.query
             )
@@ -150,15 +156,34 @@ class Server:
     def _served(self, path: str) -> bool:
         return path in _PUBLIC or self._discovery.document(path.rstrip("/")) is not None
 
-    def _authentic(self, token: bytes) -> bool:
-        return hmac.compare_digest(token, self._token.encode())
+    def _user(self, request: web.BaseRequest) -> User:
+        """Who asks. ApiError 401, 403."""
+        token = bearer(request)
+        if self._operator and self._operator.is_from(token):
+            return impersonated(OPERATOR, request)
+        if hmac.compare_digest(token, self._token.encode()):
+            return impersonated(ADMIN, request)
+        if request.path in _PUBLIC:
+            return ANONYMOUS
+        raise errors.unauthorized()
+
+    def _check_path(self, request: web.BaseRequest, user: User) -> None:
+        """Documents are for everybody who is known (system:discovery)."""
+        asked = Question(request.method.lower(), path=request.path)
+        if request.method not in ("GET", "HEAD") and not (
+            self._registry.rights.decide(user, asked).allowed
+        ):
+            why = f'User "{user.name}" cannot {asked.verb} path "{request.path}"'
+            raise errors.forbidden("", "", "", why)
 
     async def _resource(
-        self, request: web.BaseRequest, at: Target, limits: OperatorAccess | None
+        self, request: web.BaseRequest, at: Target, user: User
     ) -> web.StreamResponse:
         verb = paths.verb(request.method, at)
-        if limits is not None:
-            limits.check(request, at, verb, self._registry.store)
+        if user == OPERATOR and self._operator is not None:
+            self._operator.check(request, at, verb, self._registry.store)
+        elif user != ADMIN:
+            require(self._registry.rights, user, questions(request, at, verb, self._registry.store))
         if at.subresource:
             return await self._subresource(request, at, verb)
         if at.watched or (verb == "list" and flag(request.query, "watch")):

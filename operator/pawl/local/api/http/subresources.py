@@ -12,6 +12,7 @@ from aiohttp import web
 
 from pawl.local import patch
 from pawl.local.api import errors, metadata
+from pawl.local.api.admission import Attempt
 from pawl.local.api.checks import Options
 from pawl.local.api.deletion import DeleteOptions
 from pawl.local.api.eviction import evict
@@ -56,15 +57,16 @@ class Subresources:
             at.resource, at.namespace, at.name, changed, asked, subresource="scale"
         )
         shown = scale_of(at.resource, outcome.item.obj)
-        return rendering.response(orjson.dumps(shown))
+        return rendering.response(orjson.dumps(shown), warnings=outcome.warnings)
 
     async def bind(self, request: web.BaseRequest, at: Target) -> web.Response:
         binding, _ = await body.decoded(request, at.resource.kind, strict=True)
         asked = options.write_options(request, kind="CreateOptions")
+        warnings = self._judge(request, at, binding, asked.dry_run)
         node = (binding.get("target") or {}).get("name", "")
         live = self._registry.item(at.resource, at.namespace, at.name)
         bind(self._registry, at.namespace, at.name, live.obj, node, asked)
-        return rendering.response(orjson.dumps(_success()), code=201)
+        return rendering.response(orjson.dumps(_success()), code=201, warnings=warnings)
 
     async def evict(self, request: web.BaseRequest, at: Target) -> web.Response:
         eviction, _ = await body.decoded(request, at.resource.kind, strict=True)
@@ -76,14 +78,24 @@ class Subresources:
             sent.get("propagationPolicy"), sent.get("gracePeriodSeconds"), conditions.get("uid"),
             conditions.get("resourceVersion"), bool(sent.get("dryRun")),
         )  # fmt: skip
+        warnings = self._judge(request, at, eviction, asked.dry_run)
         evict(self._registry, at.namespace, at.name, asked)
-        return rendering.response(orjson.dumps(_success()), code=201)
+        return rendering.response(orjson.dumps(_success()), code=201, warnings=warnings)
 
     async def token(self, request: web.BaseRequest, at: Target) -> web.Response:
         asked, _ = await body.decoded(request, "TokenRequest", strict=True)
         account = self._registry.item(at.resource, at.namespace, at.name).obj
         answered = tokenrequest.answer(account, asked, self._token)
-        return rendering.response(orjson.dumps(answered), code=201)
+        warnings = self._judge(request, at, asked, dry_run=False)
+        return rendering.response(orjson.dumps(answered), code=201, warnings=warnings)
+
+    def _judge(self, request: web.BaseRequest, at: Target, sent: Obj, dry_run: bool) -> list[str]:
+        """What policies say of an object that is made, and not stored, for `at`."""
+        attempt = Attempt(
+            "CREATE", at.resource, at.subresource, at.namespace, at.name, sent, None,
+            request[options.USER], dry_run, options.sent(request),
+        )  # fmt: skip
+        return self._registry.admission.judge(attempt)
 
     def refuse_stream(self, path: str) -> None:
         """ApiError 501 when a path is one of the streams into a pod, which are not offered."""

@@ -1,5 +1,5 @@
 """Kinds that are stored, defaulted and checked, and that others act on: endpoints, leases,
-budgets, policies, roles. Policies and roles are not enforced by them."""
+budgets, network policies, roles. Network policies are not enforced."""
 
 from __future__ import annotations
 
@@ -123,35 +123,8 @@ class NetworkPolicyKind(BuiltinKind):
                 port.setdefault("protocol", "TCP")
 
 
-class AdmissionPolicyKind(BuiltinKind):
-    """ValidatingAdmissionPolicies and their bindings: stored, not enforced."""
-
-    generation = True
-
-    def __init__(self, kind: str) -> None:
-        super().__init__("admissionregistration.k8s.io", "v1", kind)
-        self.has_status = not kind.endswith("Binding")
-
-    def default(self, obj: Obj) -> None:
-        spec = obj.setdefault("spec", {})
-        binding = self.gvk[2].endswith("Binding")
-        if not binding and spec.get("failurePolicy") is None:
-            spec["failurePolicy"] = "Fail"
-        matched = spec.get("matchResources" if binding else "matchConstraints")
-        if matched is None:
-            return
-        matched.setdefault("matchPolicy", "Equivalent")
-        for selector in ("namespaceSelector", "objectSelector"):
-            matched.setdefault(selector, {})
-        for rule in [
-            *(matched.get("resourceRules") or ()),
-            *(matched.get("excludeResourceRules") or ()),
-        ]:
-            rule.setdefault("scope", "*")
-
-
 class RbacKind(BuiltinKind):
-    """Roles and bindings: stored, not enforced."""
+    """Roles and bindings."""
 
     create_on_update = True
     name_rule = staticmethod(names.path_segment)
@@ -172,6 +145,9 @@ class RbacKind(BuiltinKind):
     def prepare_create(self, context: Context, obj: Obj) -> None:
         if not self.gvk[2].endswith("Binding"):
             obj.setdefault("rules", None)
+
+    def prepare_update(self, context: Context, obj: Obj, old: Obj) -> None:
+        self.prepare_create(context, obj)
 
     def validate_update(self, context: Context, obj: Obj, old: Obj) -> list[Cause]:
         if not self.gvk[2].endswith("Binding") or obj.get("roleRef") == old.get("roleRef"):

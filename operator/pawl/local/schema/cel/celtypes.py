@@ -37,9 +37,14 @@ ERROR = Type("!error!")
 QUANTITY, URL = Type("kubernetes.Quantity"), Type("kubernetes.URL")
 SEMVER = Type("kubernetes.Semver")
 IP, CIDR, FORMAT = Type("net.IP"), Type("net.CIDR"), Type("kubernetes.NamedFormat")
+_AUTHZ = "kubernetes.authorization"
+AUTHORIZER, DECISION = Type(f"{_AUTHZ}.Authorizer"), Type(f"{_AUTHZ}.Decision")
+PATH_CHECK, GROUP_CHECK = Type(f"{_AUTHZ}.PathCheck"), Type(f"{_AUTHZ}.GroupCheck")
+RESOURCE_CHECK = Type(f"{_AUTHZ}.ResourceCheck")
 _BY_WORD = {
     "null": NULL, "quantity": QUANTITY, "url": URL, "ip": IP, "cidr": CIDR, "format": FORMAT,
-    "semver": SEMVER,
+    "semver": SEMVER, "authorizer": AUTHORIZER, "path_check": PATH_CHECK,
+    "group_check": GROUP_CHECK, "resource_check": RESOURCE_CHECK, "decision": DECISION,
 }  # fmt: skip
 _VALUES_THAT_MAY_BE_NULL = frozenset({"duration", "timestamp", "optional_type", "null_type"})
 

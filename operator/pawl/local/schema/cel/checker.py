@@ -56,6 +56,12 @@ def qualified(node: Node, scope: Mapping[str, object]) -> str | None:
     return None
 
 
+def dotted(node: Select, scope: Mapping[str, object]) -> str | None:
+    """`a.b` when a variable of the scope is called so (as `authorizer.requestResource` is)."""
+    name = qualified(node, {})
+    return name if name in scope else None
+
+
 class _Checker:
     def __init__(self) -> None:
         self.issues: list[Issue] = []
@@ -89,6 +95,9 @@ class _Checker:
         return self.complain(node.at, f"undeclared reference to '{node.name}' (in container '')")
 
     def select(self, node: Select, scope: Scope) -> Type:
+        variable = dotted(node, scope)
+        if variable is not None:
+            return scope[variable]
         name = qualified(node, scope)
         if name in TYPE_NAMES:
             return types.type_of_type(TYPE_NAMES[name])

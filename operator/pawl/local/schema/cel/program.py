@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from pawl.local.schema.cel.celtypes import type_of
-from pawl.local.schema.cel.checker import qualified
+from pawl.local.schema.cel.checker import dotted, qualified
 from pawl.local.schema.cel.functions import Overload, dispatch, known, overloads
 from pawl.local.schema.cel.operators import TYPE_NAMES, equal
 from pawl.local.schema.cel.problems import EvaluationError
@@ -53,7 +53,11 @@ def _ident(node: Ident, names: frozenset[str]) -> Program:
 
 
 def _select(node: Select, names: frozenset[str]) -> Program:
-    name = qualified(node, dict.fromkeys(names))
+    scope = dict.fromkeys(names)
+    variable = dotted(node, scope)
+    if variable is not None:
+        return lambda variables: variables[variable]
+    name = qualified(node, scope)
     if name in TYPE_NAMES:
         kind = TYPE_NAMES[name]
         return lambda _variables: kind

@@ -10,8 +10,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from pawl.local.api.errors import ApiError
 from pawl.local.api.http import paths
-from pawl.local.api.http.access import OperatorAccess, bearer
+from pawl.local.api.http.access import OperatorAccess, bearer, impersonated
 from pawl.local.api.registry import Registry
+from pawl.local.api.users import ADMIN, OPERATOR, User, account
 
 REGISTRY = Registry()
 REGISTRY.create("namespaces", None, {"metadata": {"name": "ml"}}, manager="test")
@@ -109,3 +110,36 @@ def test_a_token_is_of_one_user(ask: Asking):
     assert ask.access.is_from(bearer(request))
     assert not ask.access.is_from(b"")
     assert bearer(make_mocked_request("GET", "/", headers={"Authorization": "Basic x"})) == b""
+
+
+def asking(**headers: str) -> User:
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
+    return impersonated(ADMIN, make_mocked_request("GET", "/api", headers=named))
+
+
+@pytest.mark.parametrize(
+    ("headers", "user"),
+    [
+        pytest.param({}, ADMIN, id="himself"),
+        pytest.param({"Impersonate_User": "ada", "Impersonate_Group": "g"},
+                     User("ada", ("g", "system:authenticated")), id="a user"),
+        pytest.param({"Impersonate_User": "system:serviceaccount:ml:ci"}, account("ml", "ci"),
+                     id="a service account"),
+        pytest.param({"Impersonate_User": "ada", "Impersonate_Uid": "1",
+                      "Impersonate_Extra_Team": "a"},
+                     User("ada", ("system:authenticated",), "1", {"team": ["a"]}), id="extra"),
+    ],
+)  # fmt: skip
+def test_the_administrator_asks_for_others(headers: dict[str, str], user: User):
+    assert asking(**headers) == user
+
+
+def test_only_the_administrator_does():
+    request = make_mocked_request("GET", "/api", headers={"Impersonate-User": "ada"})
+    with pytest.raises(ApiError, match="cannot impersonate"):
+        impersonated(OPERATOR, request)
+
+
+def test_groups_without_a_user_are_nobody():
+    with pytest.raises(ApiError, match="without impersonating a user"):
+        asking(Impersonate_Group="g")
