@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 import recipes
-from clusters import EmbeddedCluster
+from chosen import chosen
+from clusters import Cluster
 from harness import Space, eventually
 
 
 class Collector(ThreadingHTTPServer):
     """Keeps what it was told, with the key that came with it; the first event is not taken."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.asked: list[tuple[str, str | None]] = []
         self.events: list[dict[str, Any]] = []
 
@@ -44,30 +45,30 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as made:
+def collector(cluster: Cluster) -> Iterator[Collector]:
+    with Collector(cluster.host) as made:
         threading.Thread(target=made.serve_forever, args=(0.01,)).start()
         yield made
         made.shutdown()
 
 
 @pytest.fixture
-def space(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) -> Iterator[Space]:
+def space(
+    request: pytest.FixtureRequest, cluster: Cluster, collector: Collector, tmp_path: Path
+) -> Iterator[Space]:
     """A namespace of a cluster that tells the collector."""
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("its operator does not tell a collector on this machine")
-    url = f"http://127.0.0.1:{collector.server_port}/api/v1/lineage"
+    url = f"http://{cluster.host}:{collector.server_port}/api/v1/lineage"
     told = {"PAWL_OPENLINEAGE_URL": url, "PAWL_OPENLINEAGE_API_KEY": "k0"}
-    cluster = EmbeddedCluster(tmp_path, **told)
-    try:
-        made = Space(cluster)
+    with chosen(request.config, tmp_path, **told) as telling:
+        made = Space(telling)
         made.open()
-        yield made
-        made.close()
-    finally:
-        cluster.down(request.config.getoption("--requests"))
+        try:
+            yield made
+        finally:
+            made.close()
 
 
+@pytest.mark.alone
 def test_runs_are_told_with_what_they_read_and_made(space: Space, collector: Collector):
     uri = space.put("cancer.parquet", recipes.cancer())
     space.create("TrainingJob", "good", recipes.sklearn_job(uri))
