@@ -109,7 +109,6 @@ def restore(config: RunConfig, spec: TrainingJobSpec, env: Mapping[str, str]) ->
     if spec.template.stored is None:
         return
     folder = Path(env[constants.ENV_CHECKPOINT_DIR])
-    folder.chmod(0o777)  # train's image may run as somebody else
     top = place(config)
     with open_store(config.store) as store:
         found: dict[str, tuple[str, Checkpoint]] = {}

@@ -98,6 +98,14 @@ def test_the_next_attempt_finds_what_the_last_one_left(tmp_path: Path, first: Pa
     assert content(tmp_path / "store") != {}
 
 
+def test_the_folder_is_the_nodes_and_keeps_its_mode(tmp_path: Path, first: Path, second: Path):
+    told = config(tmp_path / "store")
+    keep(told, first)
+    second.chmod(0o1755)
+    restore(told, recipe(STORE), variables(second))
+    assert second.stat().st_mode & 0o7777 == 0o1755
+
+
 def test_what_was_restored_is_not_copied_again(tmp_path: Path, first: Path, second: Path):
     told = config(tmp_path / "store")
     keep(told, first)
