@@ -169,7 +169,8 @@ def _looked_at(resource: Resource, item: Object | None) -> object:
         parts = [status.get(role) or {} for role in ("stable", "candidate")]
         served = [(part.get("name"), part.get("since")) for part in parts]
         version = item.get("spec", {}).get("version")
-        return item["metadata"]["uid"], version, served, undecided((item,))
+        return item["metadata"]["uid"], version, served, undecided((), (item,))
     told = [c for c in status.get("conditions", ()) if c["type"] == "ArtifactVerified"]
     verified = [(c["status"], c.get("message")) for c in told]
-    return item["metadata"]["uid"], item.get("spec"), verified, status.get("verifiedDigest")
+    digest = status.get("verifiedDigest")
+    return item["metadata"]["uid"], item.get("spec"), verified, digest, undecided((item,), ())

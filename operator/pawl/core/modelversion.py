@@ -84,7 +84,9 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
     )
     versions = tuple(sorted((*others, version), key=lambda v: v.number))
     where: Stage | None = stage(version, champion(versions, observed.deployments))
-    if where in _COMPARED and undecided(observed.deployments):
+    if where in _COMPARED and undecided(
+        observed.siblings, observed.deployments, above=version.number
+    ):
         where = parsed.status.stage
     _judge(version, observed.verification, conditions)
     draft.events += transitions.events(conditions)

@@ -64,7 +64,7 @@ def _make(work: Work, result: RunResult) -> None:
         work.update_run(reserved_version=highest + 1, phase="Running")
         work.draft.requeue(0)
         return
-    if undecided(work.observed.deployments):  # its parent is recorded for good
+    if undecided(work.observed.versions, work.observed.deployments):  # parents are told for good
         work.draft.requeue(AGAIN)
         return
     best = champion(work.versions, work.observed.deployments)

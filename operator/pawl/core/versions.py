@@ -121,21 +121,40 @@ def champion(versions: tuple[Version, ...], deployments: Iterable[Object]) -> Ve
     return None if follows and promoted else newest_servable(versions)
 
 
-def undecided(deployments: Iterable[Object]) -> bool:
-    """Whether a Deployment has yet to tell what it has promoted: nobody has looked at it since it
-    came or its status was lost, or its record cannot be read. Then `champion` guesses."""
-    return any(
-        deployment.get("spec", {}).get("version", "latest") == "latest"
-        and _is_unknown(deployment.get("status") or {})
-        for deployment in deployments
+def undecided(
+    versions: Iterable[Object], deployments: Iterable[Object], *, above: int = -1
+) -> bool:
+    """Whether `champion` guesses: nobody has looked yet at a Deployment that may have promoted one,
+    or at a version with a higher number than `above`, since it came or its status was lost, or the
+    record of a Deployment cannot be read."""
+    following = [
+        item.get("status") or {}
+        for item in deployments
+        if item.get("spec", {}).get("version", "latest") == "latest" and _lives(item)
+    ]
+    silent = [status for status in following if not status.get("stable")]
+    if any(map(_is_unknown, silent)):
+        return True
+    guesses = len(silent) == len(following)
+    return guesses and any(
+        item.get("spec", {}).get("version", 0) > above and _is_new(item.get("status") or {})
+        for item in versions
+        if _lives(item)
     )
 
 
+def _lives(item: Object) -> bool:
+    return "deletionTimestamp" not in item["metadata"]
+
+
+def _is_new(status: Object) -> bool:
+    return int(status.get("observedGeneration", -1)) < 0
+
+
 def _is_unknown(status: Object) -> bool:
-    if status.get("stable"):
-        return False
+    """Of a Deployment without a stable version."""
     waits = (c.get("reason") for c in status.get("conditions", ()) if c["type"] == "Available")
-    return status.get("observedGeneration", -1) < 0 or "StoreUnreachable" in waits
+    return _is_new(status) or "StoreUnreachable" in waits
 
 
 def stage(version: Version, best: Version | None) -> Stage:

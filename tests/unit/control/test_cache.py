@@ -61,6 +61,7 @@ VERIFIED = {"type": "ArtifactVerified", "status": "True"}
     [
         pytest.param({"conditions": [VERIFIED]}, True, id="its artifact is what it must be"),
         pytest.param({"verifiedDigest": "sha256:ab"}, True, id="its digest"),
+        pytest.param({"observedGeneration": 1}, True, id="that it was looked at"),
         pytest.param({"stage": "Champion"}, False, id="its stage"),
         pytest.param({"deployedBy": [{"name": "m", "role": "stable"}]}, False, id="who serves it"),
     ],

@@ -178,6 +178,29 @@ def test_what_a_deployment_has_not_told_yet_is_not_guessed(status: Any, stage: s
     assert [e.reason for e in made.events if e.reason != "Requested"] == ([stage] if stage else [])
 
 
+def test_a_newer_version_that_nobody_has_looked_at_may_be_the_champion():
+    older, newest = version(), version(version=2)
+    newest["metadata"] |= {"name": "m-v2"}
+    siblings = (older, newest)
+    made = plan_model_version(ModelVersionObserved(older, siblings, (), GOOD), NOW)
+    assert made.status is not None
+    assert "stage" not in made.status
+    made = plan_model_version(ModelVersionObserved(newest, siblings, (), GOOD), NOW)
+    newest["status"] = made.status
+    assert newest["status"]["stage"] == "Champion"
+    made = plan_model_version(ModelVersionObserved(older, siblings, (), GOOD), NOW)
+    assert made.status is not None
+    assert made.status["stage"] == "Archived"
+
+
+def test_a_newer_version_that_is_being_deleted_is_not_waited_for():
+    older, newest = version(), version(version=2)
+    newest["metadata"] |= {"name": "m-v2", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    made = plan_model_version(ModelVersionObserved(older, (older, newest), (), GOOD), NOW)
+    assert made.status is not None
+    assert made.status["stage"] == "Champion"
+
+
 def test_a_stage_that_was_told_stays_until_more_is_known():
     item = version()
     plan(item, GOOD)

@@ -120,6 +120,8 @@ class World:
         self._revision += 1
         item["metadata"].setdefault("uid", f"uid-{self._revision}")
         item["metadata"]["resourceVersion"] = str(self._revision)
+        if item["kind"] == "ModelVersion":  # its planner has looked at it
+            item.setdefault("status", {"observedGeneration": 1})
         self.objects[(item["kind"], item["metadata"]["name"])] = item
 
     def of(self, kind: str) -> tuple[dict[str, Any], ...]:
