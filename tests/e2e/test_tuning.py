@@ -39,6 +39,7 @@ def test_a_cross_validated_search_for_two_objectives_goes_on_and_is_drawn(
     place = ("-n", space.name, "--store", space.cluster.store.as_uri())
     said = pawl(space.cluster, "trials", "tj/tune", *place, "--html", str(tmp_path / "page"))
     assert "3 of 3 trials" in said
+    assert "study" not in said  # optuna would tell of one
     page = (tmp_path / "page").read_text()
     assert page.count("<circle") == 3
     assert f"best: trial {best['number']}" in page

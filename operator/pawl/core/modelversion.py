@@ -17,6 +17,7 @@ from pawl.core.conditions import Conditions
 from pawl.core.invalid import plan_invalid
 from pawl.core.plan import Draft, Event, Plan
 from pawl.core.recall import version_line
+from pawl.core.score import score
 from pawl.core.versions import Version, champion, read_versions, stage, undecided
 
 Object = Mapping[str, Any]
@@ -97,7 +98,7 @@ def plan_model_version(observed: ModelVersionObserved, now: datetime) -> Plan:
         verified_digest=verified,
         signed_by=observed.verification.signed_by if verified else None,
         deployed_by=_deployed_by(version.name, observed.deployments),
-        score=_score(parsed),
+        score=score(parsed.spec.metrics or {}, (g.metric for g in parsed.spec.gates or ())),
         approval=_record(observed, parsed, verified, draft, now),
     )
     if where is not None and where != parsed.status.stage:
@@ -191,14 +192,6 @@ def _deployed_by(name: str, deployments: tuple[Object, ...]) -> tuple[dict[str, 
         if (deployment.get("status", {}).get(role) or {}).get("name") == name
     ]
     return tuple(sorted(found, key=lambda entry: entry["name"]))[:32]
-
-
-def _score(parsed: ModelVersion) -> str | None:
-    """The metric of the first gate, else the first there is."""
-    metrics = parsed.spec.metrics or {}
-    gated = (gate.metric for gate in parsed.spec.gates or ())
-    name = next((metric for metric in (*gated, *metrics) if metric in metrics), None)
-    return f"{name}={metrics[name]:.4g}" if name else None
 
 
 def _sentence(version: Version, where: str) -> str:

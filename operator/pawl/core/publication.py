@@ -14,6 +14,7 @@ from pawl.core.reasons import Reason
 from pawl.core.recall import missing
 from pawl.core.run_status import image_ids
 from pawl.core.run_work import Work
+from pawl.core.score import score
 from pawl.core.versions import AGAIN, Version, champion, undecided
 
 #: Of a gate that is required.
@@ -115,7 +116,7 @@ def finish(
         "gates": gates,
         "progress": 100,
         "model_version": name,
-        "score": _score(work),
+        "score": score(work.values.get("metrics") or {}, work.job.spec.evaluation.metrics),
         "completion_time": finished,
     }
     work.conditions.set("DataValid", True, "ChecksPassed")
@@ -130,10 +131,3 @@ def finish(
     for warning in work.values.get("warnings") or ():
         work.draft.events.append(Event("ModelWarning", warning, "Warning"))
     work.draft.events.append(Event("RunSucceeded", message))
-
-
-def _score(work: Work) -> str | None:
-    metrics = work.values.get("metrics") or {}
-    wanted = (*work.job.spec.evaluation.metrics, *metrics)
-    name = next((metric for metric in wanted if metric in metrics), None)
-    return f"{name}={metrics[name]:.4g}" if name else None

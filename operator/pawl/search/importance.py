@@ -13,6 +13,9 @@ from pawl.api.search import Search
 from pawl.artifacts.trials import Trial
 from pawl.search.samplers import distributions
 
+# else it tells of every study, on stderr
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 #: With fewer trials it says nothing.
 _LEAST = 5
 
