@@ -24,14 +24,41 @@ class EmptyDir(ApiModel):
     size_limit: Quantity | None = None
 
 
+class Item(ApiModel):
+    """A key, and the file that it becomes."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    path: Annotated[
+        str, Field(max_length=253, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][\w.-]*)*$")
+    ]
+
+
+Items = Annotated[tuple[Item, ...], Field(max_length=16)]
+
+
+class ConfigMapVolume(ApiModel):
+    """A ConfigMap of the namespace, as in core/v1. Without items every key is a file."""
+
+    name: ObjectName
+    items: Items = ()
+
+
+class SecretVolume(ApiModel):
+    """A Secret of the namespace, as in core/v1. Without items every key is a file."""
+
+    secret_name: ObjectName
+    items: Items = ()
+
+
 class Volume(ApiModel):
     """A volume, and where `train` finds it."""
 
     model_config = cel(
         (
-            "has(self.persistentVolumeClaim) != has(self.emptyDir)",
-            "exactly one of persistentVolumeClaim and emptyDir; ConfigMaps are in configMaps, and "
-            "Secrets and folders of nodes are for no trainer",
+            "[has(self.persistentVolumeClaim), has(self.emptyDir), has(self.configMap), "
+            "has(self.secret)].filter(given, given).size() == 1",
+            "exactly one of persistentVolumeClaim, emptyDir, configMap and secret; folders of "
+            "nodes are for no trainer",
         ),
         (
             "!(self.mountPath + '/').startsWith('/pawl/') && "
@@ -42,6 +69,10 @@ class Volume(ApiModel):
     mount_path: Annotated[str, Field(max_length=512, pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")]
     persistent_volume_claim: ClaimVolume | None = None
     empty_dir: EmptyDir | None = None
+    config_map: ConfigMapVolume | None = None
+    secret: SecretVolume | None = Field(
+        None, description="Refused unless the administrator allows it, as secret://NAME."
+    )
 
 
 class StoredCheckpoints(ApiModel):
@@ -122,6 +153,12 @@ class PodTemplate(Placement):
         names = [claim.claim_name for claim in mounted if claim is not None]
         kept = self.checkpoints.claim if self.checkpoints else None
         return (*names, kept) if kept else tuple(names)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The Secrets that train reads."""
+        mounted = (volume.secret for volume in self.volumes)
+        return tuple(secret.secret_name for secret in mounted if secret is not None)
 
     @property
     def stored(self) -> StoredCheckpoints | None:

@@ -9,6 +9,9 @@ refused, unless a rule says the very place:
   snapshots;
 - web servers at loopback and link-local addresses, where the metadata services of clouds are.
 
+A Secret that `train` mounts, `secret://NAME`, may be named only where a rule says so, and never one
+of Pawl's own.
+
 URIs with `..`, empty or encoded path segments are refused: what they name depends on the reader.
 """
 
@@ -24,13 +27,14 @@ from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.addresses import is_address, is_own
 from pawl.artifacts.redact import redact
-from pawl.constants import ENV_ALLOWED_URIS
+from pawl.constants import ENV_ALLOWED_URIS, SIGNING_SECRET, STORE_SECRET
 from pawl.errors import NotAllowedError
 
 NOT_ALLOWED: Final = "UriNotAllowed"  # reason of conditions and events
 
 #: What `runs`, `bundles` and the others below a store's URI are for: see `artifacts.records`.
 RESERVED = ("bundles", "runs", "decisions", "windows", "snapshots")
+OWN_SECRETS = (STORE_SECRET, SIGNING_SECRET)
 _HOST = re.compile(
     r"([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?"
 )
@@ -103,8 +107,23 @@ class Rules:
             place = place_of(uri)
         except ValueError as error:
             return f"{redact(uri)} {error}"
+        if place.scheme == "secret":
+            return self._secret_problem(place, namespace)
+        return self._place_problem(place, uri, namespace, artifact)
+
+    def _rules(self, namespace: str) -> list[Place]:
+        return [rule_of(rule) for rule in self.of(namespace) or ()]
+
+    def _secret_problem(self, place: Place, namespace: str) -> str:
+        if place.host in OWN_SECRETS:
+            return f"secret://{place.host} is Pawl's own and not for trainers"
+        if any(rule.covers(place) for rule in self._rules(namespace)):
+            return ""
+        return f"secret://{place.host} is not allowed in namespace {namespace}: no rule names it"
+
+    def _place_problem(self, place: Place, uri: str, namespace: str, artifact: bool) -> str:
         rules = self.of(namespace)
-        covering = [rule for rule in map(rule_of, rules or ()) if rule.covers(place)]
+        covering = [rule for rule in self._rules(namespace) if rule.covers(place)]
         why = self._reserved(place, namespace, artifact) or _own_machine(place)
         if why and not any(_says(rule, self._store_place) for rule in covering):
             return f"{redact(uri)} {why}"
@@ -156,8 +175,10 @@ class Rules:
 def rule_of(text: str) -> Place:
     """A rule as a place. ValueError when it is none."""
     scheme, separator, rest = text.partition("://")
-    if scheme not in ("file", "s3", "http", "https", "pvc") or not separator:
-        raise ValueError("does not begin with file://, s3://, http://, https:// or pvc://")
+    if scheme not in ("file", "s3", "http", "https", "pvc", "secret") or not separator:
+        raise ValueError(
+            "does not begin with file://, s3://, http://, https://, pvc:// or secret://"
+        )
     if not rest:
         return Place(scheme, "", ())
     return place_of(text)

@@ -156,11 +156,12 @@ def _impossible(work: Work) -> tuple[Reason, str] | None:
 
 
 def _not_allowed(work: Work) -> str | None:
-    """Why data, model tests or claims may not be used; None when they may."""
+    """Why data, model tests, claims or Secrets may not be used; None when they may."""
     spec = work.job.spec
     tests = {"evaluation.tests.uri": spec.evaluation.tests.uri} if spec.evaluation.tests else {}
     claims = (("template", f"pvc://{claim}") for claim in spec.template.claims)
-    for field, uri in (*(spec.data.uris | tests).items(), *claims):
+    secrets = (("template", f"secret://{name}") for name in spec.template.secrets)
+    for field, uri in (*(spec.data.uris | tests).items(), *claims, *secrets):
         if problem := work.installation.uris.problem(uri, work.meta["namespace"]):
             return f"{field} {problem}"
     return None

@@ -19,6 +19,8 @@ RULED = Rules(
         "*": ("s3://lake/{namespace}/", "pvc://"),
         "infra": ("http://10.0.0.7:9000/data", "http://127.0.0.1:9000/", "s3://pawl/models/bundles/ml"),
         "locked": (),
+        "hub": ("secret://hub-token",),
+        "all": ("secret://", "secret://pawl-store"),
     },
 )  # fmt: skip
 ARCHIVE = "s3://pawl/models/bundles/ml/churn/abc"
@@ -181,3 +183,21 @@ def test_a_name_for_ones_own_machine_is_refused_unless_a_rule_says_it():
     with pytest.raises(NotAllowedError, match=r"evil.example.com is at 169.254.169.254"):
         Guard(None).check_address("evil.example.com", "169.254.169.254")
     Guard(["http://minio/"]).check_address("minio", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("rules", "namespace", "name", "why"),
+    [
+        pytest.param(OPEN, "ml", "hub-token", "no rule names it", id="without rules"),
+        pytest.param(RULED, "ml", "hub-token", "no rule names it", id="rules for other things"),
+        pytest.param(RULED, "hub", "hub-token", "", id="by its name"),
+        pytest.param(RULED, "hub", "hub-token2", "no rule names it", id="a name that begins alike"),
+        pytest.param(RULED, "all", "x", "", id="all of a namespace"),
+        pytest.param(RULED, "all", "pawl-store", "Pawl's own", id="the store's, despite a rule"),
+        pytest.param(RULED, "all", "pawl-signing", "Pawl's own", id="the key for signatures"),
+    ],
+)
+def test_which_secrets_may_be_mounted(rules: Rules, namespace: str, name: str, why: str):
+    problem = rules.problem(f"secret://{name}", namespace)
+    assert why in problem
+    assert bool(problem) is bool(why)

@@ -25,6 +25,14 @@ IMAGES = {
 }
 
 
+TOKEN = {
+    "mountPath": "/secrets/hub",
+    "secret": {"secretName": "hub-token", "items": [{"key": "token", "path": "token"}]},
+}
+PROMPTS = {"mountPath": "/prompts", "configMap": {"name": "prompts"}}
+UP = {"key": "token", "path": "../token"}
+
+
 def pod(task: TrialTask | None = None, **template: Any) -> dict[str, Any]:
     owner = training_job(trainer=CONTAINER, template=template)
     spec = TrainingJobSpec.model_validate(owner["spec"])
@@ -253,6 +261,13 @@ SYSTEM = "mountPath is Pawl's or the system's"
         pytest.param(
             {"checkpoints": {"store": {"keep": 11}}}, "less than or equal to", id="too many"
         ),
+        pytest.param({"volumes": [TOKEN, PROMPTS]}, "", id="a Secret and a ConfigMap"),
+        pytest.param({"volumes": [{**TOKEN, **PROMPTS}]}, "exactly one of", id="both in one"),
+        pytest.param(
+            {"volumes": [{**TOKEN, "secret": {"secretName": "x", "items": [UP]}}]},
+            "should match",
+            id="a key that leads up",
+        ),
         pytest.param(volume("/pawl"), SYSTEM, id="Pawl's folder"),
         pytest.param(volume("/pawl/work/data"), SYSTEM, id="in Pawl's folder"),
         pytest.param(volume("/tmp"), SYSTEM, id="the system's"),
@@ -282,6 +297,39 @@ def complaints(schema: Structural, **spec: Any) -> str:
     item = training_job(**spec)
     schema.default(item)
     return "; ".join(str(cause) for cause in schema.validate(item))
+
+
+def test_secrets_and_config_maps_are_mounted_as_they_are_asked_for():
+    built = pod(volumes=[TOKEN, PROMPTS])
+    sources = {volume["name"]: volume for volume in built["volumes"]}
+    train = built["initContainers"][-1]
+    for asked, kind in ((TOKEN, "secret"), (PROMPTS, "configMap")):
+        mount = mounts(train)[asked["mountPath"]]
+        assert sources[mount["name"]][kind] == asked[kind]
+    owner = training_job(trainer=CONTAINER, template={"volumes": [TOKEN, PROMPTS]})
+    spec = TrainingJobSpec.model_validate(owner["spec"])
+    validate(training.build_job(owner, spec, 3, {}, INSTALLATION), "1.36", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "starts"),
+    [
+        pytest.param({}, False, id="no rules"),
+        pytest.param({"*": ("s3://", "pvc://")}, False, id="none for it"),
+        pytest.param({"*": ("s3://", "secret://hub-token")}, True, id="one for it"),
+    ],
+)
+def test_a_secret_is_mounted_only_where_a_rule_names_it(
+    rules: dict[str, tuple[str, ...]], starts: bool
+):
+    w = World()
+    w.add(training_job(trainer=CONTAINER, template={"volumes": [TOKEN]}))
+    ours = replace(INSTALLATION, allowed_uris=rules)
+    plan = plan_training_job(w.observe_job("churn-nov"), ours, w.clock)
+    assert bool(plan.actions) is starts
+    if not starts:
+        (told,) = (event for event in plan.events if event.reason == "UriNotAllowed")
+        assert "secret://hub-token" in told.message
 
 
 def test_a_claim_that_the_namespace_may_not_name_starts_nothing():
