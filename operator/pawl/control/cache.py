@@ -65,6 +65,10 @@ class Cache:
         """All of our objects."""
         return [_key(item) for resource in OURS for item in self.all(resource)]
 
+    def our_uids(self) -> frozenset[str]:
+        """Of all of them."""
+        return frozenset(item["metadata"]["uid"] for kind in OURS for item in self.all(kind))
+
     def sizes(self) -> dict[str, int]:
         """How many objects of each kind are known, by plural (workloads and our Deployments have
         different ones)."""

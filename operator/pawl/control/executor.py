@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import orjson
@@ -122,6 +122,11 @@ class Executor:
             self._refused[uid] = self._clock() + _REFUSED_SECONDS
         else:
             self._refused.pop(uid, None)
+
+    def forget(self, known: Collection[str]) -> None:
+        """What was told of objects that are gone: all but those with these uids."""
+        self._waiting = {uid: why for uid, why in self._waiting.items() if uid in known}
+        self._refused = {uid: until for uid, until in self._refused.items() if uid in known}
 
     async def _tell_once(self, item: Object, why: str, event: Event) -> None:
         uid = item["metadata"]["uid"]

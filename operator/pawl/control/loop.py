@@ -121,6 +121,7 @@ class Loop:
             for key in self._cache.our_keys():
                 self._queue.add(key)
             self._observer.forget()
+            self._executor.forget(self._cache.our_uids())
             await asyncio.sleep(seconds)
 
     async def _reconcile(self, begun: _Pass) -> None:
@@ -132,7 +133,13 @@ class Loop:
         key, plan = begun.key, begun.plan
         if plan is None or self._cache.get(begun.resource, key.namespace, key.name) is None:
             return  # deleted meanwhile
-        await self._executor.tell(begun.resource, begun.item, plan)
+        try:
+            await self._executor.tell(begun.resource, begun.item, plan)
+        except KubeError as error:
+            if error.code != 404:
+                raise
+            self._queue.drop(key)  # deleted, and no watch has said so yet
+            return
         self._queue.forget(key)
         if plan.requeue_after is not None:
             self._queue.add_after(key, plan.requeue_after)

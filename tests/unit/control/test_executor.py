@@ -389,3 +389,14 @@ async def test_what_may_be_refused_holds_nothing_up_and_is_told_once():
     kinds = [what if what != "create" else item["kind"] for what, item in api.requests]
     assert kinds == ["status", "ConfigMap", "Event", "status", "status", "ConfigMap"]
     assert "exceeded quota" in api.requests[2][1]["message"]
+
+
+async def test_what_was_told_of_objects_that_are_gone_is_forgotten():
+    api, store = Api(), Store(down=True)
+    executor = Executor(api, Known(), store)  # type: ignore[arg-type]
+    plan = Plan({"phase": "Serving"}, (RecordDecision("ml", "m", "x", {}),))
+    for known in ({"u"}, set(), {"u"}):
+        with pytest.raises(StoreError):
+            await run(executor, TRAINING_JOBS, JOB, plan)
+        executor.forget(known)
+    assert [item["reason"] for _, item in api.requests] == 2 * ["StoreUnreachable"]

@@ -115,6 +115,13 @@ async def test_nothing_is_tried_again_in_a_namespace_that_ends(caplog: pytest.Lo
     assert caplog.text == ""
 
 
+async def test_nothing_is_told_again_of_what_is_gone(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    queue = await after_one_round(KubeError(404, "NotFound", "m-v1 not found"))
+    assert not comes_back(queue)
+    assert caplog.text == ""
+
+
 async def test_a_conflict_is_tried_again_without_a_warning(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
     queue = await after_one_round(KubeError(409, "Conflict", "modified"))
