@@ -15,10 +15,12 @@ def test_a_cross_validated_search_for_two_objectives_goes_on_and_is_drawn(
 ):
     uri = space.put("cancer.parquet", recipes.cancer())
     both = [{"metric": "roc_auc"}, {"metric": "log_loss"}]
-    tune = search(algorithm="nsga2", objectives=both, crossValidation={"folds": 3}, maxTrials=2) | {
-        "parallelTrials": 2
-    }
+    folds = {"folds": 3}
+    tune = search(algorithm="nsga2", objectives=both, crossValidation=folds, maxTrials=2)
     space.create("TrainingJob", "tune", recipes.sklearn_job(uri, search=tune, seed=1))
+    place = ("-n", space.name, "--store", space.cluster.store.as_uri())
+    followed = pawl(space.cluster, "trials", "tj/tune", *place, "--watch")  # until the run is over
+    assert "2 of 2 trials" in followed
     space.trained("tune")
     before = table(space, "tune")
     space.patch("TrainingJob", "tune", {"search": {"maxTrials": 3}})
@@ -36,7 +38,6 @@ def test_a_cross_validated_search_for_two_objectives_goes_on_and_is_drawn(
     lineage = (space.get("ModelVersion", status["modelVersion"]) or {})["spec"]["lineage"]
     assert lineage["parameters"]["C"] == best["parameters"]["C"]
 
-    place = ("-n", space.name, "--store", space.cluster.store.as_uri())
     said = pawl(space.cluster, "trials", "tj/tune", *place, "--html", str(tmp_path / "page"))
     assert "3 of 3 trials" in said
     assert "study" not in said  # optuna would tell of one

@@ -25,8 +25,9 @@ from pawl.serving.counters import Counters
 from pawl.serving.engine.base import Engine
 from pawl.serving.errors import EngineError, NotReadyError, NotServedError
 from pawl.serving.metrics import exposition
-from pawl.serving.monitor.recorder import Asked, Recorder
+from pawl.serving.monitor.recorder import Recorder
 from pawl.serving.protocol import InferRequest, answer_head, infer_response, parse_infer
+from pawl.serving.scored import Asked
 from pawl.serving.settings import Settings
 
 if TYPE_CHECKING:  # what is not used is not loaded

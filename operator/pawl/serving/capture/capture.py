@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, zip_longest
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 from zlib import crc32
 
 import numpy as np
@@ -29,9 +29,10 @@ from pawl.constants import HEADER_WEIGHT
 from pawl.errors import UserError
 from pawl.serving.capture.columns import Columns, Kept
 from pawl.serving.capture.outlet import Outlet
-from pawl.serving.codec.base import Feed, Predictions, Rows
+from pawl.serving.codec.base import Feed, Predictions
 from pawl.serving.counters import Counters
-from pawl.serving.protocol import InferRequest, percent
+from pawl.serving.protocol import percent
+from pawl.serving.scored import Job
 from pawl.serving.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -39,33 +40,6 @@ _WEIGHT: Final = HEADER_WEIGHT.encode()
 _NAME: Final = 16
 #: Bytes that a truth takes, about.
 _TRUTH: Final = 64
-
-
-class Asked(Protocol):
-    """An infer request as it came."""
-
-    request_id: bytes | None
-    headers: dict[bytes, bytes]
-    body: bytes
-
-
-class Answering(Protocol):
-    """Where an answer goes."""
-
-    @property
-    def request(self) -> Asked:
-        """What is answered."""
-
-
-class Job(Protocol):
-    """A request that was scored."""
-
-    rows: Rows
-    request: InferRequest
-
-    @property
-    def reply(self) -> Answering:
-        """Where the answer goes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,18 @@ from binascii import Error as Base64Error
 from binascii import b2a_base64
 from collections.abc import Sequence
 from struct import Struct, pack
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pawl.constants import HEADER_WEIGHT
-from pawl.serving.codec.base import Predictions, Rows
+from pawl.serving.codec.base import Predictions
 from pawl.serving.errors import TokenError
 from pawl.serving.monitor.memory import LABELS, VALUES
-from pawl.serving.protocol import MAX_TOKEN_ROWS, InferRequest, percent
+from pawl.serving.protocol import MAX_TOKEN_ROWS, percent
+from pawl.serving.scored import Job
 
 #: Characters; the largest token (MAX_TOKEN_ROWS values, the longest names) has fewer.
 MAX_TOKEN: Final = 1400
@@ -56,31 +57,6 @@ class Opened(NamedTuple):
     rows: tuple[bytes, ...] | tuple[float, ...]
     weight: int
     group: str | None
-
-
-class Asked(Protocol):
-    """An infer request as it came, and as it was read."""
-
-    headers: dict[bytes, bytes]
-
-
-class Answering(Protocol):
-    """Where an answer goes."""
-
-    @property
-    def request(self) -> Asked:
-        """What is answered."""
-
-
-class Job(Protocol):
-    """A request that was scored."""
-
-    rows: Rows
-    request: InferRequest
-
-    @property
-    def reply(self) -> Answering:
-        """Where the answer goes."""
 
 
 class Sealer:

@@ -31,6 +31,7 @@ from pawl.serving.monitor.features import Features
 from pawl.serving.monitor.memory import Cells, Memory
 from pawl.serving.monitor.predictions import Scores
 from pawl.serving.monitor.sample import Sample
+from pawl.serving.scored import Answering, Asked
 from pawl.stats import loghist
 
 LOGGER = logging.getLogger(__name__)
@@ -45,25 +46,8 @@ _UPPERS = np.array(loghist.UPPERS)
 _BOUNDS = np.array(LATENCY.bounds)
 
 
-class Asked(Protocol):
-    """An infer request. `started` is of `perf_counter`."""
-
-    started: float
-    request_id: bytes | None
-    headers: dict[bytes, bytes]
-    body: bytes
-
-
-class Answering(Protocol):
-    """Where an answer goes."""
-
-    @property
-    def request(self) -> Asked:
-        """What is answered."""
-
-
 class Job(features.Job, Protocol):
-    """A request that was scored."""
+    """A request that was scored, here or elsewhere."""
 
     @property
     def reply(self) -> Answering:
