@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from drifting import RECIPE, RETRAIN, bodies, dated, loop, rows
 from harness import Space, condition, eventually
+from trial import pawl
 
 
 def test_drift_is_named_and_a_successor_on_fresh_labels_takes_over(space: Space):
@@ -47,6 +48,8 @@ def test_drift_is_named_and_a_successor_on_fresh_labels_takes_over(space: Space)
     assert all(f"rows since {window['start']}" in gate["message"] for gate in made["spec"]["gates"])
     assert made["spec"]["oldWindow"]["metrics"].keys() == made["spec"]["metrics"].keys()
     assert made["spec"]["oldWindow"]["champion"]["roc_auc"] > 0.8
+    again = pawl(space.cluster, "reproduce", "mv/cancer-v2", "-n", space.name)
+    assert "is reproduced: all" in again
 
 
 def test_without_fresh_rows_nothing_is_trained_and_it_is_said(space: Space):

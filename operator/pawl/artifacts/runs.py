@@ -90,8 +90,10 @@ class RunConfig(Record):
     code: Code | None = None
     champion: StoreRef | None = None
     known: tuple[KnownVersion, ...] = ()
-    #: The version that is made again, to be compared with what comes of it.
+    #: The version that is made again, to be compared with what comes of it, and how its rows were
+    #: cut, if it is of a retrain.
     reproduces: StoreRef | None = None
+    window: Window | None = None
     #: What the data must have, where they are known: those that the trials of a search saw, or
     #: those of the version that is made again. Then, of a search: what it found, and which trial
     #: this is.
@@ -166,6 +168,8 @@ class RunResult(Record):
     #: Recorded: the recipe and the data gave `artifact` before; nothing was trained.
     outcome: Literal["Succeeded", "Recorded"] = "Succeeded"
     artifact: StoreRef
+    #: With which it was compared.
+    champion: StoreRef | None = None
     format: Literal["onnx", "skops"]
     size_bytes: int
     signature: Signature

@@ -15,7 +15,7 @@ from pawl.core.recall import missing
 from pawl.core.run_status import image_ids
 from pawl.core.run_work import Work
 from pawl.core.score import score
-from pawl.core.versions import AGAIN, Version, champion, undecided
+from pawl.core.versions import Version
 
 #: Of a gate that is required.
 _GATE: dict[Verdict, Reason] = {
@@ -65,17 +65,8 @@ def _make(work: Work, result: RunResult) -> None:
         work.update_run(reserved_version=highest + 1, phase="Running")
         work.draft.requeue(0)
         return
-    if undecided(work.observed.versions, work.observed.deployments):  # parents are told for good
-        work.draft.requeue(AGAIN)
-        return
-    best = champion(work.versions, work.observed.deployments)
     version = build_model_version(
-        dict(work.observed.object),
-        work.job.spec,
-        result,
-        number,
-        best.name if best else None,
-        image_ids(work.pods_of(None)),
+        dict(work.observed.object), work.job.spec, result, number, image_ids(work.pods_of(None))
     )
     work.draft.actions += [
         ClaimNumber(work.meta["namespace"], model, number, work.key),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pawl.api.trainingjob import ComparedFile
+from pawl.artifacts.records import Window
 from pawl.artifacts.runs import Reproduction
 from pawl.core.conditions import timestamp
 from pawl.core.plan import Event
@@ -23,18 +24,35 @@ def problem(work: Work) -> str | None:
     lineage = version.spec.lineage
     if lineage is None or lineage.training_job is None or lineage.data is None:
         return f"{name} was imported: no run is known that could be repeated"
-    if lineage.data.window is not None:
-        return f"{name} is of a retrain, whose rows are cut by the time it ran at"
+    beside = lineage.parent if lineage.data.window is not None else None
+    if beside is not None and _named(work, beside) is None:
+        return (
+            f"{name} is of a retrain, with scores of {beside} on the same rows; there is no "
+            f"ModelVersion {beside} any more"
+        )
     return None
 
 
 def changes(work: Work) -> dict[str, Any]:
-    """Of run.json: the version, the data that there must be, and no champion beside it."""
+    """Of run.json: the version, the data that there must be, and how they are cut. Of a champion's
+    scores a bundle has those after a retrain only. Rows after the newest one of then were of the
+    future."""
     version = _version(work)
-    data = version.spec.lineage.data if version and version.spec.lineage else None
-    if version is None or data is None:
+    lineage = version.spec.lineage if version else None
+    if version is None or lineage is None or lineage.data is None:
         return {}
-    return {"reproduces": version.reference(), "data_digest": data.digest, "champion": None}
+    data = lineage.data
+    told: dict[str, Any] = {"reproduces": version.reference(), "data_digest": data.digest}
+    if data.newest is not None:
+        told["started_at"] = data.newest
+    if data.window is None:
+        return {**told, "champion": None}
+    champion = _named(work, lineage.parent)
+    return {
+        **told,
+        "window": Window(**data.window.model_dump()),
+        "champion": champion.reference() if champion else None,
+    }
 
 
 def finish(work: Work, result: Reproduction) -> None:
@@ -61,5 +79,8 @@ def finish(work: Work, result: Reproduction) -> None:
 
 
 def _version(work: Work) -> Version | None:
-    name = work.job.spec.reproduces
+    return _named(work, work.job.spec.reproduces)
+
+
+def _named(work: Work, name: str | None) -> Version | None:
     return next((version for version in work.versions if version.name == name), None)

@@ -1,4 +1,8 @@
-"""card.md: the version in words, for people. No time and no run in it: it is part of the digest."""
+"""card.md: the version in words, for people. No time and no run in it: it is part of the digest.
+
+The last section, what has moved since the champion then was trained, is of that champion too; the
+rest is of recipe, data and image (`lasting`), and of a retrain's champion the scores on older rows.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from pawl.artifacts.records import (
     Signature,
     Window,
 )
+from pawl.artifacts.runs import Moved
 from pawl.training import card_parts, labels
 from pawl.training.proxies import told
 
@@ -26,6 +31,8 @@ def render(
     lineage: Lineage,
     profile: Baseline,
     failures: Sequence[str] = (),
+    *,
+    moved: Moved | None = None,
 ) -> str:
     """Markdown. `failures`: of the model tests."""
     lines = [
@@ -61,7 +68,15 @@ def render(
     lines += card_parts.inputs(signature, profile)
     lines += card_parts.limits(metrics, lineage)
     lines += card_parts.lineage(lineage)
+    if moved is not None and moved.features:
+        lines += card_parts.moves(moved)
     return "\n".join([*lines, ""])
+
+
+def lasting(text: str) -> str:
+    """A card without what depends on the champion: that which is the same made again."""
+    before, found, _ = text.rpartition(f"\n{card_parts.MOVED}")
+    return before if found else text
 
 
 def _trainer(lineage: Lineage) -> str:

@@ -1,14 +1,18 @@
-"""Sections of the model card: slices and fairness, importance, inputs, limits, lineage."""
+"""Sections of the model card: slices and fairness, importance, inputs, limits, lineage, moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from pawl.artifacts.records import Baseline, Lineage, Metrics, Signature, SliceScore
+from pawl.artifacts.runs import Moved
+from pawl.training import moved
 from pawl.training.importance import REPEATS, ROWS
 from pawl.training.slice_scores import FEWEST
 
 _MOST_FEATURES = 30
+#: How the heading of `moves` begins.
+MOVED = "## Moved since "
 
 
 def slices(scores: Sequence[SliceScore]) -> list[str]:
@@ -102,6 +106,25 @@ def lineage(told: Lineage) -> list[str]:
         lines.append(f"* search {search.algorithm}: trial {search.trial} of {search.trials}")
     versions = ", ".join(f"{name} {version}" for name, version in sorted(told.environment.items()))
     return [*lines, f"* {versions}"]
+
+
+def moves(since: Moved) -> list[str]:
+    """How far the features have moved since the champion was trained, the farthest first."""
+    shown = since.features[:_MOST_FEATURES]
+    lines = [
+        "",
+        f"{MOVED}{since.version} was trained",
+        "",
+        "The population stability index of the training rows, of that version and of this one, "
+        f"without what chance adds to it. Above {moved.LIMIT:g} a feature has moved.",
+        "",
+        "| feature | psi |",
+        "| --- | --- |",
+        *(f"| {_cell(one.feature)} | {one.psi:.4f} |" for one in shown),
+    ]
+    if since.compared > len(shown):
+        lines += ["", f"{since.compared - len(shown):,} more have moved less."]
+    return lines
 
 
 def _slice(score: SliceScore) -> str:

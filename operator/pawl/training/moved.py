@@ -3,8 +3,7 @@
 The training rows are counted in the bins and categories of the champion's baseline.json, as a
 server counts requests, and compared by the population stability index without what chance alone
 adds to it: psi − (K − 1)(1/n + 1/m), for K bins, n rows now and m rows then. A feature has moved
-above 0.2, the default of drift in serving. The figures are in result.json and not in the bundle,
-which the same training gives again whatever the champion is.
+above 0.2, the default of drift in serving. The figures are in result.json and on the model card.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pawl.training.divide import Settled, divide
 from pawl.training.gate_slices import require_values
 from pawl.training.gather import expected_digest, gather
 from pawl.training.tables import missing_mask
-from pawl.training.window import Labelled, Newest, labelled
+from pawl.training.window import Labelled, Newest, cut_again, labelled
 from pawl.training.workspace import Outcome, Workspace, write_record
 
 
@@ -62,11 +62,14 @@ def _settle(config: RunConfig, spec: TrainingJobSpec, work: Workspace) -> Settle
     require_values(table, spec.evaluation.gates)
     counted, beside = _labelled(table, spec, now)
     newest: Newest | None = None
-    if counted is not None:
+    if config.window is not None and data.time_column is not None:
+        newest = cut_again(times.times(table, data.time_column), config.window)
+    elif counted is not None:
         if short := counted.too_few():
             return results.end(config, digest, short)
         newest = counted.newest(data.split.test)
         beside = newest.told
+    if newest is not None:
         table = table.filter(pa.array(newest.count))
     warnings = (*gathered.warnings, *ties, *unlabelled, *beside)
     return Settled(table, digest, gathered.sources, agreement, newest, warnings)

@@ -95,7 +95,9 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         bundle.BASELINE: profile,
         bundle.LINEAGE: lineage,
     }
-    told = card.render(signature, judgement.metrics, lineage, profile, failures)
+    told = card.render(
+        signature, judgement.metrics, lineage, profile, failures, moved=prepared.moved
+    )
     folder = _write_folder(work, served, records, told)
     if config.reproduces is not None:
         return reproduction.compared(config, config.reproduces, prepared.data.digest, folder)
@@ -105,6 +107,7 @@ def _made(config: RunConfig, spec: TrainingJobSpec, work: Workspace, store: Stor
         uid=config.uid,
         run=config.run,
         artifact=StoreRef(name=spec.model, uri=uri, digest=digest_),
+        champion=config.champion,
         format=served.choice.format,
         size_bytes=size,
         signature=signature,

@@ -63,6 +63,7 @@ def result(config: RunConfig, known: KnownVersion) -> RunResult:
         run=config.run,
         outcome="Recorded",
         artifact=version,
+        champion=config.champion,
         format="onnx" if bundle.MODEL_ONNX in files else "skops",
         size_bytes=sum(files.values()),
         signature=Signature.model_validate_json(signature),

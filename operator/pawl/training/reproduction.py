@@ -1,8 +1,9 @@
 """A version that is made again: what came out is compared with its bundle, file by file.
 
 Nothing is written to the store but the result. What a run cannot find out for itself is taken over
-from the lineage of the version: the search that chose the parameters, and the digest of a recipe
-that had that search. All else is made anew, the recipe in the lineage too.
+from the lineage of the version: the search that chose the parameters, the digest of a recipe that
+had that search, and how a retrain cut its rows. All else is made anew, the recipe in the lineage
+too. Of the card is compared what does not depend on the champion then (`card.lasting`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import tempfile
 from pathlib import Path
 
 from pawl.artifacts import bundle
+from pawl.artifacts.canonical import digest, hex_of
 from pawl.artifacts.records import Lineage, Manifest
 from pawl.artifacts.retry import PATIENT
 from pawl.artifacts.runs import Compared, Reproduction, RunConfig, StoreRef
 from pawl.errors import UserError
-from pawl.training import log
+from pawl.training import card, log
 
 
 def taken_over(config: RunConfig) -> RunConfig:
@@ -31,8 +33,8 @@ def taken_over(config: RunConfig) -> RunConfig:
 def compared(config: RunConfig, version: StoreRef, data_digest: str, folder: Path) -> Reproduction:
     """The result of a run that has left its bundle in `folder`."""
     with tempfile.TemporaryDirectory(prefix="pawl-lineage-") as scratch:
-        expected = _digests(_fetch(version, Path(scratch)))
-    found = _digests(bundle.manifest_of(folder))
+        expected = _digests(_fetch(version, Path(scratch)), Path(scratch))
+    found = _digests(bundle.manifest_of(folder), folder)
     files = tuple(
         Compared(name=name, expected=expected.get(name), found=found.get(name))
         for name in sorted(expected | found)
@@ -52,11 +54,16 @@ def compared(config: RunConfig, version: StoreRef, data_digest: str, folder: Pat
 def _fetch(version: StoreRef, into: Path) -> Manifest:
     try:
         return bundle.fetch_bundle(
-            version.uri, version.digest, into, names=(bundle.LINEAGE,), retry=PATIENT
+            version.uri, version.digest, into, names=(bundle.LINEAGE, bundle.CARD), retry=PATIENT
         )
     except FileNotFoundError as error:
         raise UserError(f"the bundle of {version.name} is not in the store") from error
 
 
-def _digests(manifest: Manifest) -> dict[str, str]:
-    return {file.name: file.sha256 for file in manifest.files}
+def _digests(manifest: Manifest, folder: Path) -> dict[str, str]:
+    """sha256 by name; of the card in `folder` that of what lasts."""
+    found = {file.name: file.sha256 for file in manifest.files}
+    if bundle.CARD in found:
+        lasts = card.lasting((folder / bundle.CARD).read_text())
+        found[bundle.CARD] = hex_of(digest(lasts.encode()))
+    return found

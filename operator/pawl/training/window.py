@@ -103,6 +103,14 @@ def labelled(times: Moments, cause: Cause, now: int) -> Labelled:
     return Labelled(cause, times, mature, int(newer.sum()))
 
 
+def cut_again(times: Moments, window: Window) -> Newest:
+    """The same rows as when they were cut into `window` first: the mature ones of the newest end
+    with it."""
+    inside = (times >= read(window.start)) & (times <= read(window.end))
+    count = (times < read(window.embargo)) | inside
+    return Newest(count, inside[count], window, ())
+
+
 def _delay(cause: Cause) -> int:
     """µs."""
     return seconds(cause.label_delay) * 1_000_000 if cause.label_delay else 0

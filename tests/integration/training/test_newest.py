@@ -13,7 +13,14 @@ import pytest
 
 from pawl.artifacts.bundle import fetch_bundle
 from pawl.artifacts.records import Metrics, Window
-from pawl.artifacts.runs import KnownVersion, NoNewData, RunResult, StoreRef, read_result
+from pawl.artifacts.runs import (
+    KnownVersion,
+    NoNewData,
+    Reproduction,
+    RunResult,
+    StoreRef,
+    read_result,
+)
 from pawl.constants import EXIT_NO_NEW_DATA
 from pawl.training.rowhash import row_hashes
 
@@ -138,6 +145,45 @@ def test_a_run_that_is_repeated_takes_the_same_rows(
     one = again(recipe, pod, first, 560).all()
     other = again(recipe, pod, first, 560, message="another").all()
     assert one.artifact.digest == other.artifact.digest
+
+
+@pytest.mark.parametrize(
+    ("beside", "differ"),
+    [
+        pytest.param(True, [], id="beside the champion then"),
+        pytest.param(False, ["card.md", "metrics.json"], id="beside none"),
+    ],
+)
+def test_a_retrain_is_made_again_later_of_the_rows_of_then(
+    recipe: dict[str, Any],
+    pod: Any,
+    hourly: Any,
+    first: RunResult,
+    tmp_path: Path,
+    beside: bool,
+    differ: list[str],
+) -> None:
+    hourly(569)
+    made = again(recipe, pod, first, 540).all()  # later hours were of the future
+    fetch_bundle(made.artifact.uri, made.artifact.digest, tmp_path / "bundle")
+    card = (tmp_path / "bundle/card.md").read_text()
+    assert "## Moved since tumours-v1 was trained" in card
+    data = made.lineage.data
+    version = StoreRef(name="tumours-v2", uri=made.artifact.uri, digest=made.artifact.digest)
+    mine = pod(
+        recipe,
+        uid="again",
+        started_at=data.newest,
+        champion=made.champion if beside else None,
+        more={"reproduces": version, "data_digest": data.digest, "window": data.window},
+    )
+    for stage in ("prepare", "train", "publish"):
+        mine.stage(stage)
+    path = Path(mine.store.removeprefix("file://")) / "runs/again-1/result.json"
+    found = read_result(path.read_bytes())
+    assert isinstance(found, Reproduction)
+    assert [file.name for file in found.files if not file.same] == differ
+    assert {"card.md", "model.onnx", "lineage.json"} <= {file.name for file in found.files}
 
 
 def test_only_a_version_that_was_cut_in_the_same_way_is_given_back(

@@ -59,7 +59,7 @@ def test_the_version_records_what_the_images_of_the_newest_pod_were() -> None:
         }
     )
     made = build_model_version(
-        _job(STEPS), _spec(STEPS), run_result(lineage=lineage), 1, None, image_ids(pods)
+        _job(STEPS), _spec(STEPS), run_result(lineage=lineage), 1, image_ids(pods)
     )
     assert made["spec"]["lineage"]["preparation"] == [
         {"name": "clean", "image": "me/clean:1", "imageID": "me/clean@sha256:new"},

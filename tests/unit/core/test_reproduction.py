@@ -11,6 +11,17 @@ from world import DIGEST, World, training_job
 from pawl.artifacts.runs import Compared, Reproduction, StoreRef
 
 AGAIN = "again"
+WINDOW = {
+    "embargo": "2026-11-01T00:00:00Z",
+    "start": "2026-11-02T00:00:00Z",
+    "end": "2026-11-03T00:00:00Z",
+}
+RETRAINED = {
+    "uri": "s3://lake/x",
+    "digest": DIGEST,
+    "newest": "2026-11-03T00:00:00Z",
+    "window": WINDOW,
+}
 
 
 def world(**spec: Any) -> World:
@@ -53,6 +64,19 @@ def test_the_pod_is_told_the_version_and_its_data_and_of_no_champion():
     assert (told["champion"], told["known"]) == (None, [])
 
 
+@pytest.mark.parametrize("champion", ["churn-v1", None])
+def test_a_retrain_is_cut_as_then_beside_the_champion_then(champion: str | None):
+    w = world()
+    lineage = w.objects[("ModelVersion", "churn-v1")]["spec"]["lineage"]
+    lineage["data"] = RETRAINED
+    if champion is not None:
+        lineage["parent"] = champion
+    w.settle(AGAIN)
+    told = config(w)
+    assert (told["window"], told["startedAt"]) == (WINDOW, WINDOW["end"])
+    assert (told["champion"] or {"name": None})["name"] == champion
+
+
 @pytest.mark.parametrize(
     ("files", "phase", "reason"),
     [
@@ -88,19 +112,15 @@ def test_what_has_ended_stays_as_it_is():
     [
         pytest.param({"trainingJob": None}, "was imported", id="imported"),
         pytest.param({"data": None}, "was imported", id="no data"),
-        pytest.param(
-            {"data": {"uri": "s3://lake/x", "digest": DIGEST, "window": {
-                "embargo": "2026-11-01T00:00:00Z", "start": "2026-11-02T00:00:00Z",
-                "end": "2026-11-03T00:00:00Z"}}},
-            "of a retrain", id="retrain",
-        ),
+        pytest.param({"data": RETRAINED, "parent": "churn-v7"}, "no ModelVersion churn-v7 any more",
+                     id="a retrain whose champion is gone"),
     ],
 )  # fmt: skip
 def test_a_version_that_cannot_be_made_again_is_refused(changes: dict[str, Any], words: str):
     w = world()
     lineage = w.objects[("ModelVersion", "churn-v1")]["spec"]["lineage"]
     for key, value in changes.items():
-        lineage.pop(key)
+        lineage.pop(key, None)
         if value is not None:
             lineage[key] = value
     w.settle(AGAIN)

@@ -23,7 +23,7 @@ from world import (
 
 from pawl.api.modelversion import ModelVersion
 from pawl.artifacts.records import OldWindow, Window
-from pawl.artifacts.runs import Code, GateResult, NoNewData, Termination
+from pawl.artifacts.runs import Code, GateResult, NoNewData, StoreRef, Termination
 from pawl.core.plan import Create
 from pawl.core.trainingjob import plan_training_job
 
@@ -70,6 +70,17 @@ def test_a_result_becomes_version_1():
     version = w.objects[("ModelVersion", "churn-v1")]
     assert "ownerReferences" not in version["metadata"]
     assert version["spec"]["lineage"]["trainingJob"] == {"name": NAME, "uid": "uid-1", "run": 1}
+
+
+@pytest.mark.parametrize("champion", ["churn-v7", None])
+def test_the_parent_is_what_the_run_was_compared_with(champion: str | None):
+    w = world()
+    w.settle()
+    beside = StoreRef(name=champion, uri="file:///store/b", digest=DIGEST) if champion else None
+    w.finish_job(run_result(champion=beside))
+    w.settle()
+    (version,) = w.of("ModelVersion")
+    assert version["spec"]["lineage"].get("parent") == champion
 
 
 def test_planning_twice_changes_nothing():
@@ -517,10 +528,7 @@ def test_a_run_waits_until_it_is_known_what_to_compare_with():
     w.add({**deployment, "status": {"observedGeneration": 1}})
     w.settle()
     w.finish_job()
-    w.add(deployment)
-    w.settle()
-    assert w.of("ModelVersion") == ()
-    w.add({**deployment, "status": {"observedGeneration": 1}})
+    w.add(deployment)  # what it was compared with is in the result
     w.settle()
     assert len(w.of("ModelVersion")) == 1
 

@@ -22,6 +22,7 @@ from pawl.artifacts.records import (
     SliceScore,
     Tensor,
 )
+from pawl.artifacts.runs import Move, Moved
 from pawl.stats.metrics import Answers
 from pawl.training import card
 from pawl.training.slice_scores import FEWEST, MOST_VALUES, slice_scores
@@ -39,7 +40,7 @@ SIGNATURE = Signature(
 PROFILE = Baseline(rows=10, numeric=(AGE,), categorical=(PLAN,), prediction_rows=4, prediction=AGE)
 
 
-def rendered(**metrics: Any) -> str:
+def rendered(moved: Moved | None = None, **metrics: Any) -> str:
     lineage = Lineage(
         data=DataLineage(uri="s3://lake/x", digest=DIGEST, rows=14, train_rows=6,
                          validation_rows=4, test_rows=4, newest="2026-11-01T00:00:00Z"),
@@ -47,7 +48,7 @@ def rendered(**metrics: Any) -> str:
         image="pawl/trainer:1", environment={"numpy": "2.0"}, environment_digest=DIGEST,
     )  # fmt: skip
     scores = Metrics(rows=4, values={"roc_auc": 0.9}, dummy={"roc_auc": 0.5}, **metrics)
-    return card.render(SIGNATURE, scores, lineage, PROFILE)
+    return card.render(SIGNATURE, scores, lineage, PROFILE, moved=moved)
 
 
 def test_inputs_are_told_with_what_training_had():
@@ -134,3 +135,17 @@ def test_columns_with_many_values_are_not_looked_at(answers: tuple[np.ndarray, A
     values = [str(i % (MOST_VALUES + 1)) for i in range(300)]
     table = pa.table({"g": values})
     assert slice_scores(spec(sensitive=["g"]), "roc_auc", table, truth, said) == ()
+
+
+def test_what_has_moved_is_told_last_and_does_not_last():
+    far = (Move(feature="age", psi=0.31), Move(feature="plan\n## Moved since", psi=0.0))
+    text = rendered(Moved(version="churn-v6", digest=DIGEST, compared=40, features=far))
+    assert "## Moved since churn-v6 was trained" in text
+    assert "| age | 0.3100 |" in text
+    assert "38 more have moved less." in text
+    assert card.lasting(text) == rendered() == card.lasting(rendered())
+
+
+def test_without_features_that_can_be_compared_nothing_is_told_to_have_moved():
+    none = Moved(version="churn-v6", digest=DIGEST, compared=0, features=())
+    assert rendered(none) == rendered()

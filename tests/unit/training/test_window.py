@@ -16,7 +16,7 @@ from pawl.artifacts.records import Window
 from pawl.errors import DataError
 from pawl.training.split import OLD, TEST, TRAIN, VALIDATION, split
 from pawl.training.times import written
-from pawl.training.window import Labelled, labelled
+from pawl.training.window import Labelled, cut_again, labelled
 
 HOUR = 3_600_000_000
 NOW = 1000 * HOUR
@@ -121,6 +121,11 @@ def test_what_judges_is_newer_than_what_is_learnt_by_the_delay(
     assert sorted(judging) == sorted(mature[mature >= judging.min()])
     again = at(hours, **given).newest(test)
     assert (again.count.tolist(), again.window) == (newest.count.tolist(), newest.window)
+    later = cut_again(rows * HOUR, newest.window)
+    assert (later.count.tolist(), later.test.tolist()) == (
+        newest.count.tolist(),
+        newest.test.tolist(),
+    )
 
 
 @settings(max_examples=20)

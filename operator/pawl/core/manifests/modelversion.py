@@ -22,7 +22,6 @@ def build_model_version(
     spec: TrainingJobSpec,
     result: RunResult,
     number: int,
-    parent: str | None,
     image_ids: Mapping[str, str],
 ) -> dict[str, Any]:
     """It carries no ownerReference: it outlives its TrainingJob, and no label of the user's.
@@ -64,7 +63,7 @@ def build_model_version(
             "lineage": {
                 "trainingJob": {"name": meta["name"], "uid": result.uid, "run": result.run},
                 "recipeDigest": lineage.recipe_digest,
-                **({"parent": parent} if parent else {}),
+                **({"parent": result.champion.name} if result.champion else {}),
                 "data": lineage.data.model_dump(
                     mode="json",
                     include={"uri", "digest", "rows", "newest", "window", "sources", "pin"},
