@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pawl.api import cron
 from pawl.api.base import ApiModel, Digest, StatusModel, Time, cel
 from pawl.api.duration import Duration
 
-Schedule = Annotated[str, Field(max_length=100)]
+Schedule = Annotated[str, Field(max_length=100, json_schema_extra=cron.validations())]
 TimeZone = Annotated[str, Field(min_length=1, max_length=64)]
 ConcurrencyPolicy = Literal["Forbid", "Replace"]
 HistoryLimit = Annotated[int, Field(ge=0, le=10)]
@@ -44,11 +45,6 @@ class OnDataChange(ApiModel):
 
 #: Rules for the spec of a TrainingJob.
 RULES = (
-    (
-        "!has(self.schedule) || self.schedule.matches('^[^ ]+( [^ ]+){4}$')",
-        "schedule has five fields: minute, hour, day of month, month, day of week, as in "
-        "0 3 * * 1; the time zone goes into timeZone",
-    ),
     (
         "has(self.schedule) || (!has(self.timeZone) && !has(self.startingDeadlineSeconds) && "
         "!has(self.concurrencyPolicy))",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pawl.api.crds import all_crds
+from pawl.api.cron import validations
 from pawl.api.trainingjob import TrainingJobSpec
 from pawl.api.triggers import TRIGGERS
+from pawl.core.cron import problem
 from pawl.core.recipe import recipe_digest
 from pawl.local.schema.structural import Structural
 
@@ -28,9 +34,14 @@ ALL = {
 }
 
 
-def complaints(kind: str, spec: dict[str, Any]) -> str:
+@cache
+def schema_of(kind: str) -> Structural:
     crd = next(crd for crd in all_crds() if crd["spec"]["names"]["kind"] == kind)
-    schema = Structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    return Structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+
+
+def complaints(kind: str, spec: dict[str, Any]) -> str:
+    schema = schema_of(kind)
     item = {
         "apiVersion": "pawl.dev/v1alpha1",
         "kind": kind,
@@ -62,6 +73,13 @@ def test_it_takes(fields: dict[str, Any]) -> None:
         pytest.param({"schedule": "@daily"}, "schedule has five fields", id="a word"),
         pytest.param({"schedule": "TZ=UTC 0 3 * * 1"}, "goes into timeZone", id="a zone in it"),
         pytest.param({"schedule": "0 0 3 * * 1"}, "five fields", id="seconds"),
+        pytest.param({"schedule": "60 3 * * 1"}, "the minute takes 0 to 59", id="minute"),
+        pytest.param({"schedule": "0 24 * * 1"}, "the hour takes 0 to 23", id="hour"),
+        pytest.param({"schedule": "0 3 0 * *"}, "the day of month takes 1 to 31", id="day"),
+        pytest.param({"schedule": "0 3 * 13 *"}, "the month takes 1 to 12", id="month"),
+        pytest.param({"schedule": "0 3 * * MO"}, "the day of week takes 0 to 7", id="weekday"),
+        pytest.param({"schedule": "*/0 3 * * *"}, "steps like */2", id="a step of nothing"),
+        pytest.param({"schedule": "0,, 3 * * *"}, "lists like 1,5", id="a list with a hole"),
         pytest.param({"timeZone": "UTC"}, "are for a schedule", id="a zone of nothing"),
         pytest.param(
             {"schedule": "0 3 * * 1", "concurrencyPolicy": "Allow"}, '"Forbid"', id="two at once"
@@ -73,6 +91,36 @@ def test_it_takes(fields: dict[str, Any]) -> None:
 )
 def test_it_refuses_with_a_sentence(fields: dict[str, Any], sentence: str) -> None:
     assert sentence in complaints("TrainingJob", RECIPE | fields)
+
+
+VALUES = st.one_of(
+    st.integers(0, 62).map(str),
+    st.sampled_from(["*", "L", "LW", "5L", "mon", "JAN", "MON#2", "5#6", "007", "", "x", "?"]),
+)
+TERMS = st.builds(
+    lambda value, to, step: value + to + step,
+    VALUES,
+    st.just("") | VALUES.map("-{}".format),
+    st.just("") | st.integers(0, 9).map("/{}".format),
+)
+FIELDS = st.lists(TERMS, min_size=1, max_size=2).map(",".join)
+SCHEMA = Structural(
+    {"type": "object", "properties": {"schedule": {"type": "string", **validations()}}}
+)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 4), FIELDS)
+def test_what_the_operator_understands_is_taken_and_little_else(place: int, field: str) -> None:
+    """Beyond it only ranges that go backwards, and days that never come."""
+    fields = ["*"] * 5
+    fields[place] = field
+    schedule = " ".join(fields)
+    taken = not SCHEMA.validate({"schedule": schedule})
+    understood = problem(schedule, "UTC") is None and not re.search("L.?/", field)
+    assert taken or not understood
+    if taken and "-" not in schedule and place != 2:
+        assert understood
 
 
 def test_the_template_of_a_retrain_takes_none_of_it() -> None:
