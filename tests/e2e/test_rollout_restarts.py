@@ -64,10 +64,15 @@ def test_a_wiped_status_does_not_try_again_what_was_rolled_back(space: Space):
         trial.candidate(models.fails_above())
         before = trial.ends("GateFailed")["rolledBack"]
         space.wipe_status("Deployment", MODEL)
+        for name in (CANDIDATE, STABLE):
+            space.wipe_status("ModelVersion", name)
         status = trial.until(lambda s: s.get("phase") == "Serving")
         trial.only_answers("1", 300)
     assert status["rolledBack"] == before
     assert status["stable"]["name"] == STABLE
+    for name, stage in ((CANDIDATE, "Candidate"), (STABLE, "Champion")):
+        space.until("ModelVersion", name, lambda s, stage=stage: s.get("stage") == stage)
+    assert not [told for told in space.events(CANDIDATE) if told.startswith("Champion")]
 
 
 def test_what_somebody_changes_in_the_router_is_put_back(space: Space):
