@@ -25,9 +25,9 @@ def pod(name: str, version: int, uid: str = "") -> dict[str, Any]:
 
 
 class Server:
-    """Lists and watch streams, one after the other."""
+    """Lists and watch streams, one after the other; a list may be an error."""
 
-    def __init__(self, *turns: tuple[list[dict[str, Any]], list[Any]]) -> None:
+    def __init__(self, *turns: tuple[list[dict[str, Any]] | KubeError, list[Any]]) -> None:
         self._turns = list(turns)
         self._events: list[Any] = []
         self.idle = asyncio.Event()
@@ -35,6 +35,8 @@ class Server:
     async def list(self, resource: Any, namespace: Any) -> tuple[list[dict[str, Any]], str]:
         await asyncio.sleep(0)
         items, self._events = self._turns.pop(0)
+        if isinstance(items, KubeError):
+            raise items
         return items, "10"
 
     async def watch(self, *_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -83,6 +85,13 @@ async def test_what_vanished_during_a_relist_is_told():
     reflector, told, task = await follow(server)
     assert told == ["a@1", "b@2", "a@1"]
     assert reflector.get("ml", "a") is None
+    task.cancel()
+
+
+async def test_a_list_whose_pages_expire_on_the_way_is_begun_anew():
+    expired = KubeError(410, "Expired", "the provided continue parameter is too old")
+    _, told, task = await follow(Server((expired, []), ([pod("a", 1)], [])))
+    assert told == ["a@1"]
     task.cancel()
 
 
