@@ -5,7 +5,8 @@
 - helm/pawl/files/*.yaml and dashboards/*.json: what templates/monitoring.yaml takes from Pawl.
 - manifests/base/*.yaml: the chart with its default values, without Helm's own labels.
 - manifests/policies/network.yaml: its NetworkPolicies for one namespace.
-- manifests/policies/requested-by.yaml: the policy that vouches for pawl.dev/requested-by.
+- manifests/policies/requested-by.yaml: the policy that vouches for pawl.dev/requested-by; and
+  stamp.yaml beside it, by which the API server itself says who asked.
 - manifests/overlays/namespaced/rbac.yaml: the roles of an operator that watches its own namespace.
 - docs/values.md: values.yaml as a table (helm/values.py).
 
@@ -161,10 +162,15 @@ def network() -> dict[str, str]:
 
 
 def requested_by() -> dict[str, str]:
-    """The policy for clusters where the operator is told to trust the annotation."""
-    found = objects({"policy": {"create": False, "requestedBy": True}})
-    policy = [item for item in found if item["kind"].startswith("ValidatingAdmissionPolicy")]
-    return {"manifests/policies/requested-by.yaml": dump(policy)}
+    """The policies for clusters where the operator is told to trust what they vouch for."""
+    found = objects({"policy": {"create": False, "requestedBy": True, "stamp": "always"}})
+    files = {"requested-by": "ValidatingAdmissionPolicy", "stamp": "MutatingAdmissionPolicy"}
+    return {
+        f"manifests/policies/{name}.yaml": dump(
+            [item for item in found if item["kind"].startswith(kind)]
+        )
+        for name, kind in files.items()
+    }
 
 
 def main(argv: list[str]) -> int:

@@ -2,8 +2,10 @@
 
 The API server records in managedFields who wrote a field last, and when: that entry is the actor.
 A reason names what it is given for (`pawl.dev/reason: "abort churn-v8: it is slow"`), so one that
-was left behind is never taken for another command's. The user (`pawl.dev/requested-by`) counts only
-where an admission policy vouches for it, and only for what the same manager wrote.
+was left behind is never taken for another command's. Users count only where an admission policy
+vouches for them: the one whom the API server stamped on the command or decision
+(`requested-by.pawl.dev/promote`), else the one named by `pawl.dev/requested-by`, and that only for
+what the same manager wrote.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pawl.core.plan import Draft, Event, RecordDecision
 Object = Mapping[str, Any]
 REASON = f"{GROUP}/reason"
 REQUESTED_BY = f"{GROUP}/requested-by"
+_STAMP = f"requested-by.{GROUP}/"
 #: Annotations whose owners the audit looks at.
 ANNOTATIONS = (*commands.ALL, REASON, REQUESTED_BY)
 #: How the command line, the status and the log call a command.
@@ -51,7 +54,15 @@ def asked(item: Object, *, trusted: bool, now: datetime) -> tuple[Request, ...]:
     """The commands that an object's annotations carry, in the order of `commands.ALL`."""
     found = item["metadata"].get("annotations") or {}
     return tuple(
-        _request(item, name, word, str(found[name]), f"f:{name}", trusted=trusted, now=now)
+        _request(
+            item,
+            _writer(item, f"f:{name}", in_spec=False),
+            word,
+            str(found[name]),
+            name.removeprefix(f"{GROUP}/"),
+            trusted=trusted,
+            now=now,
+        )
         for name, word in WORDS.items()
         if found.get(name)
     )
@@ -63,32 +74,39 @@ def decided(item: Object, *, trusted: bool, now: datetime) -> Request | None:
     if value not in ("Approved", "Rejected"):
         return None
     word = "approve" if value == "Approved" else "reject"
-    name = str(item["metadata"]["name"])
-    return _request(item, None, word, name, "f:approval", trusted=trusted, now=now)
+    return _decision(item, word, "approval", "approval", trusted=trusted, now=now)
 
 
 def imported(item: Object, *, trusted: bool, now: datetime) -> Request:
     """Who wrote a ModelVersion that no run has made."""
+    return _decision(item, "import", "artifact", "import", trusted=trusted, now=now)
+
+
+def _decision(
+    item: Object, word: str, field: str, stamp: str, *, trusted: bool, now: datetime
+) -> Request:
+    """About a whole ModelVersion, by who wrote a field of its spec."""
     name = str(item["metadata"]["name"])
-    return _request(item, None, "import", name, "f:artifact", trusted=trusted, now=now)
+    writer = _writer(item, f"f:{field}", in_spec=True)
+    return _request(item, writer, word, name, stamp, trusted=trusted, now=now)
 
 
 def _request(
     item: Object,
-    annotation: str | None,
+    writer: _Writer | None,
     word: str,
     value: str,
-    field: str,
+    stamp: str,
     *,
     trusted: bool,
     now: datetime,
 ) -> Request:
-    writer = _writer(item, annotation, field)
     given = item["metadata"].get("annotations") or {}
     mine = writer.annotations if writer is not None else frozenset()
     reason = given.get(REASON, "")
     prefix = because(word, value, "")
-    user = given.get(REQUESTED_BY, "") if trusted and REQUESTED_BY in mine else ""
+    named = given.get(REQUESTED_BY, "") if REQUESTED_BY in mine else ""
+    user = given.get(f"{_STAMP}{stamp}", named) if trusted else ""
     return Request(
         command=word,
         value=value[:128],
@@ -106,13 +124,13 @@ def because(word: str, value: str, reason: str) -> str:
     return f"{word} {value}: {reason}"
 
 
-def _writer(item: Object, annotation: str | None, field: str) -> _Writer | None:
+def _writer(item: Object, field: str, *, in_spec: bool) -> _Writer | None:
     """Who wrote an annotation, or a field of the spec, last."""
     found = []
     for entry in item["metadata"].get("managedFields") or ():
         fields = entry.get("fieldsV1") or {}
         annotations = fields.get("f:metadata", {}).get("f:annotations", {})
-        owned = annotations if annotation is not None else fields.get("f:spec", {})
+        owned = fields.get("f:spec", {}) if in_spec else annotations
         if field in owned:
             names = frozenset(key.removeprefix("f:") for key in annotations)
             found.append(_Writer(str(entry.get("manager", "")), entry.get("time"), names))

@@ -105,8 +105,10 @@ def test_other_changes_need_no_verb_of_ours(api: Api):
 
 
 def test_the_other_policies_are_accepted(api: Api):
+    served = api.done("api-resources", "--api-group=admissionregistration.k8s.io")
     for path in sorted((BASE.parent / "policies").glob("*.yaml")):
-        api.done("apply", "--dry-run=server", "-f", str(path))
+        if path.stem != "stamp" or "mutatingadmissionpolicies" in served:
+            api.done("apply", "--dry-run=server", "-f", str(path))
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,43 @@ def test_a_user_counts_only_where_it_is_vouched_for(trusted: bool, owner: str, u
     assert abort.user == user
 
 
+@pytest.mark.parametrize(
+    ("trusted", "user"),
+    [
+        pytest.param(True, "ada", id="an admission policy vouches for it"),
+        pytest.param(False, None, id="nobody vouches for it"),
+    ],
+)
+def test_the_stamp_of_a_command_names_its_user(trusted: bool, user: str | None):
+    """It has no owner; and somebody else may have named himself for another command since."""
+    (promote, abort) = told(
+        {
+            commands.PROMOTE: "churn-v8",
+            commands.ABORT: "churn-v9",
+            audit.REQUESTED_BY: "bob",
+            "requested-by.pawl.dev/promote": "ada",
+        },
+        entry("kubectl-annotate", LATE, commands.PROMOTE, commands.ABORT, audit.REQUESTED_BY),
+        trusted=trusted,
+    )
+    assert (promote.user, abort.user) == (user, "bob" if trusted else None)
+
+
+@pytest.mark.parametrize("decision", ["approval", "import"])
+def test_the_stamp_of_a_decision_names_its_user(decision: str):
+    item = {
+        "metadata": {"name": "m-v1", "annotations": {f"requested-by.pawl.dev/{decision}": "ada"}},
+        "spec": {"approval": "Approved"},
+    }
+    made = audit.decided if decision == "approval" else audit.imported
+    request = made(item, trusted=True, now=NOW)
+    assert request is not None
+    assert request.user == "ada"
+    other = made({**item, "spec": {"approval": "Approved"}}, trusted=False, now=NOW)
+    assert other is not None
+    assert other.user is None
+
+
 def asking(world: Serving, by: str, at: str, **annotations: str) -> None:
     item = world.objects[("Deployment", "churn")]
     given = {f"pawl.dev/{name}": value for name, value in annotations.items()}
