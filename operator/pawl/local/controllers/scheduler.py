@@ -1,7 +1,8 @@
 """Binds pods to the one node of the cluster, or says why it cannot (pkg/scheduler).
 
 Checked, with the scheduler's own words: the node is there and schedulable; its taints; the pod's
-nodeSelector and required node affinity; free cpu, memory, pods and other counted resources.
+nodeSelector and required node affinity; free cpu, memory, pods and other counted resources; the
+pods that are there (`neighbours`).
 There is no preemption: a pod never makes room for another.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pawl.local.api.registry import Registry
+from pawl.local.controllers import neighbours
 from pawl.local.controllers import pods as pod_rules
 from pawl.local.controllers.changes import Change, Emit, Patch, Plan, Shell
 from pawl.local.controllers.objects import (
@@ -41,6 +43,7 @@ class Observed:
     pod: Obj
     nodes: tuple[Obj, ...]
     used: Mapping[str, Amounts]
+    placed: tuple[Obj, ...] = ()  # the pods that are on nodes and not finished
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,7 @@ def plan_binding(observed: Observed, now: datetime) -> Plan:
     if spec(pod).get("schedulingGates"):
         text = "Scheduling is blocked due to non-empty scheduling gates"
         return Plan(tuple(_condition(pod, "SchedulingGated", text, now)))
-    verdicts = [
-        (node, _misfits(pod, node, observed.used.get(name(node), {}))) for node in observed.nodes
-    ]
+    verdicts = [(node, _misfits(observed, node)) for node in observed.nodes]
     for node, misfits in verdicts:
         if not misfits:
             return _bind(pod, node, now)
@@ -131,15 +132,19 @@ def _set_condition(pod: Obj, new: Obj) -> Patch:
     return Patch("pods", pod, {"status": {"conditions": [*others, new]}}, subresource="status")
 
 
-def _misfits(pod: Obj, node: Obj, used: Amounts) -> list[Misfit]:
+def _misfits(observed: Observed, node: Obj) -> list[Misfit]:
     """Empty when the pod fits. Only the first failing check speaks, as in the real scheduler."""
+    pod, used = observed.pod, observed.used.get(name(node), {})
     if spec(node).get("unschedulable") and not _tolerates(pod, _CORDON):
         return [Misfit("node(s) were unschedulable")]
     if any(not _tolerates(pod, taint) for taint in _hard_taints(node)):
         return [Misfit("node(s) had untolerated taint(s)")]
     if not _selects(pod, node):
         return [Misfit("node(s) didn't match Pod's node affinity/selector")]
-    return _shortages(pod, node, used)
+    if short := _shortages(pod, node, used):
+        return short
+    beside = neighbours.misfit(pod, node, observed.nodes, observed.placed)
+    return [Misfit(*beside)] if beside else []
 
 
 _CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -202,6 +207,7 @@ class Scheduler:
     def __init__(self, registry: Registry) -> None:
         self._shell = Shell(registry, SCHEDULER_NAME, manager="kube-scheduler")
         self._ledger = Ledger()
+        self._placed: dict[Key, Obj] = {}
 
     @property
     def watches(self) -> Mapping[str, Callable[[Obj], Iterable[Key]]]:
@@ -215,14 +221,20 @@ class Scheduler:
             found = self._shell.find("pods", key)
             waiting = [found] if found is not None and waits_for_node(found) else []
         for pod in waiting:
-            observed = Observed(pod, tuple(registry.list("nodes")), self._ledger.used)
+            nodes = tuple(registry.list("nodes"))
+            observed = Observed(pod, nodes, self._ledger.used, tuple(self._placed.values()))
             self._shell.apply(plan_binding(observed, now).changes)
             self._enter(pod)
 
     def _enter(self, pod: Obj) -> None:
-        """Bring the ledger up to date with a pod that may have changed, or gone."""
-        live = self._shell.find("pods", key_of(pod))
+        """Bring what is known up to date with a pod that may have changed, or gone."""
+        key = key_of(pod)
+        live = self._shell.find("pods", key)
         self._ledger.enter(pod, live if live is not None and uid(live) == uid(pod) else None)
+        if live is not None and spec(live).get("nodeName") and not pod_rules.is_finished(live):
+            self._placed[key] = live
+        else:
+            self._placed.pop(key, None)
 
     def _wakes(self, pod: Obj) -> list[Key]:
         """A pod that needs a node wakes itself; one that ends or goes leaves room for others."""
