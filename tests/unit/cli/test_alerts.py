@@ -7,18 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
+from commandline import pawl as run
 
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 
 def pawl(*words: str) -> list[Any]:
-    result = CliRunner().invoke(app, ["alerts", *words])
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return list(yaml.safe_load_all(result.output))
+    return list(yaml.safe_load_all(run("alerts", *words)))
 
 
 def expressions(file: Any) -> dict[str, str]:

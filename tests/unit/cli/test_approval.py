@@ -6,21 +6,12 @@ import itertools
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl
 
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 NUMBERS = itertools.count(1)
 VERSIONS = "pawl.dev/modelversions"
-
-
-def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words)
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture

@@ -8,20 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl
 
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 NAMES = (f"audited{number}" for number in itertools.count())
-
-
-def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def line(store: Path, at: str, **content: Any) -> None:

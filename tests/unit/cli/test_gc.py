@@ -8,19 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl
 
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
-
-
-def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
-
+from pawl.errors import UserError
 
 VERSIONS = "pawl.dev/modelversions"
 

@@ -8,23 +8,18 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl as run
 
 from pawl.artifacts import bundle
 from pawl.artifacts.store import open_store
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 KIND = "pawl.dev/modelversions"
 DATA, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 
 
 def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "80"})
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+    return run(*words, columns=80)
 
 
 def version(

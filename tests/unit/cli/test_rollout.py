@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl as run
 
-from pawl.cli import app
 from pawl.cli.target import cluster
 from pawl.core import commands
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 NAMES = (f"d{number}" for number in itertools.count())
 ROLLING: dict[str, Any] = {
@@ -35,14 +34,10 @@ def status(**values: Any) -> dict[str, Any]:
 
 
 def pawl(*words: str) -> str:
-    """What it prints; what it refuses is raised. What needs a reason gets one."""
+    """What needs a reason gets one."""
     if words[0] not in ("pause", "resume") and "-m" not in words:
         words = (*words, "-m", "it had to be")
-    result = CliRunner().invoke(app, words)
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+    return run(*words)
 
 
 @pytest.fixture

@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from commandline import pawl
 
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.store import open_store
 from pawl.artifacts.trials import Trial, trial_path
-from pawl.cli import app
-from pawl.errors import PawlError, UserError
+from pawl.errors import UserError
 
 NAMES = (f"tuned{number}" for number in itertools.count())
 KIND = "pawl.dev/trainingjobs"
-
-
-def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
-    if isinstance(result.exception, PawlError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def create(api: Any, name: str, search: bool = True) -> str:
