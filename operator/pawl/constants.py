@@ -83,6 +83,7 @@ ANNOTATION_SERVED = f"{GROUP}/served-version"  # on a server: which artifact, as
 ANNOTATION_ROUTE = f"{GROUP}/route"  # on the router's ConfigMap: core.routing.route.Route as JSON
 ANNOTATION_MEMORY = f"{GROUP}/memory"  # there too: core.serving_children.Memory as JSON
 ANNOTATION_REFRESH = f"{GROUP}/refresh"  # touched on pods so that the kubelet refreshes volumes
+ANNOTATION_RUN_CONFIG = f"{GROUP}/run-config"  # on pods of a run: run.json
 ANNOTATION_RUN_KEY = f"{GROUP}/run-key"  # on a ModelVersion: <TrainingJob uid>-<run>
 ROUTER_STATE_PORT = 8081  # of the router: readiness, state and statistics; never routed
 # On a TrainingJob, written by users or their pipeline: the source that trains, for the lineage.

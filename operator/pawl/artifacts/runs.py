@@ -74,7 +74,7 @@ class Seen(Record):
 
 
 class RunConfig(Record):
-    """run.json: all that a training pod is told. Written by the operator into a ConfigMap."""
+    """run.json: all that a training pod is told. An annotation of it (core.manifests.training)."""
 
     name: str
     namespace: str

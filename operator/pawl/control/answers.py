@@ -31,6 +31,12 @@ class KubeError(PawlError):
         return "NamespaceTerminating" in self.causes
 
     @property
+    def is_final(self) -> bool:
+        """The same will be refused again, until somebody changes something else: a quota, a policy,
+        a right, or what was asked for."""
+        return self.code in (400, 403, 413, 422) and not self.namespace_ends
+
+    @property
     def may_be_done(self) -> bool:
         """Whether a write may have been done in spite of it."""
         return self.code == 0 or self.code >= 500

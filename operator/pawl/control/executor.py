@@ -36,7 +36,7 @@ from pawl.core.plan import (
     RecordTrial,
     RecordTrials,
 )
-from pawl.errors import ConflictError, StoreError
+from pawl.errors import ConflictError, PawlError, StoreError
 
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
@@ -76,9 +76,9 @@ class Executor:
         self._secrets: dict[tuple[str, str, str], float] = {}
 
     async def act(self, item: Object, plan: Plan) -> None:
-        """All actions. What waits for the store, or for a name that is taken, says so, once: no
-        status can tell of it. Raises KubeError (409: look again), StoreError or ConflictError; what
-        was not done will be planned again."""
+        """All actions. What waits for the store or for a name that is taken, and what is refused,
+        says so, once: no status can tell of it. Raises KubeError (409: look again), StoreError or
+        ConflictError; what was not done will be planned again."""
         uid = item["metadata"]["uid"]
         try:
             for action in plan.actions:
@@ -90,6 +90,10 @@ class Executor:
         except ConflictError as error:
             if error.reason == _TAKEN:
                 await self._tell_once(item, str(error), Event(_TAKEN, str(error), "Warning"))
+            raise
+        except KubeError as error:
+            if error.is_final:
+                await self._tell_once(item, error.reason, _refused(error))
             raise
         self._waiting.pop(uid, None)
 
@@ -118,7 +122,7 @@ class Executor:
                 await self._act(action)
         except (KubeError, ConflictError) as error:
             if uid not in self._refused:
-                await tell(self._kube, item, Event("Refused", f"not done: {error}", "Warning"))
+                await tell(self._kube, item, _refused(error))
             self._refused[uid] = self._clock() + _REFUSED_SECONDS
         else:
             self._refused.pop(uid, None)
@@ -244,6 +248,10 @@ class Executor:
                 raise
             answer = there
         self._cache.learn(resource, answer, quietly=resource == DEPLOYMENTS)  # core.pace
+
+
+def _refused(error: PawlError) -> Event:
+    return Event("Refused", f"not done: {error}", "Warning")
 
 
 def _replacing(old: Object, new: Object) -> dict[str, Any]:

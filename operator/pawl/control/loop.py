@@ -1,8 +1,8 @@
 """The one reconcile loop of the three kinds: observe → plan → act → tell.
 
 Telling (status, events) costs an API server more than acting. When many objects come at once it is
-put off until there is nothing more to act on, for some seconds at most; meanwhile the object counts
-as worked on. What is lost in between is what a lost status is: found again.
+put off until no more of them come, for some seconds at most; meanwhile the object counts as worked
+on. What is lost in between is what a lost status is: found again.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Object = Mapping[str, Any]
 _RESOURCES = {resource.kind: resource for resource in (TRAINING_JOBS, MODEL_VERSIONS, DEPLOYMENTS)}
 #: Seconds at most between two tries; rollouts must not wait for minutes once an API server is back.
 _LAST_DELAY, _OUTAGE_DELAY = 120.0, 10.0
-#: Seconds for which telling is put off at most.
-_UNTOLD = 10.0
+#: Seconds for which telling is put off at most; without a new object for so long, none comes.
+_UNTOLD, _QUIET = 10.0, 0.25
 _REFUSALS: dict[int, Failure] = {409: "Conflict", 0: "Network"}
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,11 @@ class _Pass:
     plan: Plan | None = None
     seconds: float = 0.0
     since: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever told of the object."""
+        return not self.item.get("status")
 
 
 class Loop:
@@ -72,6 +77,7 @@ class Loop:
         self._executor = executor
         self._installation = installation
         self._untold: deque[_Pass] = deque()
+        self._quiet_at = 0.0
         self._planners: dict[str, Callable[[Object], Awaitable[Plan]]] = {
             TRAINING_JOBS.kind: lambda item: self._training_job(observer, item),
             MODEL_VERSIONS.kind: lambda item: self._model_version(observer, item),
@@ -85,20 +91,33 @@ class Loop:
 
     async def turn(self) -> None:
         """Acts on the next key, or tells what was put off."""
-        if self._untold and (not self._queue.ready or self._is_late()):
+        if self._untold and self._is_time_to_tell():
             await self._finish(self._untold.popleft())
             return
-        begun = self._begin(await self._queue.get())
+        key = await self._queue.get(_QUIET if self._untold else None)
+        begun = self._begin(key) if key is not None else None
         if begun is None:
             return
         await self._carry_through(begun, self._reconcile)
-        if begun.plan is not None and begun.plan.actions and self._queue.ready:
+        if begun.plan is not None and begun.plan.actions and self._more_come(begun):
             self._untold.append(begun)
         else:
             await self._finish(begun)
 
-    def _is_late(self) -> bool:
-        return time.monotonic() - self._untold[0].since > _UNTOLD
+    def _is_time_to_tell(self) -> bool:
+        now = time.monotonic()
+        if now - self._untold[0].since > _UNTOLD:
+            return True
+        return not self._queue.ready and now >= self._quiet_at
+
+    def _more_come(self, begun: _Pass) -> bool:
+        """Whether there is more to act on, or another new object was there just now: they come
+        faster than they can be counted on to be in the queue."""
+        now = time.monotonic()
+        one_of_many = begun.is_new and now < self._quiet_at
+        if begun.is_new:
+            self._quiet_at = now + _QUIET
+        return self._queue.ready or one_of_many
 
     def _begin(self, key: Key) -> _Pass | None:
         resource = _RESOURCES[key.kind]

@@ -143,7 +143,6 @@ class Observer:
             poll_pods=_apart(self._cache.labelled(PODS, namespace, training_job=meta["name"]))[1]
             if polls
             else (),
-            config_maps=self._cache.owned(CONFIG_MAPS, item),
             percent=await self._percent(item, pods),
             refused=await self._refused(item, jobs, pods, run),
             tracking=self._tracker.look(item, versions),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 from collections import OrderedDict
 from contextlib import suppress
@@ -104,8 +105,10 @@ class Queue:
         self.forget(key)
         self._due.pop(key, None)
 
-    async def get(self) -> Key:
-        """The next key; call `done` with it afterwards."""
+    async def get(self, seconds: float | None = None) -> Key | None:
+        """The next key; call `done` with it afterwards. None when there is none for `seconds`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds if seconds is not None else math.inf
         while True:
             self._release_due()
             if self._ready:
@@ -113,11 +116,14 @@ class Queue:
                 self._working[key] = asyncio.get_running_loop().time()
                 QUEUE_WAITS.observe(self._working[key] - since)
                 return key
+            if loop.time() >= until:
+                return None
             self._wake.clear()
-            wait = self._next_timer()
+            next_due = self._timers[0][0] if self._timers else math.inf
+            when = min(until, next_due)
             # not wait_for: in Python 3.11 it swallows a cancellation that comes with a wake-up
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout_at(when if when < math.inf else None):
                     await self._wake.wait()
 
     def done(self, key: Key) -> None:
@@ -134,11 +140,6 @@ class Queue:
             if self._due.get(key) == due:
                 del self._due[key]
                 self.add(key)
-
-    def _next_timer(self) -> float | None:
-        if not self._timers:
-            return None
-        return max(0.0, self._timers[0][0] - asyncio.get_running_loop().time())
 
 
 def _since(moment: float | None) -> float:

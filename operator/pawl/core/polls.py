@@ -15,21 +15,22 @@ from pawl.api.triggers import PollStatus
 from pawl.artifacts.runs import Seen, Termination
 from pawl.core import run_status
 from pawl.core.conditions import timestamp
-from pawl.core.manifests.training import build_poll, build_run_config
+from pawl.core.manifests.training import build_poll, configure
 from pawl.core.plan import Create, Event
-from pawl.core.run_config import labels_of, run_config
+from pawl.core.run_config import as_text, run_config
 from pawl.core.run_work import Object, Work, deletion
 
 _LOST = "the Job that looked at the data is gone without a word"
 
 
 def begin(work: Work, run: RunStatus, old: PollStatus | None) -> PollStatus:
-    """Starts a look. The configuration is that of `run`, in case somebody has deleted it."""
+    """Starts a look, configured as `run`."""
     work.values["run"] = run
     number = old.number + 1 if old is not None else 1
-    owner, labels = dict(work.observed.object), labels_of(work)
-    job = build_poll(owner, work.job.spec, run.number, number, work.installation, _seen(old))
-    work.draft.actions += [Create(build_run_config(owner, run_config(work), labels)), Create(job)]
+    owner = dict(work.observed.object)
+    job = build_poll(owner, work.job.spec, number, work.installation, _seen(old))
+    configure(job, as_text(run_config(work)))
+    work.draft.actions.append(Create(job))
     before = old or PollStatus(at=timestamp(work.now))
     update = {"number": number, "at": timestamp(work.now), "running": True}
     return before.model_copy(update=update)

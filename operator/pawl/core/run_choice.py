@@ -46,9 +46,6 @@ def choose_run(work: Work) -> None:
             left |= attempt_of(job).number < attempt_of(last).number
         if left and "deletionTimestamp" not in job["metadata"]:
             work.draft.actions.append(deletion(job))
-    for told in work.observed.config_maps:
-        if run_of(told) < work.run.number and "deletionTimestamp" not in told["metadata"]:
-            work.draft.actions.append(deletion(told, "v1", "ConfigMap"))
 
 
 def _end(work: Work, run: RunStatus, why: str = "") -> None:

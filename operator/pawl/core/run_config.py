@@ -15,6 +15,8 @@ from pawl.core.recall import missing
 from pawl.core.run_work import Object, Work
 from pawl.core.versions import champion, read_versions
 
+_MOST_KNOWN = 256
+
 
 def labels_of(work: Work) -> dict[str, str]:
     """Labels of the current run's objects and pods."""
@@ -60,6 +62,11 @@ def run_config(work: Work, **changes: Any) -> RunConfig:
     return RunConfig(**values | changes)
 
 
+def as_text(config: RunConfig) -> str:
+    """run.json."""
+    return config.model_dump_json(by_alias=True)
+
+
 def _code(meta: Object) -> Code | None:
     """What the annotations say of the source; one without the other says too little."""
     names = (c.ANNOTATION_CODE_REPO, c.ANNOTATION_CODE_REVISION)
@@ -70,7 +77,8 @@ def _code(meta: Object) -> Code | None:
 
 def known(work: Work) -> tuple[KnownVersion, ...]:
     """Versions that another run made of this recipe, also in a cluster that is no more: the pod
-    compares their data digests with what it reads, and trains nothing when one is equal."""
+    compares their data digests with what it reads, and trains nothing when one is equal. The newest
+    of them, since an annotation has a limit."""
     lost = missing(work.observed.recorded, work.observed.versions)
     versions = (*read_versions(lost, work.job.spec.model), *work.versions)
     return tuple(
@@ -79,7 +87,7 @@ def known(work: Work) -> tuple[KnownVersion, ...]:
             data_digest=lineage.data.digest,
             window=Window(**data.window.model_dump()) if (data := lineage.data).window else None,
         )
-        for version in sorted(versions, key=lambda version: version.number)
+        for version in sorted(versions, key=lambda version: version.number)[-_MOST_KNOWN:]
         if (lineage := version.spec.lineage) is not None
         and lineage.recipe_digest == work.run.recipe_digest
         and lineage.data is not None

@@ -12,12 +12,19 @@ from pawl.artifacts.uris import NOT_ALLOWED
 from pawl.core import attempts, kueue, reproduction, run_status, search, versions
 from pawl.core.attempts import Attempt
 from pawl.core.conditions import timestamp
-from pawl.core.manifests.training import build_job, build_run_config
+from pawl.core.manifests.training import build_job, configuration, configure
 from pawl.core.manifests.workers import build_service
 from pawl.core.plan import Apply, Create, Event, MergePatch
 from pawl.core.publication import finish, nothing_new, publish
 from pawl.core.reasons import Reason
-from pawl.core.run_config import annotations_of, known, labels_of, recorded_spec, run_config
+from pawl.core.run_config import (
+    annotations_of,
+    as_text,
+    known,
+    labels_of,
+    recorded_spec,
+    run_config,
+)
 from pawl.core.run_status import Trouble
 from pawl.core.run_work import Object, Work, adjust, deletion, started, tell_blocked, tell_suspended
 from pawl.core.search import Found
@@ -106,13 +113,12 @@ def _create(work: Work, found: Found | None = None) -> None:
         table = found.table
         changes = {"search": table.lineage(found.best), "data_digest": table.data_digest()}
         config = run_config(work, spec=recorded_spec(spec), **changes)
-    owner = dict(work.observed.object)
-    work.draft.actions.append(Create(build_run_config(owner, config, labels_of(work))))
-    _begin(work, Attempt())
+    _begin(work, Attempt(), as_text(config))
 
 
-def _begin(work: Work, attempt: Attempt) -> None:
-    """The Job of an attempt; none in a queue while the TrainingJob is suspended."""
+def _begin(work: Work, attempt: Attempt, config: str) -> None:
+    """The Job of an attempt, whose pods are told `config`; none in a queue while the TrainingJob is
+    suspended."""
     if work.job.spec.suspend and kueue.queue_of(work.observed.object):
         tell_suspended(work, None)
         return
@@ -123,6 +129,7 @@ def _begin(work: Work, attempt: Attempt) -> None:
     owner, suffix = dict(work.observed.object), attempt.suffix
     job = build_job(owner, spec, run.number, labels, work.installation, attempt=suffix)
     job["metadata"]["annotations"] = told
+    configure(job, config)
     work.draft.actions.append(Create(job))
     started(work)
     tell_suspended(work, job)
@@ -143,7 +150,7 @@ def _failed(work: Work, job: Object) -> None:
         return
     text = f"attempt {attempt.number - 1}: {trouble.message}; all workers begin anew"
     work.draft.events.append(Event("AttemptFailed", text, "Warning"))
-    _begin(work, attempt)
+    _begin(work, attempt, configuration(job) or as_text(run_config(work)))
 
 
 def _impossible(work: Work) -> tuple[Reason, str] | None:

@@ -53,8 +53,7 @@ class TrainingJobObserved:
     ModelVersions that the store knows of the recipe, whether or not they are in the cluster.
     `search` is what is known of the search of the current run, if it has one; `percent` how far
     `train` says it is, `refused` why pods cannot be created; `tracking` what is known of the
-    tracking server. `polls` are the Jobs that look at the data, `poll_pods` their pods;
-    `config_maps` those of all runs.
+    tracking server. `polls` are the Jobs that look at the data, `poll_pods` their pods.
     """
 
     object: Object
@@ -73,7 +72,6 @@ class TrainingJobObserved:
     tracking: TrackingObserved | None = None
     polls: tuple[Object, ...] = ()
     poll_pods: tuple[Object, ...] = ()
-    config_maps: tuple[Object, ...] = ()
 
 
 @dataclass
@@ -162,10 +160,10 @@ def adjust(work: Work, job: Object) -> None:
         )
 
 
-def deletion(item: Object, api_version: str = "batch/v1", kind: str = "Job") -> Delete:
-    """Of a Job, and of its pods, or of something else."""
+def deletion(item: Object) -> Delete:
+    """Of a Job, and of its pods."""
     meta = item["metadata"]
-    return Delete(api_version, kind, meta["namespace"], meta["name"], meta["uid"])
+    return Delete("batch/v1", "Job", meta["namespace"], meta["name"], meta["uid"])
 
 
 def started(work: Work) -> None:

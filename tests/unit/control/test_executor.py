@@ -215,6 +215,19 @@ async def test_a_name_that_is_taken_is_told_once():
     assert [(event["reason"], event["type"]) for event in told] == [("NameTaken", "Warning")]
 
 
+async def test_what_is_refused_is_told_once_and_tried_again():
+    api = Api()
+    api.refuse = KubeError(422, "Invalid", "metadata.annotations: Too long: may not be more than")
+    hands = executor(api, Known())
+    for _ in range(2):
+        with pytest.raises(KubeError):
+            await run(hands, TRAINING_JOBS, JOB, Plan(actions=(Create(child()),)))
+    assert [item["kind"] for _, item in api.requests] == ["ConfigMap", "Event", "ConfigMap"]
+    event = api.requests[1][1]
+    assert (event["reason"], event["type"]) == ("Refused", "Warning")
+    assert "Too long" in event["message"]
+
+
 def test_a_replacing_patch_removes_at_every_depth():
     old = {"run": {"a": 1, "b": 2}, "gone": 3, "list": [1]}
     new = {"run": {"a": 5}, "list": [2]}
@@ -277,7 +290,7 @@ async def test_a_secret_that_cannot_be_made_stops_what_follows():
     for _ in range(2):
         with pytest.raises(KubeError):
             await run(hands, TRAINING_JOBS, JOB, Plan(actions=(SECRET, Apply(child()))))
-    assert [name for name, _ in api.requests] == ["create", "create"]
+    assert [item["kind"] for _, item in api.requests] == ["Secret", "Event", "Secret"]
 
 
 class Notified:

@@ -42,13 +42,16 @@ ENDING = {
 
 
 class Cache:
-    """Has every object but those that are `gone`."""
+    """Has every object but those that are `gone`; of those that are `known` something was told."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.known: set[str] = set()
 
     def get(self, _: Any, namespace: str, name: str) -> Any:
-        found = {"metadata": {"name": name, "namespace": namespace}}
+        found: dict[str, Any] = {"metadata": {"name": name, "namespace": namespace}}
+        if name in self.known:
+            found["status"] = {"phase": "Ready"}
         return None if name in self.gone else found
 
 
@@ -97,7 +100,7 @@ async def after_one_round(error: Exception | None) -> Queue:
 
 def comes_back(queue: Queue) -> bool:
     """Whether the key is waiting for another try."""
-    return len(queue) > 0 or queue._next_timer() is not None
+    return len(queue) > 0 or queue.delayed() > 0
 
 
 async def test_a_refused_request_is_tried_again_and_told(caplog: pytest.LogCaptureFixture):
@@ -141,8 +144,31 @@ async def test_all_is_acted_on_before_anything_is_told():
     for key in keys("a", "b", "c"):
         queue.add(key)
     loop = loop_of(queue, Cache(), executor, ACTION)
-    await turns(loop, 5)
-    assert executor.done == ["act a", "act b", "act c", "tell c", "tell a", "tell b"]
+    await turns(loop, 7)  # in one of them nothing comes any more
+    assert executor.done == ["act a", "act b", "act c", "tell a", "tell b", "tell c"]
+
+
+async def test_one_alone_is_told_at_once():
+    queue, executor = Queue(), Executor()
+    queue.add(KEY)
+    await turns(loop_of(queue, Cache(), executor, ACTION), 1)
+    assert executor.done == [f"act {KEY.name}", f"tell {KEY.name}"]
+
+
+async def test_a_new_one_waits_for_others_that_may_come(monkeypatch: pytest.MonkeyPatch):
+    """One that comes right after another is the next of many, also when the queue is empty."""
+    monkeypatch.setattr(control, "_QUIET", 60.0)
+    queue, executor, cache = Queue(), Executor(), Cache()
+    loop = loop_of(queue, cache, executor, ACTION)
+    for key in keys("a", "b"):
+        queue.add(key)
+        await turns(loop, 1)
+    assert executor.done == ["act a", "tell a", "act b"]
+    cache.known.add("c")
+    (known,) = keys("c")
+    queue.add(known)
+    await turns(loop, 1)
+    assert executor.done == ["act a", "tell a", "act b", "act c", "tell c"]
 
 
 async def test_what_only_tells_is_not_put_off():
@@ -170,7 +196,7 @@ async def test_of_what_was_deleted_meanwhile_nothing_is_told():
     loop = loop_of(queue, cache, executor, ACTION)
     await turns(loop, 1)
     cache.gone.add("a")
-    await turns(loop, 2)
+    await turns(loop, 4)
     assert executor.done == ["act a", "act b", "tell b"]
     assert not comes_back(queue)
 
@@ -183,5 +209,5 @@ async def test_a_key_is_in_work_until_it_is_told():
     loop = loop_of(queue, Cache(), executor, ACTION)
     await turns(loop, 1)
     queue.add(Key("ModelVersion", "ml", "a"))
-    await turns(loop, 3)
-    assert executor.done == ["act a", "act b", "tell b", "tell a", "act a", "tell a"]
+    await turns(loop, 6)
+    assert executor.done == ["act a", "act b", "tell a", "act a", "tell a", "tell b"]

@@ -118,7 +118,7 @@ def test_every_pod_keeps_the_restricted_profile_and_has_no_token(name: str):
     assert pod["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC", "hostAliases"} & set(pod)
     kinds = {kind for volume in pod["volumes"] for kind in volume if kind != "name"}
-    assert kinds <= {"emptyDir", "configMap", "persistentVolumeClaim", "secret"}
+    assert kinds <= {"emptyDir", "configMap", "downwardAPI", "persistentVolumeClaim", "secret"}
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in [*pod.get("initContainers", []), *pod["containers"]]:

@@ -170,12 +170,11 @@ def test_the_job_reads_what_prepare_reads() -> None:
         template={"serviceAccountName": "reader"},
     )
     spec = TrainingJobSpec.model_validate(item["spec"])
-    job = build_poll(item, spec, 3, 7, INSTALLATION)
+    job = build_poll(item, spec, 7, INSTALLATION)
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert (container["args"], pod["serviceAccountName"]) == (["digest"], "reader")
     assert {"name": "claim", "persistentVolumeClaim": {"claimName": "lake"}} in pod["volumes"]
-    assert {"name": "run", "configMap": {"name": "churn-nov-r3"}} in pod["volumes"]
     assert "initContainers" not in pod
     assert job["spec"]["backoffLimit"] == 0
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from serving_world import deployment, serving, version
 from test_deployment_rollout import ROLLOUT, Trial
-from world import INSTALLATION, World, run_result, training_job
+from world import INSTALLATION, World, run_json, run_result, training_job
 
 from pawl.artifacts.runs import KnownVersion
 from pawl.core.deployment_work import DeploymentObserved
+from pawl.core.plan import Create
 from pawl.core.recall import Recorded, approval, missing, recall, restored, version_line, wanted
 from pawl.core.run_work import TrainingJobObserved
 from pawl.core.trainingjob import plan_training_job
@@ -177,10 +178,8 @@ def test_a_run_is_told_of_versions_that_the_store_alone_knows():
     lost["spec"]["lineage"]["recipeDigest"] = digest
     observed = TrainingJobObserved(item, recorded=(lost,))
     plan = plan_training_job(observed, INSTALLATION, World().clock)
-    config = next(a.object for a in plan.actions if a.object["kind"] == "ConfigMap")  # type: ignore[union-attr]
-    import json
-
-    (known,) = json.loads(config["data"]["run.json"])["known"]
+    job = next(a.object for a in plan.actions if isinstance(a, Create))
+    (known,) = run_json(job)["known"]
     assert KnownVersion.model_validate(known).version.name == "churn-v4"
 
 

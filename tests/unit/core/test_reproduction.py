@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from world import DIGEST, World, training_job
+from world import DIGEST, World, run_json, training_job
 
 from pawl.artifacts.runs import Compared, Reproduction, StoreRef
 
@@ -38,9 +37,8 @@ def world(**spec: Any) -> World:
 
 
 def config(w: World) -> dict[str, Any]:
-    (found,) = (m for m in w.of("ConfigMap") if m["metadata"]["name"].startswith(AGAIN))
-    told: dict[str, Any] = json.loads(found["data"]["run.json"])
-    return told
+    (job,) = (job for job in w.of("Job") if job["metadata"]["name"].startswith(AGAIN))
+    return run_json(job)  # type: ignore[no-any-return]
 
 
 def ended(w: World, *files: Compared) -> None:

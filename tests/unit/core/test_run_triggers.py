@@ -193,7 +193,7 @@ def test_limits_of_the_history() -> None:
         (5, "Succeeded"),
         (4, "Failed"),
     ]
-    assert [item["metadata"]["name"] for item in w.of("ConfigMap")] == ["churn-nov-r6"]
+    assert [item["metadata"]["name"] for item in w.of("Job")] == ["churn-nov-r6"]
 
 
 STEPS = st.lists(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from world import (
     OperatorDiedError,
     World,
     failed_pod,
+    run_json,
     run_result,
     training_job,
 )
@@ -214,8 +214,8 @@ def annotated(w: World, annotations: dict[str, str]) -> World:
 
 
 def told_code(w: World) -> Any:
-    (config,) = w.of("ConfigMap")
-    return json.loads(config["data"]["run.json"])["code"]
+    (job,) = w.of("Job")
+    return run_json(job)["code"]
 
 
 def test_the_source_is_taken_from_annotations_without_credentials():
@@ -323,12 +323,12 @@ def test_a_recorded_recipe_gives_its_old_version_back():
     w.finish_job()
     w.settle()
     w.verify_all()
-    for kind, name in (("TrainingJob", NAME), ("Job", f"{NAME}-r1"), ("ConfigMap", f"{NAME}-r1")):
+    for kind, name in (("TrainingJob", NAME), ("Job", f"{NAME}-r1")):
         del w.objects[(kind, name)]  # the garbage collector takes the children
     w.add(training_job(uid="uid-2"))
     w.settle()
-    config = next(item for item in w.of("ConfigMap") if "run.json" in item["data"])
-    assert "churn-v1" in config["data"]["run.json"]
+    (job,) = w.of("Job")
+    assert run_json(job)["champion"]["name"] == "churn-v1"
     recorded = run_result("uid-2").model_copy(
         update={
             "outcome": "Recorded",
@@ -357,8 +357,8 @@ def without_new_data() -> World:
 def test_a_retrain_is_told_what_is_worth_one_and_when_it_began():
     w = world(cause=CAUSE)
     w.settle()
-    (config,) = w.of("ConfigMap")
-    told = json.loads(config["data"]["run.json"])
+    (job,) = w.of("Job")
+    told = run_json(job)
     assert told["spec"]["cause"]["dataDigest"] == DIGEST
     assert told["startedAt"] == w.status("TrainingJob", NAME)["startTime"]
 
@@ -389,10 +389,8 @@ def test_a_retrain_s_version_says_how_rows_were_cut_and_the_next_run_is_told():
     del again["status"]
     w.objects[("TrainingJob", "again")] = again
     plan = plan_training_job(w.observe_job("again"), INSTALLATION, w.clock)
-    config = next(
-        a.object for a in plan.actions if isinstance(a, Create) and a.object["kind"] == "ConfigMap"
-    )
-    (known,) = json.loads(config["data"]["run.json"])["known"]
+    (job,) = (a.object for a in plan.actions if isinstance(a, Create))
+    (known,) = run_json(job)["known"]
     assert Window.model_validate(known["window"]) == window
 
 
@@ -549,7 +547,7 @@ def test_a_run_that_is_over_before_it_could_be_written_down_gives_its_version():
     w.settle()
     item = w.objects[("TrainingJob", NAME)]
     w.add({**item, "spec": {**item["spec"], "seed": 7}})
-    survive(w, 4)
+    survive(w, 2)
     w.finish_job()
     assert w.status("TrainingJob", NAME)["run"]["number"] == 1
     w.settle()

@@ -4,6 +4,7 @@ middle of one."""
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from pawl.artifacts.records import DataLineage, Lineage, Signature, Tensor
 from pawl.artifacts.runs import GateResult, NoNewData, RunResult, StoreRef
 from pawl.core.installation import Images, Installation
+from pawl.core.manifests.training import configuration
 from pawl.core.modelversion import ModelVersionObserved, Verification, plan_model_version
 from pawl.core.plan import (
     Apply,
@@ -218,7 +220,6 @@ class World:
             claim=self.claims.get(reserved) if reserved else None,
             polls=tuple(job for job in owned if job not in jobs),
             poll_pods=tuple(self.poll_pods),
-            config_maps=self.of("ConfigMap"),
         )
 
     def reconcile_job(self, name: str = "churn-nov", die_after: int | None = None) -> Plan:
@@ -266,6 +267,11 @@ class World:
             if self.objects == before:
                 return
         raise AssertionError("it does not settle")
+
+
+def run_json(job: Mapping[str, Any]) -> Any:
+    """What the pods of a Job are told."""
+    return json.loads(configuration(job))
 
 
 def failed_pod(stage: str, code: int, message: str = "", reason: str = "Error") -> dict[str, Any]:

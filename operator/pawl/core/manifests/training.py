@@ -1,45 +1,46 @@
-"""The Job of a run and the ConfigMap that tells its stages what to do."""
+"""The Job of a run, and what tells its stages what to do."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from pawl import constants as c
 from pawl.api.names import child_name
 from pawl.api.trainingjob import TrainingJobSpec
-from pawl.artifacts.runs import RunConfig, Seen, TrialTask
+from pawl.artifacts.runs import Seen, TrialTask
 from pawl.core import kueue
 from pawl.core.installation import Installation
 from pawl.core.manifests import common, stages, template, workers
 
 CLAIM = "/pawl/claim"
 CLAIMS = "/pawl/claims"
-#: In the name of the ConfigMap that all trials of a search share.
-TRIALS = "trials"
 _LOOK_SECONDS = 3600
+_RUN_FIELD = f"metadata.annotations['{c.ANNOTATION_RUN_CONFIG}']"
+_RUN_FILE = {"path": "run.json", "fieldRef": {"fieldPath": _RUN_FIELD}}
+_RUN_VOLUME = {"name": "run", "downwardAPI": {"items": [_RUN_FILE]}}
+
+Object = Mapping[str, Any]
 
 
 def run_name(job_name: str, run: int, part: str = "") -> str:
-    """Name of a run's Job and ConfigMap, or of a `part` of it: of a search the Job of a trial, or
-    the ConfigMap of all; of several workers the Job of an attempt."""
+    """Name of a run's Job, or of that of a `part`: of a trial, or of an attempt of several
+    workers."""
     suffix = f"r{run}-{part}" if part else f"r{run}"
     return child_name(job_name, suffix, limit=52)  # pods add "-" and five characters
 
 
-def build_run_config(
-    owner: dict[str, Any], config: RunConfig, labels: dict[str, str], trials: str = ""
-) -> dict[str, Any]:
-    """run.json as a ConfigMap, of a run or of all `trials` of its search."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": common.metadata(
-            run_name(config.name, config.run, trials), config.namespace, owner, labels
-        ),
-        "immutable": True,
-        "data": {"run.json": json.dumps(config.model_dump(mode="json", by_alias=True))},
-    }
+def configure(job: dict[str, Any], config: str) -> None:
+    """Tells the pods of a Job what to do: run.json (artifacts.runs.RunConfig) as an annotation that
+    they find as a file. At most 256 KiB, with all other annotations."""
+    told = job["spec"]["template"]["metadata"].setdefault("annotations", {})
+    told[c.ANNOTATION_RUN_CONFIG] = config
+
+
+def configuration(job: Object) -> str:
+    """What `configure` told them; empty when it did not."""
+    annotations: Object = job["spec"]["template"]["metadata"].get("annotations") or {}
+    return str(annotations.get(c.ANNOTATION_RUN_CONFIG, ""))
 
 
 def build_job(
@@ -52,10 +53,9 @@ def build_job(
     attempt: str = "",
 ) -> dict[str, Any]:
     """The Job of a run: prepare and train as init containers, publish as the main one; of a trial
-    score in its place. `attempt` is a part of its name."""
+    score in its place. `attempt` is a part of its name. Its pods wait for `configure`."""
     meta = owner["metadata"]
     name = run_name(meta["name"], run, f"t{task.number}" if task else attempt)
-    config = run_name(meta["name"], run, TRIALS if task else "")
     folder = f"{meta['uid']}-{run}" + (f"-t{task.number}" if task else "")
     job_spec: dict[str, Any] = {
         "completions": 1,
@@ -81,7 +81,7 @@ def build_job(
         },
         "template": {
             "metadata": {"labels": {c.LABEL_MANAGED_BY: "pawl", **labels}},
-            "spec": _pod(spec, config, folder, meta["namespace"], installation, task),
+            "spec": _pod(spec, folder, meta["namespace"], installation, task),
         },
     }
     if spec.active_deadline_seconds is not None:
@@ -103,13 +103,12 @@ def build_job(
 def build_poll(
     owner: dict[str, Any],
     spec: TrainingJobSpec,
-    run: int,
     number: int,
     installation: Installation,
     seen: Seen | None = None,
 ) -> dict[str, Any]:
-    """The Job of a look at the data, which tells their digest; configured as `run`. `seen` is what
-    the last one found."""
+    """The Job of a look at the data, which tells their digest. `seen` is what the last one
+    found."""
     meta = owner["metadata"]
     labels = {
         c.LABEL_TRAINING_JOB: meta["name"],
@@ -124,7 +123,7 @@ def build_poll(
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        {"name": "run", "configMap": {"name": run_name(meta["name"], run)}},
+        _RUN_VOLUME,
         *common.store_volumes(installation),
     ]
     _mount_claims(spec, [look], volumes)
@@ -148,7 +147,6 @@ def build_poll(
 
 def _pod(
     spec: TrainingJobSpec,
-    config: str,
     folder: str,
     namespace: str,
     installation: Installation,
@@ -158,7 +156,7 @@ def _pod(
     volumes: list[dict[str, Any]] = [
         {"name": "work", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        {"name": "run", "configMap": {"name": config}},
+        _RUN_VOLUME,
         *common.store_volumes(installation),
     ]
     prepare = stages.build("prepare", installation, store=True)

@@ -16,9 +16,9 @@ from pawl.api.search import Search
 from pawl.artifacts.runs import TrialTask
 from pawl.artifacts.trials import Trial
 from pawl.core import run_status
-from pawl.core.manifests.training import TRIALS, build_job, build_run_config
+from pawl.core.manifests.training import build_job, configure
 from pawl.core.plan import Create, Event, RecordTrial, RecordTrials
-from pawl.core.run_config import annotations_of, known, labels_of, run_config
+from pawl.core.run_config import annotations_of, as_text, known, labels_of, run_config
 from pawl.core.run_status import Trouble
 from pawl.core.run_work import (
     Object,
@@ -137,9 +137,10 @@ def _begin(work: Work, table: Table, observed: SearchObserved, running: set[int]
     asked = [proposal for proposal in observed.asked if proposal.number not in taken]
     labels, owner = labels_of(work), dict(work.observed.object)
     begun = asked[: table.wanted(len(running))]
-    if begun and not running:  # or it is there already
-        config = run_config(work, known=() if work.run.resumes else known(work))
-        work.draft.actions.append(Create(build_run_config(owner, config, labels, TRIALS)))
+    if not begun:
+        return
+    seen = () if work.run.resumes or table.trials else known(work)
+    config = as_text(run_config(work, known=seen))
     for proposal in begun:
         task = TrialTask(
             number=proposal.number,
@@ -151,6 +152,7 @@ def _begin(work: Work, table: Table, observed: SearchObserved, running: set[int]
         )
         labelled = {**labels, c.LABEL_TRIAL: str(task.number)}
         job = build_job(owner, work.job.spec, work.run.number, labelled, work.installation, task)
+        configure(job, config)
         told = task.model_dump_json(by_alias=True)
         job["metadata"]["annotations"] = {**annotations_of(work), c.ANNOTATION_TRIAL: told}
         work.draft.actions.append(Create(job))

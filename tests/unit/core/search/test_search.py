@@ -17,6 +17,7 @@ from world import (
     ConflictError,
     OperatorDiedError,
     World,
+    run_json,
     run_result,
     training_job,
 )
@@ -200,7 +201,7 @@ def test_the_best_parameters_are_trained_and_the_table_is_kept():
     w.all_at_once()
     (job,) = w.of("Job")
     assert job["metadata"]["name"] == "churn-nov-r1"
-    config = json.loads(w.objects[("ConfigMap", "churn-nov-r1")]["data"]["run.json"])
+    config = run_json(job)
     assert config["spec"]["trainer"]["sklearn"]["parameters"] == {"C": 0.001}
     assert config["dataDigest"] == DIGEST
     assert config["search"]["trial"] == 1
