@@ -183,7 +183,7 @@ def test_the_rules_that_match(both: Both, policies: Policies):
         match={"objectSelector": {"matchExpressions": [
             {"key": "free", "operator": "DoesNotExist"}]}},
     )  # fmt: skip
-    both.post("configmaps", config_map("x"), user="ada")
+    both.post("configmaps", config_map("y"), user="ada")
     both.post("configmaps", config_map("y", labels={"free": "yes"}), user="ada")
     both.post("configmaps", config_map("z", labels={"free": "yes"}), user="ada")
     both.patch("configmaps/y", MERGE, {"data": {"z": "1"}}, user="ada")

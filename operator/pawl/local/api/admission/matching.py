@@ -20,15 +20,14 @@ Obj = dict[str, Any]
 def match(registry: Registry, match: Obj, attempt: Attempt) -> Resource | None:
     """The version of the attempt's resource that the rules name; None when they do not match.
     Without rules everything matches."""
+    versions = list(_versions(registry, attempt.resource, match.get("matchPolicy")))
+    rules = match.get("resourceRules")
+    found = _first(rules, attempt, versions) if rules else attempt.resource
+    if found is None or _first(match.get("excludeResourceRules") or (), attempt, versions):
+        return None
     if not _namespace(registry, match.get("namespaceSelector") or {}, attempt):
         return None
-    if not _object(match.get("objectSelector") or {}, attempt):
-        return None
-    versions = list(_versions(registry, attempt.resource, match.get("matchPolicy")))
-    if _first(match.get("excludeResourceRules") or (), attempt, versions) is not None:
-        return None
-    rules = match.get("resourceRules") or ()
-    return _first(rules, attempt, versions) if rules else attempt.resource
+    return found if _object(match.get("objectSelector") or {}, attempt) else None
 
 
 def namespace_of(registry: Registry, attempt: Attempt) -> Obj | None:
@@ -64,7 +63,9 @@ def _versions(registry: Registry, asked: Resource, policy: str | None) -> Iterat
     """The resource as it was asked for, and (matchPolicy Equivalent) its other versions."""
     yield asked
     if policy != "Exact":
-        yield from (one for one in registry.catalog if one.table == asked.table and one != asked)
+        for one in registry.catalog:
+            if one.plural == asked.plural and one.table == asked.table and one != asked:
+                yield one
 
 
 def _first(rules: Any, attempt: Attempt, versions: list[Resource]) -> Resource | None:
