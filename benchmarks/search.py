@@ -1,4 +1,5 @@
-"""A search of 200 trials: what a trial costs beyond its training, and whether it is plain optuna.
+"""A search of 200 trials (or 500): what a trial costs beyond its training, whether that grows with
+the number of trials, and whether it is plain optuna.
 
     python -m benchmarks.search [--trials 200]
 
@@ -11,9 +12,13 @@ Prints:
     overhead-ms     per trial: from one trial's score to the next one's Job, all objects written
     sampler-ms      of that, plain optuna's ask and tell in one process
     operator-cpu-ms per trial, of the operator and of its sampler
+    object-bytes    of the TrainingJob in the end, in JSON
+    memory-mb       of the operator, after a fifth of the trials and in the end; so of its sampler
 
 RATIO lines: the trials are those of `study.optimize` in one process with the same seed, one by one,
-and so is the best value; no more than one Job at once; overhead below 500 ms.
+and so is the best value; no more than one Job at once; overhead below 500 ms; a trial of the last
+fifth costs at most twice the CPU of one of the second (the first starts the processes), where
+optuna's own part grows too; an object of at most 16 KiB.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import psutil
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
@@ -140,11 +146,14 @@ async def measure(folder: Path, trials: int) -> list[str]:
         working = asyncio.create_task(pods.run())
         with operator(folder) as process:
             registry.create(TRAINING, "default", training_job(search), manager="bench")
-            await over(registry, working)
-            cpu = sum(sum(p.cpu_times()[:4]) for p in (process, *process.children(recursive=True)))
+            used = await over(registry, working, process, pods)
+        size = len(canonical_json(registry.get(TRAINING, "default", "tune")))
         working.cancel()
     study, sampler = plain(search, Model(), trials)
-    return told(pods, study, trials, sampler, cpu)
+    return [
+        *told(pods, study, trials, sampler, used[-1].cpu),
+        *growth(used, size),
+    ]
 
 
 def training_job(search: Search) -> dict[str, Any]:
@@ -163,9 +172,30 @@ def training_job(search: Search) -> dict[str, Any]:
     }
 
 
-async def over(registry: Registry, working: asyncio.Task[None]) -> None:
-    """Returns when the run's own Job is there."""
+@dataclass(frozen=True)
+class Used:
+    """By the operator and its sampler: CPU in seconds, memory in MB."""
+
+    cpu: float
+    operator: float
+    sampler: float
+
+    @classmethod
+    def by(cls, process: psutil.Process) -> Used:
+        beside = process.children(recursive=True)
+        return cls(
+            sum(sum(p.cpu_times()[:4]) for p in (process, *beside)),
+            process.memory_info().rss / 1e6,
+            sum(p.memory_info().rss for p in beside) / 1e6,
+        )
+
+
+async def over(
+    registry: Registry, working: asyncio.Task[None], process: psutil.Process, pods: Pods
+) -> list[Used]:
+    """Returns when the run's own Job is there: what was used after each trial."""
     begun = time.monotonic()
+    used: list[Used] = []
     while not any(
         c.LABEL_TRIAL not in job["metadata"]["labels"] for job in registry.list(JOBS, "default")
     ):
@@ -174,7 +204,23 @@ async def over(registry: Registry, working: asyncio.Task[None]) -> None:
         if time.monotonic() > begun + 900:
             status = registry.get(TRAINING, "default", "tune").get("status")
             raise SystemExit(f"the search does not end: {status}")
+        used += [Used.by(process)] * (len(pods.tasks) - len(used))
         await asyncio.sleep(0.05)
+    return used
+
+
+def growth(used: list[Used], size: int) -> list[str]:
+    """What must not grow with the trials."""
+    fifth = len(used) // 5
+    first, last = used[2 * fifth].cpu - used[fifth].cpu, used[-1].cpu - used[-fifth - 1].cpu
+    early, late, ratio = used[fifth], used[-1], last / first
+    return [
+        f"INFO memory-mb {early.operator:.0f} {late.operator:.0f}",
+        f"INFO sampler-memory-mb {early.sampler:.0f} {late.sampler:.0f}",
+        f"INFO cpu-ms second fifth {first / fifth * 1e3:.0f} last {last / fifth * 1e3:.0f}",
+        f"RATIO cpu-growth {ratio:.2f} <=2 {'ok' if ratio <= 2 else 'SHORT'}",
+        f"RATIO object-bytes {size} <=16384 {'ok' if size <= 16384 else 'SHORT'}",
+    ]
 
 
 def told(pods: Pods, study: optuna.Study, trials: int, sampler: float, cpu: float) -> list[str]:

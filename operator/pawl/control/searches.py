@@ -31,12 +31,15 @@ class Searches:
         self._trials = trials
         self._logs = logs
         self._studies = Studies()
+        self._over: dict[str, dict[int, Known]] = {}
         self._wake = wake
 
     def forget(self, uids: Collection[str]) -> None:
         """What was read for TrainingJobs that are not among `uids`."""
         self._trials.forget(uids)
         self._studies.rest()
+        for key in [key for key in self._over if key.rsplit("-", 1)[0] not in uids]:
+            del self._over[key]
 
     async def close(self) -> None:
         """Ends all processes."""
@@ -74,7 +77,7 @@ class Searches:
         reply = self._studies.look(
             key,
             Begin(search=_fixed(search), seed=job.spec.seed),
-            _known(search, records, running, reports),
+            self._past(key, search, records) | _present(running, reports),
             table.wanted(len(running)),  # those that are over are told first
             lambda: self._wake(_key(item)),
         )
@@ -88,6 +91,21 @@ class Searches:
             error=reply.error,
         )
 
+    def _past(self, key: str, search: Search, records: Mapping[int, Trial]) -> dict[int, Known]:
+        """The trials that are over, as a study is told of them: made once, as there are many."""
+        known = self._over.setdefault(key, {})
+        for number in records.keys() - known.keys():
+            trial = records[number]
+            known[number] = Known(
+                number=number,
+                parameters=trial.parameters,
+                beside=trial.beside,
+                outcome=trial.outcome,
+                values=tuple(trial.values[o.metric] for o in search.objectives if trial.values),
+                reports=trial.reports,
+            )
+        return dict(sorted(known.items()))
+
 
 def _fixed(search: Search) -> Search:
     """Without what changes in place: that is not the sampler's."""
@@ -99,25 +117,9 @@ def _fixed(search: Search) -> Search:
     )
 
 
-def _known(
-    search: Search,
-    records: Mapping[int, Trial],
-    running: Mapping[int, TrialTask],
-    reports: Mapping[int, Reports],
-) -> dict[int, Known]:
-    """The trials as a study is told of them; of one whose Job was deleted nothing is known."""
-    known = {
-        number: Known(
-            number=number,
-            parameters=trial.parameters,
-            beside=trial.beside,
-            outcome=trial.outcome,
-            values=tuple(trial.values[o.metric] for o in search.objectives if trial.values),
-            reports=trial.reports,
-        )
-        for number, trial in sorted(records.items())
-    }
-    return known | {
+def _present(running: Mapping[int, TrialTask], reports: Mapping[int, Reports]) -> dict[int, Known]:
+    """The trials that are under way; of one whose Job was deleted nothing is known."""
+    return {
         number: Known(
             number=number,
             parameters=task.parameters,

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pawl.api.search import BestTrial, Search, TrialCounts, points
 from pawl.artifacts.canonical import canonical_json, digest
@@ -23,7 +24,7 @@ class Table:
     search: Search
     trials: Mapping[int, Trial]
 
-    @property
+    @cached_property
     def best(self) -> Trial | None:
         """The best in the first objective, of equals in the second, and so on: it is on the Pareto
         front."""
