@@ -19,7 +19,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -103,21 +104,25 @@ def read(store: Store, path: str) -> Kept:
     return Kept()
 
 
+def of_all(store: Store, top: str) -> Iterator[tuple[str, Checkpoint]]:
+    """Those of all workers of a run or trial, and where their content is."""
+    for path in store.list(top):
+        if _LIST.fullmatch(path.removeprefix(f"{top}/")):
+            for one in read(store, path).checkpoints:
+                yield path.removesuffix(".json"), one
+
+
 def restore(config: RunConfig, spec: TrainingJobSpec, env: Mapping[str, str]) -> None:
     """Fills the folder of a new pod from the store. A checkpoint that is not whole is left out and
     told: `train` goes on from an older one."""
     if spec.template.stored is None:
         return
     folder = Path(env[constants.ENV_CHECKPOINT_DIR])
-    top = place(config)
     with open_store(config.store) as store:
         found: dict[str, tuple[str, Checkpoint]] = {}
-        for path in store.list(top):
-            if not _LIST.fullmatch(path.removeprefix(f"{top}/")):
-                continue
-            for one in read(store, path).checkpoints:
-                if one.name not in found or one.modified > found[one.name][1].modified:
-                    found[one.name] = (path.removesuffix(".json"), one)
+        for blobs, one in of_all(store, place(config)):
+            if one.name not in found or one.modified > found[one.name][1].modified:
+                found[one.name] = (blobs, one)
         for blobs, one in sorted(found.values(), key=lambda pair: pair[1].modified):
             try:
                 _bring(store, blobs, one, folder)
@@ -149,9 +154,11 @@ def _bring(store: Store, blobs: str, one: Checkpoint, folder: Path) -> None:
 
 
 def end(spec: TrainingJobSpec, env: Mapping[str, str]) -> None:
-    """Tells the sidecar, if there is one, that `train` has ended well."""
+    """Tells the sidecar, if there is one, that `train` has ended well. A link that `train` has put
+    there is not followed."""
     if spec.template.stored is not None:
-        (Path(env[constants.ENV_CHECKPOINT_DIR]) / ENDED).touch()
+        with suppress(FileExistsError):
+            (Path(env[constants.ENV_CHECKPOINT_DIR]) / ENDED).open("x").close()
 
 
 def clear(config: RunConfig, spec: TrainingJobSpec, env: Mapping[str, str]) -> None:
@@ -161,7 +168,8 @@ def clear(config: RunConfig, spec: TrainingJobSpec, env: Mapping[str, str]) -> N
         if spec.template.stored is not None:
             with open_store(config.store) as store:
                 for path in store.list(place(config)):
-                    store.delete(path)
+                    with suppress(FileNotFoundError):  # a sidecar has removed it meanwhile
+                        store.delete(path)
         elif folder := env.get(constants.ENV_CHECKPOINT_DIR):
             _empty(Path(folder))
     except (OSError, PawlError) as error:

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from pawl import constants
 from pawl.api.quantity import parse
@@ -48,10 +49,18 @@ class Seen:
     is_folder: bool
     files: Mapping[str, tuple[int, int]]
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(size for size, _ in self.files.values())
+
     def is_copy_of(self, kept: Checkpoint) -> bool:
         """Whether nothing has changed since it was kept, or restored."""
         files = {file.path: (file.size, file.modified) for file in kept.files}
         return (self.name, self.modified, self.files) == (kept.name, kept.modified, files)
+
+
+_One = TypeVar("_One", bound=Seen | Checkpoint)
 
 
 @dataclass
@@ -63,6 +72,7 @@ class Keeper:
     place: str
     limits: StoredCheckpoints
     kept: Kept = field(init=False)
+    _others: tuple[Checkpoint, ...] = field(init=False)  # which `prepare` has brought, too
     asked: float | None = field(init=False, default=None)  # to stop: when, since 1970
     _asked: Event = field(init=False, default_factory=Event)
     _before: dict[str, Seen] = field(init=False, default_factory=dict)
@@ -71,6 +81,8 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.kept = checkpoints.read(self.store, f"{self.place}.json")
+        every = checkpoints.of_all(self.store, self.place.rpartition("/")[0])
+        self._others = tuple(one for place, one in every if place != self.place)
 
     def run(self) -> None:
         """Until it was asked to stop and need not wait any more."""
@@ -101,12 +113,7 @@ class Keeper:
         with _opened(self.folder) as root:
             names = os.listdir(root)
             seen = {one.name: one for one in self._newest(root, filter(_is_complete, names))}
-            known = {one.name: one for one in self.kept.checkpoints}
-            new = [
-                one
-                for one in seen.values()
-                if one.name not in known or not one.is_copy_of(known[one.name])
-            ]
+            new = self._new(seen)
             self._is_calm = not new and not any(name.endswith(_UNFINISHED) for name in names)
             for one in new:
                 if one == self._before.get(one.name):
@@ -114,22 +121,44 @@ class Keeper:
                         self._keep(root, one)
             self._before = seen
 
+    def _new(self, seen: Mapping[str, Seen]) -> list[Seen]:
+        """What is to be copied, the oldest first: not what would give way to others at once."""
+        known = {one.name: one for one in self.kept.checkpoints}
+        every: dict[str, Seen | Checkpoint] = {**known, **seen}
+        return [
+            one
+            for one in self._fitting(every.values())
+            if isinstance(one, Seen) and not (one.name in known and one.is_copy_of(known[one.name]))
+        ]
+
+    def _fitting(self, every: Iterable[_One]) -> list[_One]:
+        """The newest ones that may be kept together, the oldest first."""
+        newest = sorted(every, key=lambda one: (one.modified, one.name))[-self.limits.keep :]
+        while sum(one.size for one in newest) > self._size_limit:
+            newest.pop(0)
+        return newest
+
     def _newest(self, root: int, names: Iterable[str]) -> Iterator[Seen]:
-        """As many as are kept, the oldest first."""
+        """As many as are kept, the newest first, without those that other workers keep."""
         usable = []
         for name in names:
             with suppress(FileNotFoundError):
                 state = os.stat(name, dir_fd=root, follow_symlinks=False)
                 if stat.S_ISDIR(state.st_mode) or stat.S_ISREG(state.st_mode):
                     usable.append((state.st_mtime_ns, name, stat.S_ISDIR(state.st_mode)))
-        for modified, name, is_folder in sorted(usable)[-self.limits.keep :]:
+        left = self.limits.keep
+        for modified, name, is_folder in sorted(usable, reverse=True):
             files = _files(root, name, is_folder)
+            one = Seen(name, modified, is_folder, files or {})
             if files is None:
                 self._refuse(name, f"more than {MAX_FILES} files, or a name that is no text")
-            elif sum(size for size, _ in files.values()) > self._size_limit:
+            elif one.size > self._size_limit:
                 self._refuse(name, f"it alone is larger than {self.limits.size_limit}")
-            elif files:
-                yield Seen(name, modified, is_folder, files)
+            elif files and not any(map(one.is_copy_of, self._others)):
+                yield one
+                left -= 1
+            if not left:
+                return
 
     def _keep(self, root: int, one: Seen) -> None:
         """Content first, then the list, then what the list names no more goes."""
@@ -157,10 +186,7 @@ class Keeper:
 
     def _list(self, new: Checkpoint) -> None:
         others = (one for one in self.kept.checkpoints if one.name != new.name)
-        every = sorted((*others, new), key=lambda one: one.modified)[-self.limits.keep :]
-        while sum(one.size for one in every) > self._size_limit:
-            every.pop(0)
-        kept = Kept(checkpoints=tuple(every))
+        kept = Kept(checkpoints=tuple(self._fitting((*others, new))))
         with tempfile.TemporaryFile() as file:  # it has no name by which to reach it
             file.write(canonical_json(kept))
             file.flush()
@@ -177,7 +203,7 @@ class Keeper:
         return int(parse(self.limits.size_limit))
 
     def _ended(self) -> bool:
-        return (self.folder / checkpoints.ENDED).exists()
+        return os.path.lexists(self.folder / checkpoints.ENDED)
 
 
 def keep(config: RunConfig, limits: StoredCheckpoints, env: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
 """What a source tells of its files without giving them.
 
-A validator (RFC 9110, 8.8) is the same only as long as the content is: an ETag with the size, or
-the size with the times of modification and of change in nanoseconds. These vouch for nothing while
-a file is younger than two seconds: another write may leave the same times ("racy git").
+A strong validator (RFC 9110, 8.8.1) is the same only as long as the content is: an ETag that is not
+weak (`W/`) with the size, or the size with the times of modification and of change in nanoseconds.
+These vouch for nothing while a file is younger than two seconds: another write may leave the same
+times ("racy git").
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pawl.artifacts.retry import Retry
 from pawl.training.source import local_files, objects
 
 _YOUNG_SECONDS = 2.0
+_WEAK = "W/"
 #: Name, size, and what changes with the content.
 Validator = tuple[str, int, str]
 
@@ -41,8 +43,12 @@ def of(
             )
         except FileNotFoundError:
             return None  # a web server may refuse this and yet give the file
-    tags = [(name, info.get("size"), info.get("ETag")) for name, info in told.items()]
-    every = [(name, int(size), str(tag)) for name, size, tag in tags if size is not None and tag]
+    tags = [(name, info.get("size"), info.get("ETag") or _WEAK) for name, info in told.items()]
+    every = [
+        (name, int(size), str(tag))
+        for name, size, tag in tags
+        if size is not None and not tag.startswith(_WEAK)
+    ]
     return every if len(every) == len(tags) else None
 
 

@@ -116,8 +116,11 @@ def test_a_web_server_is_asked_for_the_tag_before_the_file(
     assert looks(pod, spec, "other", again).digest == "sha256:" + sha256(file.encode()).hexdigest()
 
 
-def test_a_web_server_without_tags_is_read(recipe: dict[str, Any], pod: Any, web: Web) -> None:
-    web.tag = ""
+@pytest.mark.parametrize("tag", [pytest.param("", id="none"), pytest.param('W/"one"', id="weak")])
+def test_a_web_server_without_strong_tags_is_read(
+    recipe: dict[str, Any], pod: Any, web: Web, tag: str
+) -> None:
+    web.tag = tag
     spec = {**recipe, "data": {"uri": web.uri, "task": "binary", "target": "y"}}
     first = looks(pod, spec, "first")
     assert (first.digest is not None, first.validator) == (True, None)

@@ -128,6 +128,26 @@ def test_every_worker_gets_what_all_have_left(tmp_path: Path, second: Path):
     assert content(second) == {"rank-0": "0", "rank-1": "1", "last": "1"}
 
 
+def test_what_other_workers_keep_does_not_push_out_a_workers_own(tmp_path: Path):
+    told = config(tmp_path / "store")
+    for worker in range(4):
+        folder = tmp_path / str(worker)
+        folder.mkdir()
+        for step in range(3):
+            path, at = folder / f"step-{step}-{worker}", 10**18 + 10 * step + worker
+            path.write_text("shard")
+            os.utime(path, ns=(at, at))
+        keep(told, folder, worker)
+    before = content(tmp_path / "store")
+    for worker in range(4):
+        folder = tmp_path / f"again-{worker}"
+        folder.mkdir()
+        restore(told, recipe(STORE), variables(folder))
+        assert len(content(folder)) == 12
+        keep(told, folder, worker)
+    assert content(tmp_path / "store") == before
+
+
 def test_trials_and_runs_have_their_own(tmp_path: Path, first: Path, second: Path):
     keep(config(tmp_path / "store", trial=3), first)
     restore(config(tmp_path / "store"), recipe(STORE), variables(second))
@@ -192,6 +212,14 @@ def test_only_a_sidecar_is_told_that_train_has_ended(
 ):
     end(recipe(checkpoints), variables(tmp_path))
     assert bool(list(tmp_path.iterdir())) is told
+
+
+def test_a_link_in_the_place_of_the_sign_is_not_followed(tmp_path: Path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / ".ended").symlink_to(tmp_path / "elsewhere")
+    end(recipe(STORE), variables(folder))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_everything_in_a_claim_goes_and_it_stays(tmp_path: Path):

@@ -104,6 +104,31 @@ def test_the_oldest_give_way_when_all_are_too_large(folder: Path, store: Store):
     assert names(store) == ["step-2", "step-3"]
 
 
+@pytest.mark.parametrize(
+    ("keep", "sizes", "removed"),
+    [
+        pytest.param(3, [400_000] * 3, [], id="too large together"),
+        pytest.param(2, [1] * 3, ["step-2"], id="the newest was removed"),
+    ],
+)
+def test_what_gives_way_is_not_copied_again_and_again(
+    folder: Path, store: Store, keep: int, sizes: list[int], removed: list[str]
+):
+    for at, size in enumerate(sizes):
+        write(folder / f"step-{at}", "x" * size, at + 1)
+    one = keeper(folder, store, keep=keep)
+    settle(one)
+    for name in removed:
+        (folder / name).unlink()
+    settle(one)
+    before = names(store), store.list(PLACE)
+    one.store = Store("unused", store._backend, store._retry)
+    one.store.put_file = lambda path, _: pytest.fail(f"{path} is copied")  # type: ignore[method-assign]
+    settle(one)
+    assert (names(store), store.list(PLACE)) == before
+    assert one._is_calm
+
+
 def test_one_that_is_too_large_alone_is_not_kept_and_told_once(
     folder: Path, store: Store, caplog: pytest.LogCaptureFixture
 ):
