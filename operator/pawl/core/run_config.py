@@ -81,14 +81,15 @@ def known(work: Work) -> tuple[KnownVersion, ...]:
     of them, since an annotation has a limit."""
     lost = missing(work.observed.recorded, work.observed.versions)
     versions = (*read_versions(lost, work.job.spec.model), *work.versions)
-    return tuple(
+    found = tuple(
         KnownVersion(
             version=version.reference(),
             data_digest=lineage.data.digest,
             window=Window(**data.window.model_dump()) if (data := lineage.data).window else None,
         )
-        for version in sorted(versions, key=lambda version: version.number)[-_MOST_KNOWN:]
+        for version in sorted(versions, key=lambda version: version.number)
         if (lineage := version.spec.lineage) is not None
         and lineage.recipe_digest == work.run.recipe_digest
         and lineage.data is not None
     )
+    return found[-_MOST_KNOWN:]

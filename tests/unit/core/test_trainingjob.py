@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from serving_world import version
 from world import (
     DIGEST,
     INSTALLATION,
@@ -392,6 +393,26 @@ def test_a_retrain_s_version_says_how_rows_were_cut_and_the_next_run_is_told():
     (job,) = (a.object for a in plan.actions if isinstance(a, Create))
     (known,) = run_json(job)["known"]
     assert Window.model_validate(known["window"]) == window
+
+
+def test_of_the_versions_of_its_recipe_the_newest_are_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pawl.core.run_config._MOST_KNOWN", 2)
+    w = world()
+    w.settle()
+    recipe = w.status("TrainingJob", NAME)["run"]["recipeDigest"]
+    for number, digest in enumerate([recipe] * 3 + ["sha256:" + "e" * 64] * 3, 1):
+        data = {"uri": "s3://d", "digest": DIGEST}
+        made = version(number, lineage={"recipeDigest": digest, "data": data})
+        made["status"]["observedGeneration"] = 1
+        w.add(made)
+    again = copy.deepcopy(w.objects[("TrainingJob", NAME)])
+    again["metadata"] |= {"name": "again", "uid": "uid-2"}
+    del again["status"]
+    w.objects[("TrainingJob", "again")] = again
+    plan = plan_training_job(w.observe_job("again"), INSTALLATION, w.clock)
+    (job,) = (a.object for a in plan.actions if isinstance(a, Create))
+    told = [known["version"]["name"] for known in run_json(job)["known"]]
+    assert told == ["churn-v2", "churn-v3"]
 
 
 def test_a_run_without_new_data_ends_well_and_makes_no_version():
