@@ -1,5 +1,5 @@
-"""The least that an operator can do: a ConfigMap and a Job for every TrainingJob that a watch tells
-of, by the client that Pawl has, without looking at it, planning, or telling anything.
+"""The least that an operator can do: Pawl's Job for every TrainingJob that a watch tells of, by the
+client that Pawl has, without looking at it, planning, or telling anything.
 
     python -m benchmarks.bare_operator KUBECONFIG
 
@@ -12,24 +12,22 @@ import asyncio
 import sys
 from typing import Any
 
-from benchmarks.scale import plain_job
-from pawl.control.kinds import CONFIG_MAPS, JOBS, TRAINING_JOBS
+from benchmarks.scale import own_job
+from pawl.control.kinds import JOBS, TRAINING_JOBS
 from pawl.control.kube import Kube
+from pawl.core.manifests.common import metadata
 
 WORKERS = 8
-#: Bytes of a run's ConfigMap, about.
-CONFIG = "x" * 1500
 
 
 async def work(kube: Kube, asked: asyncio.Queue[Any]) -> None:
+    job = own_job("bare")
     while True:
         meta = await asked.get()
-        about = {"name": meta["name"], "namespace": meta["namespace"]}
-        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {"a": CONFIG}}
-        await kube.create(CONFIG_MAPS, config)
-        job = plain_job(meta["name"])
-        job["metadata"] = about
-        await kube.create(JOBS, job)
+        owner = {"kind": TRAINING_JOBS.kind, "metadata": meta}
+        labels = job["metadata"]["labels"]
+        about = metadata(meta["name"], meta["namespace"], owner, labels)
+        await kube.create(JOBS, {**job, "metadata": about})
 
 
 async def main(kubeconfig: str) -> None:
@@ -40,9 +38,11 @@ async def main(kubeconfig: str) -> None:
         for _ in range(WORKERS):
             group.create_task(work(kube, asked))
         print("ready", flush=True)
-        async for event in kube.watch(TRAINING_JOBS, None, since, 600):
-            if event["type"] == "ADDED":
-                asked.put_nowait(event["object"]["metadata"])
+        while True:  # API servers end watches while a CRD settles
+            async for event in kube.watch(TRAINING_JOBS, None, since, 600):
+                since = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] == "ADDED":
+                    asked.put_nowait(event["object"]["metadata"])
 
 
 if __name__ == "__main__":

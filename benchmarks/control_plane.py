@@ -7,6 +7,7 @@ on loopback, keep nothing, and end with the context.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -14,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -25,6 +27,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 REQUESTS_PER_SECOND = 1000
 _NEEDED = ("kube-apiserver", "kube-controller-manager", "etcd")
 _START_SECONDS = 120.0
+_SYNCS = re.compile(
+    r'^job_controller_job_sync_duration_seconds_bucket\{.*le="([^"]+)"\} (\S+)$', re.M
+)
 
 
 def binaries() -> dict[str, str] | None:
@@ -37,10 +42,27 @@ def binaries() -> dict[str, str] | None:
     return {name: path for name, path in found.items() if path} if all(found.values()) else None
 
 
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running one: its kubeconfig, and where the controller manager tells its metrics."""
+
+    kubeconfig: Path
+    metrics: str
+
+    def syncs(self) -> dict[float, int]:
+        """How many syncs of Jobs the controller manager has ended, by how many seconds they took at
+        most."""
+        answer = httpx.get(self.metrics, verify=False)
+        found: dict[float, int] = {}
+        for bound, count in _SYNCS.findall(answer.raise_for_status().text):
+            found[float(bound)] = found.get(float(bound), 0) + int(float(count))
+        return found
+
+
 @contextmanager
-def control_plane(folder: Path, found: dict[str, str]) -> Iterator[Path]:
-    """A running one; gives its kubeconfig."""
-    etcd, peers, port = _free_port(), _free_port(), _free_port()
+def control_plane(folder: Path, found: dict[str, str]) -> Iterator[ControlPlane]:
+    """A running one."""
+    etcd, peers, port, metrics = (_free_port() for _ in range(4))
     token = secrets.token_urlsafe(32)
     (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     _key(folder / "sa.key")
@@ -83,9 +105,13 @@ def control_plane(folder: Path, found: dict[str, str]) -> Iterator[Path]:
             f"--kube-api-burst={REQUESTS_PER_SECOND}",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
-            "--secure-port=0",
+            f"--secure-port={metrics}",
+            f"--cert-dir={folder}/controller-certs",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--authorization-always-allow-paths=/metrics",
         )
-        yield kubeconfig
+        yield ControlPlane(kubeconfig, f"https://127.0.0.1:{metrics}/metrics")
 
 
 class _Runner:

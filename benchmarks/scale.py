@@ -6,10 +6,12 @@ The operator is the real one, a process of its own that is kept on one core. On 
 plane (control_plane.py; the directory of binaries in PAWL_KUBE_BIN), in one run:
     plain Jobs are created, 32 requests at a time, until kube-controller-manager has made all of
     their pods: `pods-s`, from the first request to the last pod;
-    all TrainingJobs, until a program that does nothing else (bare_operator.py) has made a Job of
-    each: `bare-jobs-s`;
+    the same with Jobs as Pawl makes them, of three containers each: `own-pods-s`;
+    all TrainingJobs, until a program that does nothing else (bare_operator.py) has made Pawl's Job
+    of each: `bare-jobs-s`;
     a tenth of the TrainingJobs, then all, likewise with the operator: `jobs-s`.
-The controller manager goes on making pods of those Jobs, and a watch tells of each.
+The controller manager goes on making pods of those Jobs, and a watch tells of each. How long its
+syncs of Jobs take meanwhile (`sync-p99-ms`, at most) is told beside the operator's reconciles.
 
 On the embedded API server (benchmarks/pretence.py: nothing makes pods of Jobs) the same without the
 comparison. Cost is CPU time of the operator until it is at rest again, by object.
@@ -30,6 +32,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,9 @@ from pawl import constants as c
 from pawl.api.crds import all_crds
 from pawl.control.kinds import OURS, TRAINING_JOBS, Resource
 from pawl.control.kube import Kube, KubeError
+from pawl.control.settings import from_environment
+from pawl.core.plan import Create
+from pawl.core.trainingjob import TrainingJobObserved, plan_training_job
 
 IN_FLIGHT = 32
 MOST_RATIO, MOST_MB, MOST_MS, MOST_GROWTH = 1.5, 300.0, 50.0, 1.3
@@ -49,6 +55,7 @@ LIMIT, REST_SECONDS = 600.0, 3.0
 NAMESPACES = Resource("v1", "Namespace", "namespaces", "")
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions")
 JOBS, PODS = Resource("batch/v1", "Job", "jobs", ""), Resource("v1", "Pod", "pods", "")
+INSTALLATION = from_environment({"PAWL_STORE": "s3://models"}).installation
 Object = dict[str, Any]
 
 
@@ -56,6 +63,17 @@ def plain_job(name: str) -> Object:
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "pawl.invalid/x:1"}]}
     spec = {"template": {"spec": pod}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+
+
+def own_job(name: str) -> Object:
+    """As Pawl makes it of a TrainingJob, but nobody's, so that the operator does not see it."""
+    item = training_job(name)
+    item["metadata"] |= {"namespace": "", "uid": "", "generation": 1}
+    plan = plan_training_job(TrainingJobObserved(item), INSTALLATION, datetime.now(UTC))
+    (job,) = (dict(action.object) for action in plan.actions if isinstance(action, Create))
+    for labelled in (job, job["spec"]["template"]):
+        del labelled["metadata"]["labels"][c.LABEL_MANAGED_BY]
+    return job | {"metadata": {"name": name, "labels": job["metadata"]["labels"]}}
 
 
 def training_job(name: str) -> Object:
@@ -74,6 +92,8 @@ class Cluster:
 
     kube: Kube
     kubeconfig: Path
+    #: Of the controller manager; see ControlPlane.syncs.
+    syncs: Callable[[], dict[float, int]] = dict
 
     async def namespace(self, name: str) -> None:
         await put(self.kube, NAMESPACES, {"metadata": {"name": name}})
@@ -163,14 +183,14 @@ def operator(folder: Path, kubeconfig: Path, profile: Path | None) -> Iterator[O
 
 @asynccontextmanager
 async def real(folder: Path, found: dict[str, str]) -> AsyncIterator[Cluster]:
-    with control_plane(folder, found) as kubeconfig:
-        kube = await Kube.connect(str(kubeconfig))
+    with control_plane(folder, found) as plane:
+        kube = await Kube.connect(str(plane.kubeconfig))
         try:
             for crd in all_crds():
                 await put(kube, CRDS, crd)
             for resource in OURS:
                 await _served(kube, resource)
-            yield Cluster(kube, kubeconfig)
+            yield Cluster(kube, plane.kubeconfig, plane.syncs)
         finally:
             await kube.close()
 
@@ -201,6 +221,12 @@ async def embedded(folder: Path) -> AsyncIterator[Cluster]:
             await kube.close()
 
 
+def sync_p99(before: dict[float, int], after: dict[float, int]) -> float:
+    """Of histograms with bounds in seconds: below which 99 % are of what came between them."""
+    counts = {bound: count - before.get(bound, 0) for bound, count in after.items()}
+    return min(bound for bound, count in counts.items() if count >= 0.99 * max(counts.values()))
+
+
 async def measure(
     cluster: Cluster, folder: Path, count: int, report: Report, where: str, profile: Path | None
 ) -> float:
@@ -208,11 +234,13 @@ async def measure(
     costs: list[float] = []
     with operator(folder, cluster.kubeconfig, profile) as running:
         for number in (count // 10, count):
-            before, since = await running.rest(), time.time()
+            before, since, synced = await running.rest(), time.time(), cluster.syncs()
             took = await cluster.until(f"training-{number}", training_job, JOBS, number)
             costs.append((await running.rest() - before) / number)
             print(f"INFO {where}-jobs-{number}-s {took:.2f}")
             print(f"INFO {where}-cpu-ms-an-object-of-{number} {costs[-1] * 1e3:.1f}", flush=True)
+        if synced:
+            print(f"INFO {where}-jobs-sync-p99-ms {sync_p99(synced, cluster.syncs()) * 1e3:g}")
         report.at_most(f"{where}-operator-mb", running.process.memory_info().rss / 1e6, MOST_MB)
     reconciles = running.reconciles(since)
     print(f"INFO {where}-reconciles-an-object {len(reconciles) / count:.1f}")
@@ -246,14 +274,19 @@ async def run(folder: Path, count: int, report: Report, profile: Path | None) ->
         print("INFO real-jobs-over-pods not measured: no binaries (PAWL_KUBE_BIN)")
     else:
         async with real(folder / "real", found) as cluster:
+            synced = cluster.syncs()
             pods = await cluster.until("plain", plain_job, PODS, count)
             print(f"INFO real-pods-{count}-s {pods:.2f}", flush=True)
+            print(f"INFO real-pods-sync-p99-ms {sync_p99(synced, cluster.syncs()) * 1e3:g}")
+            own = await cluster.until("own", own_job, PODS, count)
+            print(f"INFO real-own-pods-{count}-s {own:.2f}", flush=True)
             with bare(cluster.kubeconfig):
                 least = await cluster.until("bare", training_job, JOBS, count)
             await cluster.clear("bare", count)
             print(f"INFO real-bare-jobs-{count}-s {least:.2f}", flush=True)
             print(f"INFO real-bare-jobs-over-pods {least / pods:.2f}")
             jobs = await measure(cluster, folder / "real", count, report, "real", profile)
+            print(f"INFO real-jobs-over-own-pods {jobs / own:.2f}")
             report.at_most("real-jobs-over-pods", jobs / pods, MOST_RATIO)
     async with embedded(folder / "embedded") as cluster:
         await measure(cluster, folder / "embedded", count, report, "embedded", None)

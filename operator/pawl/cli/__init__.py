@@ -3,52 +3,53 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import typer
 
-from pawl.cli import (
-    alerts,
-    approval,
-    audit,
-    capture,
-    data,
-    gc,
-    lineage,
-    local,
-    plan,
-    reproduce,
-    rollout,
-    sign,
-    trials,
-)
 from pawl.errors import PawlError
 
-app = typer.Typer(
-    name="pawl",
-    help="Models that move forward only when they are measured to be better.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+#: The commands of each module, in the order of the help.
+_MODULES = {
+    "local": ("local",),
+    "rollout": ("promote", "abort", "pause", "resume", "retry", "reset"),
+    "approval": ("approve", "reject"),
+    "audit": ("audit",),
+    "sign": ("sign", "verify"),
+    "gc": ("gc",),
+    "plan": ("plan",),
+    "alerts": ("alerts",),
+    "capture": ("capture",),
+    "data": ("data",),
+    "trials": ("trials",),
+    "lineage": ("lineage",),
+    "reproduce": ("reproduce",),
+}
+_HERE = ("operator", "demo", "version")
 
 
-app.add_typer(local.app, name="local")
-rollout.register(app)
-approval.register(app)
-audit.register(app)
-sign.register(app)
-gc.register(app)
-plan.register(app)
-alerts.register(app)
-capture.register(app)
-data.register(app)
-trials.register(app)
-lineage.register(app)
-reproduce.register(app)
+def command_line(word: str | None = None) -> typer.Typer:
+    """With the command `word` and what is in its module; with all when there is none of that
+    name: only who asks for help waits until everything is loaded."""
+    app = typer.Typer(
+        name="pawl",
+        help="Models that move forward only when they are measured to be better.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.command("operator")(_operator)
+    app.command("demo")(_demo)
+    app.command("version")(_version)
+    wanted = [name for name, words in _MODULES.items() if word in words]
+    if not wanted and word not in _HERE:
+        wanted = list(_MODULES)
+    for name in wanted:
+        import_module(f"pawl.cli.{name}").register(app)
+    return app
 
 
-@app.command()
-def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, ERROR.")) -> None:
+def _operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, ERROR.")) -> None:
     """Run the operator; it is configured by PAWL_* variables (docs/install.md)."""
     import asyncio  # noqa: PLC0415 - each command loads only what it needs
 
@@ -62,8 +63,7 @@ def operator(log_level: str = typer.Option("INFO", help="DEBUG, INFO, WARNING, E
         asyncio.run(run_operator(from_environment()))
 
 
-@app.command()
-def demo(
+def _demo(
     keep: bool = typer.Option(False, "--keep", help="Let the cluster go on afterwards."),
 ) -> None:
     """Train, serve, try and retrain a model on a cluster of its own; writes demo-report.html."""
@@ -72,8 +72,7 @@ def demo(
     run_demo(keep)
 
 
-@app.command()
-def version() -> None:
+def _version() -> None:
     """Print the version."""
     from pawl import __version__  # noqa: PLC0415
 
@@ -83,7 +82,7 @@ def version() -> None:
 def run() -> int:
     """Runs the command line and gives the exit code."""
     try:
-        app(standalone_mode=True)
+        command_line(sys.argv[1] if len(sys.argv) > 1 else None)(standalone_mode=True)
     except PawlError as error:
         typer.echo(f"pawl: {error}", err=True)
         return 2
@@ -92,4 +91,4 @@ def run() -> int:
     return 0
 
 
-__all__ = ["app", "run"]
+__all__ = ["command_line", "run"]

@@ -26,6 +26,11 @@ _START_LIMIT = 60.0  # seconds until a detached cluster has to serve
 Kubeconfig = Annotated[Path, typer.Option(help="Where the cluster's kubeconfig is written.")]
 
 
+def register(parent: typer.Typer) -> None:
+    """Adds the commands."""
+    parent.add_typer(app, name="local")
+
+
 @app.command()
 def up(
     kubeconfig: Kubeconfig = DEFAULT_KUBECONFIG,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.core.manifests.alert_rules import MODELS, OPERATOR
 from pawl.stats.drift.divergences import psi
 from pawl.stats.drift.layout import Ragged
@@ -30,7 +30,7 @@ MOVED = {"(-inf, 1]": 2, "(1, 2]": 4, "(2, inf)": 13, "empty": 1}
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yaml"
-    path.write_text(CliRunner().invoke(app, ["alerts", "--plain"]).output)
+    path.write_text(CliRunner().invoke(command_line(), ["alerts", "--plain"]).output)
     return path
 
 

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pawl.api.data import Data
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.errors import UserError
 
 
@@ -21,7 +21,7 @@ def sample(tmp_path: Path) -> Path:
 
 
 def test_a_profile_is_a_data_section(sample: Path) -> None:
-    done = CliRunner().invoke(app, ["data", "profile", str(sample), "--target", "y"])
+    done = CliRunner().invoke(command_line(), ["data", "profile", str(sample), "--target", "y"])
     data = Data.model_validate(yaml.safe_load(done.stdout)["data"])
     assert (data.uri, data.task, data.id_columns) == (sample.as_uri(), "binary", ("id",))
     assert data.checks[0].min_rows == 30
@@ -35,6 +35,6 @@ def test_a_profile_is_a_data_section(sample: Path) -> None:
     ],
 )
 def test_what_cannot_be_profiled_is_told(sample: Path, words: list[str], said: str) -> None:
-    done = CliRunner().invoke(app, ["data", "profile", str(sample), *words])
+    done = CliRunner().invoke(command_line(), ["data", "profile", str(sample), *words])
     assert isinstance(done.exception, UserError)
     assert said in str(done.exception)

@@ -10,7 +10,7 @@ import yaml
 from commandline import pawl as run
 from typer.testing import CliRunner
 
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.errors import UserError
 
 ROLLOUT: dict[str, Any] = {
@@ -156,4 +156,4 @@ def test_a_command_that_cannot_be_followed(words: list[str], told: str):
 
 
 def test_the_rate_must_be_said():
-    assert CliRunner().invoke(app, ["plan", "mdep/churn"]).exit_code == 2
+    assert CliRunner().invoke(command_line(), ["plan", "mdep/churn"]).exit_code == 2

@@ -15,7 +15,7 @@ from pawl.artifacts import bundle
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.records import DataLineage, Lineage
 from pawl.artifacts.store import open_store
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.core.recipe import recipe_digest
 from pawl.errors import PawlError, UserError
 
@@ -33,7 +33,7 @@ def recipe(trainer: dict[str, Any] = SKLEARN, **more: Any) -> dict[str, Any]:
 
 
 def pawl(*words: str) -> str:
-    result = CliRunner().invoke(app, ["reproduce", *words, "--timeout", "1s"])
+    result = CliRunner().invoke(command_line(), ["reproduce", *words, "--timeout", "1s"])
     if isinstance(result.exception, PawlError):
         raise result.exception
     return result.output

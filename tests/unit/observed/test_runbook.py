@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from exported import ROOT, samples
 from promql import groupings, selectors
 
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.core.manifests.alerts import Limits, rule_file
 
 PAGE = (ROOT / "docs/runbook.md").read_text()
@@ -50,7 +50,7 @@ def test_a_section_has_three_commands_of_tools_that_are_there(name: str):
         tool, verb, *_ = shlex.split(command)
         assert tool in ("kubectl", "pawl")
         if tool == "pawl":
-            assert verb in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+            assert verb in typer.main.get_command(command_line()).commands  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
