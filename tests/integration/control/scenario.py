@@ -165,6 +165,7 @@ class Scene:
         spec = json.dumps(item.get("spec", {})).replace(str(self.folder), "FOLDER")
         spec = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "UID", spec)
         spec = re.sub(r"127(\.\d+){3}", "ADDRESS", spec)
+        spec = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", spec)
         return {"spec": json.loads(spec), "conditions": conditions, "status": told}
 
 
