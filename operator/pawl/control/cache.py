@@ -32,7 +32,7 @@ Object = Mapping[str, Any]
 #: Whose plans look at objects of a kind, by model: at what `_looked_at` gives, or at any part.
 _RELATED: dict[Resource, tuple[Resource, ...]] = {
     MODEL_VERSIONS: (MODEL_VERSIONS, DEPLOYMENTS),
-    DEPLOYMENTS: (MODEL_VERSIONS,),
+    DEPLOYMENTS: (MODEL_VERSIONS, TRAINING_JOBS),
 }
 _RELATED_TO_ALL: dict[Resource, tuple[Resource, ...]] = {MODEL_VERSIONS: (TRAINING_JOBS,)}
 

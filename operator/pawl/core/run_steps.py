@@ -74,10 +74,11 @@ def drive(work: Work) -> None:
 
 
 def _first(work: Work) -> None:
-    """What comes before there is a Job of the run, once it is known what to compare with."""
+    """What comes before there is a Job of the run, once it is known what to compare with: whoever
+    tells that wakes the TrainingJob."""
     if versions.undecided(work.observed.versions, work.observed.deployments):
-        work.draft.requeue(versions.AGAIN)
-    elif work.job.spec.search is not None:
+        return
+    if work.job.spec.search is not None:
         _search(work, work.job.spec.search)
     else:
         _create(work)

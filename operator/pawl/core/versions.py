@@ -16,8 +16,6 @@ from pawl.api.modelversion import ModelVersion, ModelVersionSpec, Stage
 from pawl.artifacts.runs import StoreRef
 
 Object = Mapping[str, Any]
-#: Seconds after which to look again at what is `undecided`: a first plan is a matter of moments.
-AGAIN = 0.2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pawl.control.queue import Key
 
 VERSION = Key("ModelVersion", "ml", "m-v1")
 DEPLOYMENT = Key("Deployment", "ml", "m")
+TRAINING = Key("TrainingJob", "ml", "t")
 
 
 def item(kind: str, name: str, revision: int, **parts: Any) -> dict[str, Any]:
@@ -40,16 +41,20 @@ def cache(woken: list[Key]) -> Cache:
 @pytest.mark.parametrize(
     ("status", "also"),
     [
-        pytest.param({"stable": {"name": "m-v1", "since": "t"}}, [VERSION], id="what is served"),
-        pytest.param({"candidate": {"name": "m-v1"}}, [VERSION], id="what is tried"),
-        pytest.param({"observedGeneration": 1}, [VERSION], id="that nothing is, after all"),
+        pytest.param(
+            {"stable": {"name": "m-v1", "since": "t"}}, [VERSION, TRAINING], id="what is served"
+        ),
+        pytest.param({"candidate": {"name": "m-v1"}}, [VERSION, TRAINING], id="what is tried"),
+        pytest.param({"observedGeneration": 1}, [VERSION, TRAINING], id="that nothing is"),
         pytest.param({"rollout": {"measuredTo": 7}}, [], id="what was measured"),
     ],
 )
-def test_versions_are_woken_by_what_is_served_and_not_by_every_measurement(
+def test_others_are_woken_by_what_is_served_and_not_by_every_measurement(
     cache: Cache, woken: list[Key], status: Any, also: list[Key]
 ):
-    cache.learn(DEPLOYMENTS, deployment(3, **status))
+    cache.learn(TRAINING_JOBS, item("TrainingJob", "t", 3, spec={"model": "m"}))
+    woken.clear()
+    cache.learn(DEPLOYMENTS, deployment(4, **status))
     assert woken == [DEPLOYMENT, *also]
 
 
@@ -74,8 +79,8 @@ def test_siblings_are_woken_by_what_they_look_at_and_trainings_by_all(
     woken.clear()
     version = item("ModelVersion", "m-v2", 5, spec={"model": "m"}, status=status)
     cache.learn(MODEL_VERSIONS, version)
-    own, training = Key("ModelVersion", "ml", "m-v2"), Key("TrainingJob", "ml", "t")
-    assert woken == [own, *([VERSION, own, DEPLOYMENT] if also else []), training]
+    own = Key("ModelVersion", "ml", "m-v2")
+    assert woken == [own, *([VERSION, own, DEPLOYMENT] if also else []), TRAINING]
 
 
 def test_a_version_that_goes_wakes_all_that_counted_on_it(cache: Cache, woken: list[Key]):
