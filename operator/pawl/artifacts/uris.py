@@ -10,7 +10,8 @@ refused, unless a rule says the very place:
 - web servers at loopback and link-local addresses, where the metadata services of clouds are.
 
 A Secret that `train` mounts, `secret://NAME`, may be named only where a rule says so, and never one
-of Pawl's own.
+that is or may be Pawl's own: `pawl-…` (store, signing, notify, mlflow), and `…-feedback`, the key
+of a Deployment's servers.
 
 URIs with `..`, empty or encoded path segments are refused: what they name depends on the reader.
 """
@@ -27,14 +28,14 @@ from urllib.parse import unquote, urlsplit
 
 from pawl.artifacts.addresses import is_address, is_own
 from pawl.artifacts.redact import redact
-from pawl.constants import ENV_ALLOWED_URIS, SIGNING_SECRET, STORE_SECRET
+from pawl.constants import ENV_ALLOWED_URIS
 from pawl.errors import NotAllowedError
 
 NOT_ALLOWED: Final = "UriNotAllowed"  # reason of conditions and events
 
 #: What `runs`, `bundles` and the others below a store's URI are for: see `artifacts.records`.
 RESERVED = ("bundles", "runs", "decisions", "windows", "snapshots")
-OWN_SECRETS = (STORE_SECRET, SIGNING_SECRET)
+_OWN_SECRET = re.compile("pawl-.*|.*-feedback")
 _HOST = re.compile(
     r"([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?"
 )
@@ -115,8 +116,8 @@ class Rules:
         return [rule_of(rule) for rule in self.of(namespace) or ()]
 
     def _secret_problem(self, place: Place, namespace: str) -> str:
-        if place.host in OWN_SECRETS:
-            return f"secret://{place.host} is Pawl's own and not for trainers"
+        if _OWN_SECRET.fullmatch(place.host):
+            return f"secret://{place.host} is named like Pawl's own, which are not for trainers"
         if any(rule.covers(place) for rule in self._rules(namespace)):
             return ""
         return f"secret://{place.host} is not allowed in namespace {namespace}: no rule names it"

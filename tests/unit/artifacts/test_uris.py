@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawl.artifacts.uris import Guard, Rules, place_of, rule_of
+from pawl.core.manifests.serving import feedback_secret
 from pawl.errors import NotAllowedError
 
 OPEN = Rules("s3://pawl/models")
@@ -195,6 +196,10 @@ def test_a_name_for_ones_own_machine_is_refused_unless_a_rule_says_it():
         pytest.param(RULED, "all", "x", "", id="all of a namespace"),
         pytest.param(RULED, "all", "pawl-store", "Pawl's own", id="the store's, despite a rule"),
         pytest.param(RULED, "all", "pawl-signing", "Pawl's own", id="the key for signatures"),
+        pytest.param(RULED, "all", "pawl-notify", "Pawl's own", id="the key for webhooks"),
+        pytest.param(
+            RULED, "all", feedback_secret("d" * 63), "Pawl's own", id="the key for feedback"
+        ),
     ],
 )
 def test_which_secrets_may_be_mounted(rules: Rules, namespace: str, name: str, why: str):

@@ -15,7 +15,7 @@ from pawl.artifacts.store import open_store
 from pawl.capture.expire import expire
 from pawl.capture.keyed import keyed_hash
 from pawl.capture.main import main, store_at
-from pawl.cli import app
+from pawl.cli import command_line
 from pawl.errors import UserError
 
 DAY = 86_400.0
@@ -107,7 +107,7 @@ def test_wrong_words_end_with_the_usage(words: list[str]) -> None:
 
 def test_the_command_line_has_them_all(lake: Any) -> None:
     lake.predictions(("1", 30, "a"))
-    result = CliRunner().invoke(app, ["capture", "list", "--uri", lake.uri])
+    result = CliRunner().invoke(command_line(), ["capture", "list", "--uri", lake.uri])
     assert result.output.endswith("1 files\n")
 
 

@@ -20,8 +20,9 @@ def server_name(deployment: str, version: int) -> str:
 
 
 def feedback_secret(deployment: str) -> str:
-    """Name of the Secret whose `key` seals the feedback tokens of a Deployment's servers."""
-    return child_name(deployment, "feedback", limit=52)
+    """Name of the Secret whose `key` seals the feedback tokens of a Deployment's servers. It ends
+    like this however long that name is: trainers may not mount it (artifacts.uris)."""
+    return f"{child_name(deployment, limit=43)}-feedback"
 
 
 def server_labels(deployment: str, model: str, version: int) -> dict[str, str]:
