@@ -53,7 +53,8 @@ RULES = (
     Rule(GROUP, ("trainingjobs/finalizers", "modeldeployments/finalizers"), ("update",)),
     # get: to know its own again when what it creates is there already
     Rule("batch", ("jobs",), ("get", *_OWN)),
-    Rule("", ("services", "configmaps"), ("get", *_OWN)),
+    Rule("", ("services",), ("get", *_OWN)),
+    Rule("", ("configmaps",), _OWN),
     Rule("apps", ("deployments",), _OWN),
     Rule("policy", ("poddisruptionbudgets",), _OWN),
     Rule("autoscaling", ("horizontalpodautoscalers",), _OWN),
