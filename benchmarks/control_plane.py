@@ -95,7 +95,7 @@ def control_plane(folder: Path, found: dict[str, str]) -> Iterator[ControlPlane]
             "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none",
         )
-        _ready(port, token)
+        _ready(f"https://127.0.0.1:{port}/readyz", token)
         run(
             found["kube-controller-manager"],
             f"--kubeconfig={kubeconfig}",
@@ -111,7 +111,9 @@ def control_plane(folder: Path, found: dict[str, str]) -> Iterator[ControlPlane]
             f"--authorization-kubeconfig={kubeconfig}",
             "--authorization-always-allow-paths=/metrics",
         )
-        yield ControlPlane(kubeconfig, f"https://127.0.0.1:{metrics}/metrics")
+        told = f"https://127.0.0.1:{metrics}/metrics"
+        _ready(told)
+        yield ControlPlane(kubeconfig, told)
 
 
 class _Runner:
@@ -164,17 +166,17 @@ def _kubeconfig(port: int, authority: Path, token: str) -> dict[str, object]:
     }
 
 
-def _ready(port: int, token: str) -> None:
+def _ready(url: str, token: str = "") -> None:
     """Its certificate is its own, made at the start: this one request goes without."""
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     deadline = time.monotonic() + _START_SECONDS
     with httpx.Client(verify=False, headers=headers, trust_env=False) as client:
         while True:
             try:
-                if client.get(f"https://127.0.0.1:{port}/readyz").status_code == 200:
+                if client.get(url).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             if time.monotonic() > deadline:
-                raise SystemExit(f"the API server is not ready after {_START_SECONDS:g} s")
+                raise SystemExit(f"{url} does not answer after {_START_SECONDS:g} s")
             time.sleep(0.2)
