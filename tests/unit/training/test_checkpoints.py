@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from told import run_config
 
 from pawl.api.template import StoredCheckpoints
 from pawl.api.trainingjob import TrainingJobSpec
@@ -33,19 +34,7 @@ def recipe(checkpoints: dict[str, Any] | None) -> TrainingJobSpec:
 
 def config(store: Path, trial: int | None = None) -> RunConfig:
     task = None if trial is None else TrialTask(number=trial, search_run=1, parameters={})
-    return RunConfig(
-        name="j",
-        namespace="n",
-        uid="u",
-        run=1,
-        started_at="2026-11-21T12:00:00Z",
-        model="m",
-        spec={},
-        recipe_digest="",
-        store=store.as_uri(),
-        image="i",
-        trial=task,
-    )
+    return run_config(store, trial=task)
 
 
 def variables(folder: Path) -> dict[str, str]:

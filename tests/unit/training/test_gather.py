@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from told import run_config
 
 from pawl.api.data import Data
 from pawl.artifacts.runs import RunConfig
@@ -25,19 +26,9 @@ def lake(tmp_path: Path) -> Path:
 
 
 def config(lake: Path, data_digest: str | None = None) -> RunConfig:
-    return RunConfig(
-        name="job",
-        namespace="team",
-        uid="u",
-        run=1,
-        started_at="2026-11-21T12:00:00Z",
-        model="m",
-        spec={},
-        recipe_digest="sha256:" + "0" * 64,
-        store=(lake / "store").as_uri(),
-        image="trainer",
-        data_digest=data_digest,
-    )
+    digest = "sha256:" + "0" * 64
+    told = {"recipe_digest": digest, "data_digest": data_digest}
+    return run_config(lake / "store", name="job", namespace="team", image="trainer", **told)
 
 
 def read(lake: Path, *sources: Any, digest: str | None = None, **more: Any) -> Gathered:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from told import run_config
 
 from pawl.api.data import Data
 from pawl.artifacts.records import Agreement
@@ -23,10 +24,7 @@ CY = ["no", "no", "yes", "no"] * 10
 
 
 def config(store: Path, **more: Any) -> RunConfig:
-    return RunConfig(
-        name="j", namespace="n", uid="u", run=3, started_at="2026-11-21T12:00:00Z", model="m",
-        spec={}, recipe_digest="", store=store.as_uri(), image="i", **more,
-    )  # fmt: skip
+    return run_config(store, run=3, **more)
 
 
 def table(*columns: Sequence[Any], **more: Any) -> pa.Table:

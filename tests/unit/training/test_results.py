@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from told import run_config
 
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.runs import NoNewData, RunConfig, read_result
@@ -20,18 +21,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def config(store: Path) -> RunConfig:
-    return RunConfig(
-        name="j",
-        namespace="n",
-        uid="u",
-        run=3,
-        started_at="2026-11-21T12:00:00Z",
-        model="m",
-        spec={},
-        recipe_digest="",
-        store=store.as_uri(),
-        image="i",
-    )
+    return run_config(store, run=3)
 
 
 @pytest.mark.parametrize("why", [pytest.param("", id="unchanged"), "412 rows are labelled"])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from told import run_config
 
 from pawl.artifacts.canonical import canonical_json
 from pawl.artifacts.runs import RunConfig, Termination
@@ -25,18 +26,7 @@ SPEC: dict[str, Any] = {
 
 
 def _config(**changes: Any) -> RunConfig:
-    return RunConfig(
-        name="j",
-        namespace="n",
-        uid="u",
-        run=1,
-        started_at="2026-11-21T12:00:00Z",
-        model="m",
-        spec=SPEC | changes,
-        recipe_digest="",
-        store="file:///s",
-        image="i",
-    )
+    return run_config(Path("/s"), spec=SPEC | changes)
 
 
 @given(

@@ -55,6 +55,51 @@ def check_kind(resource: Resource, obj: Obj) -> None:
     )
 
 
+def identify(
+    resource: Resource,
+    namespace: str | None,
+    obj: Obj,
+    name: str | None = None,
+) -> None:
+    """Kind, namespace and name must be those of the request; what is left out is filled in."""
+    check_kind(resource, obj)
+    meta = obj.get("metadata")
+    if meta is None:
+        meta = obj["metadata"] = {}
+    if not isinstance(meta, dict):
+        raise errors.bad_request(f"{decode_failure(resource)}: metadata is no object")
+    if resource.namespaced:
+        if meta.get("namespace") and meta["namespace"] != namespace:
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on "
+                "the request"
+            )
+        meta["namespace"] = namespace or ""
+    if name is not None:
+        if not meta.get("name"):
+            meta["name"] = name
+        elif meta["name"] != name:
+            raise errors.bad_request(
+                f"the name of the object ({meta['name']}) does not match the name on the URL "
+                f"({name})"
+            )
+
+
+def check_namespace(resource: Resource, meta: Obj, live: Obj | None) -> None:
+    """The NamespaceLifecycle admission plugin; `live` is the namespace of a new object."""
+    namespace = meta["namespace"]
+    if live is None:
+        raise errors.not_found("", "namespaces", namespace)
+    if live.get("status", {}).get("phase") != "Terminating":
+        return
+    text = f"namespace {namespace} is being terminated"
+    why = f"unable to create new content in namespace {namespace} because it is being terminated"
+    error = errors.forbidden(resource.group, resource.plural, meta.get("name", ""), why)
+    cause = {"reason": "NamespaceTerminating", "message": text, "field": "metadata.namespace"}
+    error.details = (error.details or {}) | {"causes": [cause]}
+    raise error
+
+
 def _conversion(resource: Resource, api_version: str, kind: str) -> str:
     """Why an object of one kind is not one of another, as Go's scheme says it."""
     group, version = split_api_version(api_version)

@@ -18,9 +18,9 @@ from pawl.local.api import deletion, errors, metadata
 from pawl.local.api.admission.attempt import Attempt
 from pawl.local.api.checks import (
     Options,
-    check_kind,
+    check_namespace,
     check_revision,
-    decode_failure,
+    identify,
     reset_for_create,
     reset_for_update,
     same_but_times,
@@ -67,7 +67,7 @@ class Writer:
     ) -> Outcome:
         """Store a new object. The pipeline owns `obj`. `applied`: managed fields are there."""
         warnings: list[str] = []
-        self._identify(resource, namespace, obj)
+        identify(resource, namespace, obj)
         asked = resource
         versioned = not applied and bool(obj["metadata"].get("resourceVersion"))
         strict_errors(resource, obj, options, warnings)
@@ -146,7 +146,7 @@ class Writer:
     ) -> Outcome:
         """Replace an object, or with a `subresource` a part of it. The pipeline owns `obj`.
         `patched`: it was made from the stored object, so its uid is no precondition."""
-        self._identify(resource, namespace, obj, name)
+        identify(resource, namespace, obj, name)
         asked = resource
         warnings: list[str] = []
         strict_errors(resource, obj, options, warnings)
@@ -257,36 +257,6 @@ class Writer:
             raise errors.conflict(resource.group, resource.plural, name, why)
         return live
 
-    def _identify(
-        self,
-        resource: Resource,
-        namespace: str | None,
-        obj: Obj,
-        name: str | None = None,
-    ) -> None:
-        """Kind, namespace and name must be those of the request; what is left out is filled in."""
-        check_kind(resource, obj)
-        meta = obj.get("metadata")
-        if meta is None:
-            meta = obj["metadata"] = {}
-        if not isinstance(meta, dict):
-            raise errors.bad_request(f"{decode_failure(resource)}: metadata is no object")
-        if resource.namespaced:
-            if meta.get("namespace") and meta["namespace"] != namespace:
-                raise errors.bad_request(
-                    "the namespace of the provided object does not match the namespace sent on "
-                    "the request"
-                )
-            meta["namespace"] = namespace or ""
-        if name is not None:
-            if not meta.get("name"):
-                meta["name"] = name
-            elif meta["name"] != name:
-                raise errors.bad_request(
-                    f"the name of the object ({meta['name']}) does not match the name on the URL "
-                    f"({name})"
-                )
-
     def _stored_shape(self, resource: Resource, obj: Obj) -> Obj:
         if resource.view is not None:
             obj = resource.view.inward(obj)
@@ -307,27 +277,10 @@ class Writer:
             raise errors.ApiError(500, "", "etcdserver: request is too large")
 
     def _check_namespace(self, resource: Resource, obj: Obj) -> None:
-        """The NamespaceLifecycle admission plugin."""
         namespace = obj["metadata"].get("namespace", "")
-        if not resource.namespaced or not namespace:
-            return
-        live = self._registry.store.table("namespaces").get(Key("", namespace))
-        if live is None:
-            raise errors.not_found("", "namespaces", namespace)
-        if live.obj.get("status", {}).get("phase") == "Terminating":
-            why = (
-                f"unable to create new content in namespace {namespace} because it is being "
-                "terminated"
-            )
-            name = obj["metadata"].get("name", "")
-            error = errors.forbidden(resource.group, resource.plural, name, why)
-            cause = {
-                "reason": "NamespaceTerminating",
-                "message": f"namespace {namespace} is being terminated",
-                "field": "metadata.namespace",
-            }
-            error.details = (error.details or {}) | {"causes": [cause]}
-            raise error
+        if resource.namespaced and namespace:
+            live = self._registry.store.table("namespaces").get(Key("", namespace))
+            check_namespace(resource, obj["metadata"], live.obj if live is not None else None)
 
     def _free_name(self, resource: Resource, meta: Obj) -> str:
         """A generated name; tried again when it is taken, as kube-apiserver does since 1.30."""

@@ -61,11 +61,12 @@ def impersonated(user: User, request: web.BaseRequest) -> User:
 
 
 def questions(request: web.BaseRequest, at: Target, verb: str, store: Store) -> Iterator[Question]:
-    """What a request needs the right to. Who applies what is not there needs that to create it,
-    too."""
+    """What a request needs the right to. Who applies or puts what is not there needs that to create
+    it, too."""
     watched = at.watched or flag(request.query, "watch")
     yield _question("watch" if verb in ("get", "list") and watched else verb, at)
-    if verb == "patch" and request.headers.get("Content-Type", "").startswith(_APPLY):
+    applies = verb == "patch" and request.headers.get("Content-Type", "").startswith(_APPLY)
+    if applies or (verb == "update" and at.resource.behaviour.create_on_update):
         key = Key(at.namespace, at.name)
         if not at.subresource and store.table(at.resource.table).get(key) is None:
             yield _question("create", at)

@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from pawl.local.api.errors import ApiError
 from pawl.local.api.http import paths
-from pawl.local.api.http.access import OperatorAccess, bearer, impersonated
+from pawl.local.api.http.access import OperatorAccess, bearer, impersonated, questions
 from pawl.local.api.registry import Registry
 from pawl.local.api.users import ADMIN, OPERATOR, User, account
 
@@ -97,6 +97,22 @@ def test_who_applies_what_is_not_there_creates_it(ask: Asking):
     assert ask.verbs()[1:] == [("create", "services", True)]
     with pytest.raises(ApiError, match="cannot create"):
         ask("PATCH", f"{CORE}/pods/new", APPLY)
+
+
+@pytest.mark.parametrize(
+    ("path", "verbs"),
+    [
+        pytest.param(f"{CORE}/services/there", ["update"], id="there"),
+        pytest.param(f"{CORE}/services/new", ["update", "create"], id="new"),
+        pytest.param(f"{CORE}/pods/new", ["update"], id="of a kind that cannot be created so"),
+    ],
+)
+def test_who_puts_what_is_not_there_creates_it(path: str, verbs: list[str]):
+    request = make_mocked_request("PUT", path)
+    at = paths.target(request.rel_url.raw_path, REGISTRY.catalog)
+    assert at is not None
+    asked = questions(request, at, paths.verb("PUT", at), REGISTRY.store)
+    assert [question.verb for question in asked] == verbs
 
 
 def test_a_kind_of_request_is_written_down_once(ask: Asking):
